@@ -1,0 +1,65 @@
+# Bazanite: `make help` lists what there is.  Needs GNU make and Python 3.11 or newer, nothing else.
+#
+# Everything runs in .venv, made on first use.  Two stamps say what is installed there: .runtime
+# (the package itself) and .dev (the tools as well); both depend on pyproject.toml alone, so a
+# second `make test` with nothing changed installs nothing and needs no network.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
+
+TORTURE_ARGS ?=
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help venv torture test lint format coverage clean
+
+help: ## this list
+	@echo "usage: make TARGET [PYTHON=python3.12] [PYTEST_ARGS=...] [TORTURE_ARGS=...]"
+	@echo
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
+
+torture: $(VENV)/.runtime ## kill writing processes at random moments, recover, judge what survived
+	$(BIN)/bazanite torture $(TORTURE_ARGS)
+
+test: $(VENV)/.dev ## all tests, on all cores
+	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+
+lint: $(VENV)/.dev ## ruff, formatting, and mypy --strict
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: $(VENV)/.dev ## sort imports and format the code in place
+	$(BIN)/ruff check --fix --exit-zero --quiet
+	$(BIN)/ruff format
+
+coverage: $(VENV)/.dev ## branch coverage of bazanite and bazanite_wal; fails under 95 %
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n auto $(PYTEST_ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+venv: $(VENV)/.dev ## only make .venv with all that development needs
+	@:
+
+clean: ## remove .venv, caches and build results
+	rm -rf $(VENV) build dist htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -f .coverage .coverage.*
+	find engine wal stress tools tests -name __pycache__ -prune -exec rm -rf {} +
+
+$(VENV)/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+	    "Bazanite needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + \
+	    ": try make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: pyproject.toml | $(VENV)/pyvenv.cfg
+	$(PIP) install --editable .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(VENV)/pyvenv.cfg
+	$(PIP) install --editable '.[dev]'
+	@touch $(VENV)/.runtime $@

@@ -1,0 +1,1 @@
+"""The ``bazanite`` command line: one module a sub-command, imported only when it is used."""

@@ -1,0 +1,233 @@
+"""Attaching to a directory and detaching from it.
+
+Everyone attached holds a shared flock on ``.attached``; the first opener is who gets it exclusive.
+Attaching happens wholly under ``.lock``.  Only the first opener touches the shared words: it clears
+READY before anything else and sets it to this boot's token after everything else.  An opener that
+got the shared flock but finds READY wrong lets go and starts over, because a dying process frees
+its locks one by one: ``.lock`` may be free before ``.attached`` is.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import ExitStack, suppress
+
+from . import shared
+from .checkpoint import checkpoint_locked
+from .commit import append
+from .core import Core
+from .datafiles import DataFiles
+from .errors import (
+    DBError,
+    DirectoryError,
+    DurabilityMismatch,
+    LockTimeout,
+    NetworkFileSystemError,
+    PoisonedError,
+)
+from .frame import MARK, initial_chain
+from .group import GroupCommit
+from .header import Header
+from .lock import GlobalLock, local_time, lock_holder, nap_lengths
+from .log import Log, LogSettings
+from .options import StoreOptions
+from .recovery import RecoveryReport, recover
+from .section import exclusive
+from .system import Directory, LockFile, System, Words
+
+LOCK_NAME = ".lock"
+SYNC_NAME = ".sync"
+ATTACHED_NAME = ".attached"
+SHARED_NAME = ".shared"
+
+_NETWORK_FILE_SYSTEMS = re.compile(
+    r"nfs\d?|cifs|smb\w*|9p|afs|ncpfs|(fuse\.)?(sshfs|rclone|s3fs|glusterfs|beegfs)|lustre"
+)
+
+
+def attach(system: System, path: str, options: StoreOptions) -> tuple[Core, RecoveryReport | None]:
+    """Open the directory, as first opener with recovery, or beside those who have it open.
+
+    Returns the context and, for the first opener, what recovery found.  Any error leaves nothing
+    open and nothing locked.
+    """
+    with ExitStack() as undo:
+        try:
+            directory = system.directory(path, create=True)
+            undo.callback(directory.close)
+            _refuse_network(directory, options)
+            file = directory.open_lock(LOCK_NAME)
+            lock = GlobalLock(system, file)
+            undo.callback(lock.close)
+            deadline = None
+            if options.lock_timeout is not None:
+                deadline = system.monotonic() + options.lock_timeout
+            nap = nap_lengths()
+            while True:
+                with ExitStack() as attempt:
+                    _lock(system, directory, lock, file, options)
+                    attempt.callback(lock.release)
+                    result = _attach_locked(system, directory, lock, options, attempt)
+                    if result is not None:
+                        _sign(system, file)
+                        attempt.pop_all()
+                        lock.release()
+                        undo.pop_all()
+                        return result
+                if deadline is not None and system.monotonic() > deadline:
+                    raise LockTimeout(f"{path}: a process that is dying still holds the directory")
+                system.sleep(nap())
+        except OSError as error:
+            raise _refused(path, error) from error
+
+
+def _attach_locked(
+    system: System,
+    directory: Directory,
+    lock: GlobalLock,
+    options: StoreOptions,
+    undo: ExitStack,
+) -> tuple[Core, RecoveryReport | None] | None:
+    """One attempt under ``.lock``; None if a dying process is in the way."""
+    sync_file = directory.open_lock(SYNC_NAME)
+    undo.callback(sync_file.close)
+    attached = directory.open_lock(ATTACHED_NAME)
+    undo.callback(attached.close)
+    first = attached.try_lock()
+    if not first and not attached.try_lock(shared=True):
+        return None
+    mapping = directory.open_words(SHARED_NAME, shared.WORD_COUNT, create=first)
+    undo.callback(mapping.close)
+    token = shared.boot_token(system.boot_id())
+    report: RecoveryReport | None = None
+    if first:
+        shared.clear_words(mapping.words)
+        log, files, header, report = recover(directory, system, options)
+        undo.callback(log.close)
+        undo.callback(files.close)
+        _initialise(mapping.words, header, options)
+        mapping.words[shared.READY] = token
+        if not attached.try_lock(shared=True):
+            return None
+    else:
+        if mapping.words[shared.READY] != token:
+            return None
+        log = Log.open(directory)
+        undo.callback(log.close)
+        files = DataFiles(directory)
+        undo.callback(files.close)
+        files.open_all()
+        header = log.read_header()
+    files.joined = False  # needs_redo knows that this process joined in this generation
+    core = Core(system, options, directory, lock, sync_file, attached, mapping, log, files, header)
+    if first:
+        core.joined_generation = 0  # recovery synced everything it found
+    core.check_poisoned()
+    _refuse_other_level(core)
+    lock.words = mapping.words
+    lock.slot = shared.claim_slot(
+        mapping.words, core.pid, lambda pid: bool(system.process_command(pid))
+    )
+    return core, report
+
+
+def detach(core: Core, group: GroupCommit) -> None:
+    """Leave the directory; whoever is last checkpoints, so that the table files say everything.
+
+    Acknowledged transactions are safe whatever happens here; everything is closed on return, also
+    when this raises.
+    """
+    try:
+        if not core.words[shared.POISONED]:
+            with exclusive(core, group, None):
+                _say_goodbye(core, group)
+    except PoisonedError:
+        pass  # who polled the last sync was told; nothing of this process's is unacknowledged
+    finally:
+        if core.lock.slot is not None:
+            shared.free_slot(core.words, core.lock.slot)
+        core.lock.words = core.lock.slot = None
+        for resource in (
+            core.log, core.files, core.attached, core.sync_file, core.lock, core.mapping,
+            core.directory,
+        ):  # fmt: skip
+            with suppress(OSError):
+                resource.close()
+
+
+def _say_goodbye(core: Core, group: GroupCommit) -> None:
+    if core.attached.try_lock():
+        checkpoint_locked(core, group, LogSettings(core.header.sector))
+        return
+    core.attached.try_lock(shared=True)  # the failed conversion dropped it
+    if not core.unsafe:
+        group.sync_held()
+        if core.words[shared.WATERMARK] < core.words[shared.DURABLE]:
+            append(core, group, MARK, [])  # so that damage to our last frames can be told
+
+
+def _initialise(words: Words, header: Header, options: StoreOptions) -> None:
+    """What an empty log of a new generation means, and nobody at work."""
+    for index in (shared.END, shared.DURABLE, shared.APPLIED, shared.WATERMARK):
+        words[index] = header.base
+    words[shared.GENERATION] = header.generation
+    words[shared.TAIL] = int(initial_chain(header.salt), 16)
+    words[shared.DURABILITY] = options.level
+    words[shared.LOG_SIZE] = options.file_size
+
+
+def _lock(
+    system: System, directory: Directory, lock: GlobalLock, file: LockFile, options: StoreOptions
+) -> None:
+    try:
+        lock.acquire(options.lock_timeout)
+    except LockTimeout as error:
+        lock.release()
+        holder = None
+        with suppress(OSError):
+            mapping = directory.open_words(
+                SHARED_NAME, shared.WORD_COUNT, create=False, write=False
+            )
+            holder = lock_holder(system, mapping.words)
+            mapping.close()
+        by = (
+            str(holder) if holder else f"another process; the last to attach was {file.read_text()}"
+        )
+        raise LockTimeout(
+            f"{directory.path}: the global lock was not free within {options.lock_timeout} seconds:"
+            f" held by {by}",
+            holder,
+        ) from error
+    except BaseException:
+        lock.release()
+        raise
+
+
+def _sign(system: System, file: LockFile) -> None:
+    """Leave our name in ``.lock``: advice for a person who looks."""
+    pid = system.process_id()
+    since = local_time(system.wall_time())
+    file.write_text(f"pid {pid} ({system.process_command(pid)[:300]}), attached since {since}")
+
+
+def _refuse_other_level(core: Core) -> None:
+    level = core.words[shared.DURABILITY]
+    if level != core.options.level:
+        raise DurabilityMismatch(
+            f"{core.directory.path} is in use with durability={shared.LEVELS[level - 1]!r}; it"
+            f" cannot be opened with {core.options.durability!r} until every process has closed it"
+        )
+
+
+def _refuse_network(directory: Directory, options: StoreOptions) -> None:
+    kind = directory.file_system()
+    if _NETWORK_FILE_SYSTEMS.fullmatch(kind) and not options.allow_network_fs:
+        raise NetworkFileSystemError(
+            f"{directory.path} lies on a network file system ({kind}), whose locks and syncs may"
+            " not keep their promises; use a local directory, or take the risk with"
+            " allow_network_fs=True"
+        )
+
+
+def _refused(path: str, error: OSError) -> DBError:
+    return DirectoryError(f"{path}: cannot open the database directory: {error}")

@@ -1,0 +1,85 @@
+"""Checkpoint: make the data files durable, then let the log forget them.
+
+Order, each before the next: log sync, apply to the end, data sync, header write, header sync, first
+new frame (or shrinking the file).  With ``durability="off"`` there are no syncs and the header says
+that only this boot may trust the files.
+"""
+
+from __future__ import annotations
+
+from . import shared
+from .apply import apply_up_to, redo_generation
+from .core import Core
+from .frame import initial_chain
+from .group import GroupCommit
+from .log import LogSettings, next_generation
+
+
+def checkpoint_is_due(core: Core) -> bool:
+    """Whether the log is fuller than its threshold; a hint unless the global lock is held."""
+    words = core.words
+    threshold = core.options.checkpoint_bytes or core.options.log_size_bytes // 2
+    return words[shared.END] - core.header.base >= threshold
+
+
+def sync_ahead(core: Core) -> None:
+    """Sync all data files without the global lock: most of a checkpoint's work."""
+    if core.unsafe or core.words[shared.CHECKPOINTING]:
+        return  # the mark may be a dead process's: then the log's end forces a checkpoint
+    core.words[shared.CHECKPOINTING] = core.pid
+    try:
+        sync_data_files(core)
+    finally:
+        core.words[shared.CHECKPOINTING] = 0
+
+
+def sync_data_files(core: Core) -> None:
+    """Sync every data file; one thread of the process at a time, the first failure poisons.
+
+    Two threads share each descriptor, and the kernel reports a failure to one sync only.
+    """
+    try:
+        core.data_sync_lock.acquire(None)
+        core.check_poisoned()
+        try:
+            core.files.sync_all()
+        except OSError as error:
+            raise core.poison() from error
+        core.counts["data_syncs"] += len(core.files.names())
+    finally:
+        # in place, not in a function: an interrupt could strike at its door
+        if core.data_sync_lock.owned():
+            core.data_sync_lock.release()
+
+
+def checkpoint_locked(core: Core, group: GroupCommit, settings: LogSettings | None = None) -> None:
+    """Start the next generation with an empty log.  Caller holds the global lock.
+
+    On return everything is in the data files, durable (unless "off"), and the log is empty.
+    PoisonedError if a sync failed; any other error leaves the old generation in use.
+    """
+    words = core.words
+    settings = settings or core.settings
+    core.files.open_all()  # before asking whether one of them joined late
+    durable = not (core.unsafe and settings == core.settings)
+    if durable:
+        group.sync_held()  # else applying could put on disk what the log may still lose
+    if words[shared.APPLIED] < words[shared.END] or words[shared.SEQUENCE] & 1:
+        apply_up_to(core, words[shared.END])
+    if durable and core.needs_redo():
+        redo_generation(core)
+    if durable:
+        sync_data_files(core)  # else the log would forget what no file has yet
+    core.critical = True
+    header = next_generation(core.system, core.header, words[shared.END], settings)
+    group.write_header(header, durable=durable)
+    words[shared.TAIL] = int(initial_chain(header.salt), 16)
+    words[shared.GENERATION] = header.generation
+    words[shared.CHECKPOINTING] = 0
+    core.files.joined = False
+    core.adopt_header(header)
+    core.critical = False
+    core.counts["checkpoints"] += 1
+    if durable and core.log_size > words[shared.LOG_SIZE]:
+        core.log.shrink(words[shared.LOG_SIZE])  # the header is durable: nobody needs the rest
+        core.log_size = core.log.size()

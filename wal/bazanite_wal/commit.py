@@ -1,0 +1,157 @@
+"""The order of a commit.  Everything about it that matters for a crash can be read off here.
+
+1. take the global lock, mark it busy, repair, catch up              ``exclusive``, ``catch_up``
+2. run the transaction on files + overlay + its own write set        nothing touches a file
+3. write one frame at the log's end, whole, then move the end        ``append``
+4. free the lock; make the log durable, one sync for all waiting     ``GroupCommit.wait_applied``
+5. take the lock; put the durable frames into the data files         ``finish_apply``
+6. return: the frame, and every frame before it, is durable and applied
+
+A failure before the end moves rolls back; after that the outcome is durable or unknown.  An answer
+that was computed from frames not yet applied (a rollback, a refusal, a read-only transaction) waits
+like a commit, so that nothing is revealed that a power cut could take back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from . import shared
+from .apply import catch_up, finish_apply
+from .checkpoint import checkpoint_locked
+from .core import Core
+from .errors import DirectoryError, TransactionError
+from .frame import FRAME, HEADER_SIZE, Operation, encode_frame, encode_operations
+from .group import GroupCommit
+from .section import exclusive, help_apply
+from .transaction import Transaction
+
+
+@contextmanager
+def transaction(core: Core, group: GroupCommit, timeout: float | None) -> Iterator[Transaction]:
+    """Run the body as one transaction; see the module's text for the order.
+
+    On return it is durable and applied (as far as the durability level says).  Any exception from
+    the body rolls it back and is raised again.  LockTimeout: nothing was done.
+    """
+    failure: Exception | None = None
+    nested = core.lock.owned()
+    with exclusive(core, group, timeout):
+        lsn = catch_up(core)  # not 0: what the body sees is not all durable
+        tx = Transaction(core.overlay)
+        try:
+            yield tx
+            tx.close()
+            if core.forked():
+                raise TransactionError(
+                    "this transaction began in another process, which alone can commit it"
+                )
+            if tx.operations:
+                lsn = append(core, group, FRAME, tx.after_images(core.header.sector))
+                core.counts["commits"] += 1
+            tx.lsn = lsn or core.position
+        except Exception as error:
+            tx.close()
+            if core.forked():
+                raise
+            failure = error
+        if core.unsafe:
+            finish_apply(core)
+        elif nested:
+            sync_and_apply_locked(core, group)
+    if not nested:
+        settle(core, group, lsn)
+    if failure is not None:
+        raise failure
+
+
+def settle(core: Core, group: GroupCommit, lsn: int) -> None:
+    """Wait until ``lsn`` is as durable as the directory's level promises.  Lock not held."""
+    words = core.words
+    if words[shared.DURABILITY] == 1:
+        group.wait_applied(lsn, lambda: help_apply(core, group))
+    elif not core.unsafe:
+        unsynced = words[shared.END] - words[shared.DURABLE]
+        age = core.system.monotonic() - words[shared.SYNCED_AT] / 1000
+        if unsynced >= core.options.sync_bytes or (unsynced and age >= core.options.sync_seconds):
+            group.wait_durable(lsn)
+            help_apply(core, group)
+
+
+def sync_and_apply_locked(core: Core, group: GroupCommit) -> None:
+    """Make everything in the log durable and applied.  Caller holds the global lock."""
+    if not core.unsafe and core.words[shared.DURABLE] < core.words[shared.END]:
+        group.sync_held()
+    finish_apply(core)
+
+
+def append(core: Core, group: GroupCommit, kind: bytes, operations: list[Operation]) -> int:
+    """Write one frame at the end of the log and move the end; returns its commit LSN.
+
+    Caller holds the global lock.  If this raises, the transaction is rolled back, except that a
+    frame which stands whole in the log is committed even if an interrupt is raised after it.
+    """
+    payload = encode_operations(operations)
+    _make_room(core, group, len(payload))
+    words, header = core.words, core.header
+    lsn = header.align(words[shared.END])
+    watermark = words[shared.DURABLE]
+    previous = f"{words[shared.TAIL]:016x}"
+    frame, checksum = encode_frame(kind, lsn, watermark, previous, header.salt, payload)
+    core.critical = True  # dying from here on may leave a whole frame that nobody counts yet
+    try:
+        core.log.write(header, lsn, frame)
+    except BaseException as error:
+        if core.log.read(header, lsn, lsn + len(frame)) != frame:
+            core.critical = False  # no whole frame, and none can become one: rolled back
+            if isinstance(error, OSError):
+                raise DirectoryError(
+                    f"{core.log.path}: cannot write to the log, the transaction is rolled back:"
+                    f" {error}"
+                ) from error
+            raise
+        _publish(core, lsn + len(frame), checksum, watermark)
+        if not isinstance(error, OSError):
+            raise
+    else:
+        _publish(core, lsn + len(frame), checksum, watermark)
+    core.counts["log_bytes"] += len(frame)
+    return lsn + len(frame)
+
+
+def _publish(core: Core, end: int, checksum: str, watermark: int) -> None:
+    core.words[shared.TAIL] = int(checksum, 16)
+    core.words[shared.WATERMARK] = watermark
+    core.words[shared.END] = end
+    core.critical = False
+
+
+def _make_room(core: Core, group: GroupCommit, payload_size: int) -> None:
+    """See to it that a frame fits: by a checkpoint, and for a large one by a larger log."""
+    if _fits(core, payload_size):
+        return
+    core.log_size = core.log.size()  # another process may have grown it
+    if _fits(core, payload_size):
+        return
+    checkpoint_locked(core, group)
+    if _fits(core, payload_size):
+        return
+    try:
+        core.log.grow(core.header.file_offset(_end_of(core, payload_size)))
+    except OSError as error:
+        raise DirectoryError(
+            f"{core.log.path}: cannot grow the log for a transaction of {payload_size} bytes, it is"
+            f" rolled back: {error}"
+        ) from error
+    if not core.unsafe:
+        group.sync_held()  # else a lost size could hand the same LSNs out twice
+    core.log_size = core.log.size()
+
+
+def _fits(core: Core, payload_size: int) -> bool:
+    return core.header.file_offset(_end_of(core, payload_size)) <= core.log_size
+
+
+def _end_of(core: Core, payload_size: int) -> int:
+    return core.header.align(core.words[shared.END]) + HEADER_SIZE + payload_size

@@ -1,0 +1,121 @@
+"""What one process holds of one attached directory: the context that the protocol works on.
+
+The steps of the protocol are functions over this context, one module a step: ``commit`` (the order
+of a commit), ``group`` (syncs), ``apply``, ``repair``, ``checkpoint``.
+
+``critical`` is true while an interruption would leave work that the next holder of the global lock
+must finish; the lock's ``BUSY`` word then stays set, and the next holder repairs.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from . import shared
+from .datafiles import DataFiles
+from .errors import PoisonedError
+from .header import Header
+from .layer import PageLayer
+from .lock import GlobalLock
+from .log import Log, LogSettings
+from .options import StoreOptions
+from .system import Directory, LockFile, SharedWords, System
+
+
+class Core:
+    """Open files, locks, shared words and caches of one process for one directory.
+
+    ``header`` is the newest generation this process knows; ``overlay`` holds the frames up to
+    ``position`` that may not be in the data files yet.  Both are valid only under the global lock.
+    """
+
+    def __init__(
+        self,
+        system: System,
+        options: StoreOptions,
+        directory: Directory,
+        lock: GlobalLock,
+        sync_file: LockFile,
+        attached: LockFile,
+        mapping: SharedWords,
+        log: Log,
+        files: DataFiles,
+        header: Header,
+    ) -> None:
+        self.system = system
+        self.options = options
+        self.directory = directory
+        self.lock = lock
+        self.sync_file = sync_file
+        self.attached = attached
+        self.mapping = mapping
+        self.words = mapping.words
+        self.log = log
+        self.files = files
+        self.header = header
+        self.log_size = log.size()
+        self.overlay = PageLayer(files)
+        self.position = self.words[shared.APPLIED]
+        self.joined_generation = header.generation
+        self.critical = False
+        self.pid = system.process_id()
+        self._incarnation = system.incarnation()
+        self.data_sync_lock = system.thread_lock()
+        self.counts: Counter[str] = Counter()
+
+    @property
+    def unsafe(self) -> bool:
+        """Whether this directory is in use with durability="off"."""
+        return self.words[shared.DURABILITY] == shared.LEVELS.index("off") + 1
+
+    @property
+    def settings(self) -> LogSettings:
+        """What the next generation's header records."""
+        if self.unsafe:
+            return LogSettings(self.header.sector, self.system.boot_id())
+        return LogSettings(self.header.sector)
+
+    def forked(self) -> bool:
+        """Whether this is a child's copy of its parent's attachment, closed at the fork."""
+        return self._incarnation != self.system.incarnation()
+
+    def applicable(self) -> int:
+        """The log position up to which frames may go into the data files; read it once."""
+        return self.words[shared.END if self.unsafe else shared.DURABLE]
+
+    def load_generation(self) -> None:
+        """Take over the newest generation of the log; all that was derived is dropped."""
+        self.adopt_header(self.log.read_header())
+
+    def adopt_header(self, header: Header) -> None:
+        self.header = header
+        self.log_size = self.log.size()
+        self.drop_overlay()
+
+    def drop_overlay(self) -> None:
+        """Forget the cached frames; they are read again when they are needed."""
+        self.overlay.clear()
+        self.position = self.words[shared.APPLIED]
+
+    def needs_redo(self) -> bool:
+        """Whether data files may hold pages whose failed write-back nobody here was told of."""
+        generation = self.header.generation
+        return generation in (self.joined_generation, self.words[shared.REDO]) or self.files.joined
+
+    def check_poisoned(self) -> None:
+        """PoisonedError if a sync failed for anyone attached."""
+        if self.words[shared.POISONED]:
+            raise self.poisoned()
+
+    def poison(self) -> PoisonedError:
+        """Refuse this directory to everyone attached, from now on; returns the error to raise."""
+        self.words[shared.POISONED] = self.pid
+        return self.poisoned()
+
+    def poisoned(self) -> PoisonedError:
+        others = [str(pid) for _, pid in shared.attached_pids(self.words)]
+        return PoisonedError(
+            f"{self.directory.path}: a sync of the log or of a table failed: nobody knows what is"
+            f" on disk. Close every process that has it open (pids {', '.join(others)}); the next"
+            " one to open it recovers every acknowledged transaction"
+        )

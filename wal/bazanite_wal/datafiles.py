@@ -1,0 +1,98 @@
+"""The data files of a directory, all of them kept open.
+
+Every attached process opens every data file when it attaches: the kernel tells a failed write-back
+once to each open file, and a process without one would hear nothing and checkpoint over the loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .errors import DirectoryError
+from .frame import Operation, Truncate, Write, is_data_file_name
+from .io import read_up_to, write_all
+from .system import Directory, File
+
+_FILL_CHUNK = 1 << 20
+
+
+class DataFiles:
+    """A View of the files as they are, and the means to change and sync them.
+
+    ``joined`` turns true when a file is opened later than the rest: its errors from before are
+    unknown.  Reads are thread-safe; changes need the global lock.
+    """
+
+    def __init__(self, directory: Directory, *, write: bool = True) -> None:
+        self._directory = directory
+        self._write = write
+        self._files: dict[str, File] = {}
+        self.joined = False
+
+    def open_all(self) -> None:
+        """Open every data file that is in the directory."""
+        for name in self._directory.list():
+            if is_data_file_name(name) and name not in self._files:
+                self._open(name)
+
+    def names(self) -> list[str]:
+        """The names of the open files, sorted."""
+        return sorted(self._files)
+
+    def read(self, name: str, offset: int, size: int) -> bytes:
+        file = self._files.get(name) or self._open(name)
+        return b"" if file is None else read_up_to(file, size, offset)
+
+    def size(self, name: str) -> int:
+        file = self._files.get(name) or self._open(name)
+        return 0 if file is None else file.size()
+
+    def create(self, names: Iterable[str]) -> None:
+        """Make the missing files, empty; their names are durable on return."""
+        missing = [name for name in names if self._open(name) is None]
+        for name in missing:
+            self._files[name] = self._directory.create(name)
+        if missing:
+            self._directory.sync()  # else a frame could name a file that a power cut took away
+
+    def apply(self, operations: Iterable[Operation]) -> None:
+        """Make these changes in place, in order; each is absolute, so any repetition is right."""
+        for operation in operations:
+            file = self._files.get(operation.name) or self._open(operation.name)
+            if file is None:
+                raise DirectoryError(
+                    f"{self._directory.path}/{operation.name} is missing, but the log has changes"
+                    " for it. Put the file back or restore the directory from a backup; nothing was"
+                    " deleted"
+                )
+            if isinstance(operation, Write):
+                write_all(file, operation.data, operation.offset)
+            elif isinstance(operation, Truncate):
+                file.truncate(operation.size)
+            else:
+                end = operation.offset + operation.count
+                for offset in range(operation.offset, end, _FILL_CHUNK):
+                    count = min(_FILL_CHUNK, end - offset)
+                    write_all(file, bytes((operation.byte,)) * count, offset)
+
+    def sync_all(self) -> None:
+        """Make every file's bytes and size durable (a smaller size too, hence not only data)."""
+        self.open_all()  # others may have made files and applied frames to them
+        for file in list(self._files.values()):
+            file.sync()
+
+    def close(self) -> None:
+        for file in self._files.values():
+            file.close()
+        self._files.clear()
+
+    def _open(self, name: str) -> File | None:
+        try:
+            file = self._directory.open(name, write=self._write)
+        except FileNotFoundError:
+            return None
+        winner = self._files.setdefault(name, file)
+        if winner is not file:  # another thread was faster
+            file.close()
+        self.joined = True
+        return winner

@@ -1,0 +1,191 @@
+"""Group commit: one sync of the log for all frames that were waiting for one.
+
+Whoever gets ``.sync`` is the leader: it syncs the log for every frame up to the end it read, says
+so in ``DURABLE``, and lets go.  The others nap, look, and mostly find their frame durable already.
+Threads of one process wait for their own leader on a thread lock, not on files.
+
+Invariants: every log sync of an attached process, and every header write, happens under ``.sync``;
+``.lock`` then ``.sync`` is allowed, ``.sync`` then ``.lock`` never; ``DURABLE`` and ``SYNCING`` are
+written under ``.sync`` only; the first failed sync poisons, and nothing syncs again after it.
+``SYNCING`` found set means that the last syncer died or failed, perhaps of an error that nobody
+heard: the kernel may think those pages clean, so they are written again before they are synced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from . import shared
+from .core import Core
+from .errors import CommittedNotApplied, CommitUncertain, CorruptionError
+from .header import Header
+from .lock import nap_lengths
+from .system import ThreadLock
+
+_FOLLOWER_WAIT_SECONDS = 0.05
+
+
+class GroupCommit:
+    """The log's syncs for one process.  Thread-safe."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._leader_turn = core.system.thread_lock()
+        # One at a time in this process: two threads share the descriptor, on which the flock would
+        # not keep them apart and a failed sync is reported only once.
+        self._sync_turn = core.system.thread_lock()
+
+    def sync_held(self) -> None:
+        """Make the log durable up to its end.  Caller holds the global lock."""
+        with self.right_to_sync():
+            self._sync()
+
+    @contextmanager
+    def right_to_sync(self) -> Iterator[None]:
+        """Hold ``.sync``; CommitUncertain if its holder does not let go for ``commit_timeout``."""
+        core = self._core
+        deadline = core.system.monotonic() + core.options.commit_timeout
+        nap = nap_lengths()
+        try:
+            if not self._sync_turn.acquire(core.options.commit_timeout):
+                raise self._uncertain(0)
+            while not core.sync_file.try_lock():
+                if core.system.monotonic() > deadline:
+                    raise self._uncertain(0)
+                core.system.sleep(nap())
+            yield
+        finally:
+            try:
+                self._let_go()
+            except BaseException:
+                self._let_go()  # an interrupt struck at its door: finish first
+                raise
+
+    def write_header(self, header: Header, *, durable: bool) -> None:
+        """Write the next generation's header and sync it.  Caller holds the global lock."""
+        core = self._core
+        with self.right_to_sync():
+            core.check_poisoned()
+            if core.words[shared.SYNCING]:
+                self._sync()  # the newest slot first, and alone: never both slots under one sync
+            try:
+                core.log.write_header(header)
+            except OSError as error:
+                raise core.poison() from error
+            if durable:
+                self._sync()  # else frames of the new generation could outlive its header
+
+    def wait_applied(self, lsn: int, help_apply: Callable[[], bool]) -> None:
+        """Return once every frame below ``lsn`` is durable and in the data files.
+
+        ``help_apply`` tries to take the global lock and to apply.  PoisonedError, CommitUncertain
+        or CommittedNotApplied say how far it came; the frames stay what they are.
+        """
+        words = self._core.words
+        deadline = self._core.system.monotonic() + self._core.options.commit_timeout
+        while words[shared.APPLIED] < lsn:
+            self._core.check_poisoned()
+            if self._core.system.monotonic() > deadline:
+                raise self._uncertain(lsn)
+            try:
+                if self._leader_turn.acquire(_FOLLOWER_WAIT_SECONDS):
+                    self._lead(lsn, deadline, help_apply)
+            finally:
+                try:
+                    _release(self._leader_turn)
+                except BaseException:
+                    _release(self._leader_turn)  # an interrupt struck at its door: finish first
+                    raise
+
+    def wait_durable(self, lsn: int) -> None:
+        """Sync the log unless every frame below ``lsn`` is durable already."""
+        while self._core.words[shared.DURABLE] < lsn:
+            self.sync_held()
+
+    def _lead(self, lsn: int, deadline: float, help_apply: Callable[[], bool]) -> None:
+        """Compete with other processes' leaders until ``lsn`` is applied."""
+        core, words = self._core, self._core.words
+        nap = nap_lengths()
+        while words[shared.APPLIED] < lsn:
+            core.check_poisoned()
+            if words[shared.DURABLE] >= lsn:
+                progress = help_apply()
+            else:
+                progress = self._try_sync(lsn)
+            if progress:
+                continue
+            if core.system.monotonic() > deadline:
+                raise self._uncertain(lsn)
+            core.system.sleep(nap())
+
+    def _try_sync(self, lsn: int) -> bool:
+        """Sync as leader if ``.sync`` is free; False if someone else is at it."""
+        core = self._core
+        try:
+            if not self._sync_turn.acquire(0) or not core.sync_file.try_lock():
+                return False
+            if core.words[shared.DURABLE] < lsn:  # else the leader before us did it
+                self._sync()
+            return True
+        finally:
+            try:
+                self._let_go()
+            except BaseException:
+                self._let_go()  # as above
+                raise
+
+    def _let_go(self) -> None:
+        """Free ``.sync`` and this process's turn, whichever of them this thread holds."""
+        if self._sync_turn.owned():
+            self._core.sync_file.unlock()
+            _release(self._sync_turn)
+
+    def _sync(self) -> None:
+        """Sync the log and publish how far it is durable.  Caller holds ``.sync``."""
+        core, words = self._core, self._core.words
+        core.check_poisoned()
+        try:
+            if words[shared.SYNCING]:
+                self._write_again()
+            words[shared.SYNCING] = core.pid
+            target = words[shared.END]
+            core.log.sync()  # else an acknowledged frame could be lost, or applied and then lost
+        except (OSError, CorruptionError) as error:
+            raise core.poison() from error
+        core.counts["log_syncs"] += 1
+        words[shared.DURABLE] = max(words[shared.DURABLE], target)
+        words[shared.SYNCED_AT] = int(core.system.monotonic() * 1000)
+        words[shared.SYNCING] = 0
+
+    def _write_again(self) -> None:
+        """Make the unsynced frames and the newest header dirty again, after verifying them."""
+        core = self._core
+        header = core.log.read_header()
+        start, end = core.words[shared.DURABLE], core.words[shared.END]
+        if header.generation == core.words[shared.GENERATION] and start < end:
+            core.log.frames(header, start, end)
+            core.log.write(header, start, core.log.read(header, start, end))
+        core.log.write_header(header)
+
+    def _uncertain(self, lsn: int) -> CommitUncertain | CommittedNotApplied:
+        core = self._core
+        path, seconds = core.directory.path, core.options.commit_timeout
+        if lsn and core.words[shared.DURABLE] >= lsn:
+            return CommittedNotApplied(
+                f"{path}: the transaction is durable in the log, but the global lock was not free"
+                f" for {seconds} seconds to write it to its table files (held by"
+                f" {core.lock.holder() or 'another thread or process'})"
+            )
+        pid = core.words[shared.SYNCING]
+        command = core.system.process_command(pid) if pid else ""
+        return CommitUncertain(
+            f"{path}: nobody confirmed for {seconds} seconds that the log is on disk; the process"
+            f" that syncs it is {f'pid {pid} ({command})' if command else 'unknown'}. The outcome"
+            " of this transaction is unknown until the database is used again"
+        )
+
+
+def _release(lock: ThreadLock) -> None:
+    if lock.owned():
+        lock.release()

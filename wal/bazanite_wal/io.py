@@ -1,0 +1,49 @@
+"""Whole reads and writes over a seam whose calls may be short or interrupted."""
+
+from __future__ import annotations
+
+import errno
+
+from .system import File
+
+_ZEROS = bytes(1 << 20)
+
+
+def read_up_to(file: File, size: int, offset: int) -> bytes:
+    """``size`` bytes from ``offset``, fewer only where the file ends."""
+    parts: list[bytes] = []
+    while size > 0:
+        try:
+            data = file.read_at(size, offset)
+        except InterruptedError:  # nothing was transferred
+            continue
+        if len(data) == size and not parts:
+            return data
+        if not data:
+            break
+        parts.append(data)
+        size -= len(data)
+        offset += len(data)
+    return b"".join(parts)
+
+
+def write_all(file: File, data: bytes, offset: int) -> None:
+    """Write every byte of ``data`` at ``offset``; on an error a prefix may have been written."""
+    rest: bytes | memoryview = data
+    while rest:
+        try:
+            count = file.write_at(rest, offset)
+        except InterruptedError:  # nothing was transferred
+            continue
+        if count == len(rest):
+            return
+        if count == 0:
+            raise OSError(errno.ENOSPC, "the system wrote nothing and gave no reason")
+        rest = memoryview(rest)[count:]
+        offset += count
+
+
+def write_zeros(file: File, start: int, end: int) -> None:
+    """Put zeros at [start, end), really written, so that later overwrites need no new space."""
+    for offset in range(start, end, len(_ZEROS)):
+        write_all(file, _ZEROS[: min(len(_ZEROS), end - offset)], offset)

@@ -1,0 +1,140 @@
+"""The global lock: one thread of one process at a time, over a whole data directory.
+
+A thread lock and an flock on ``.lock``, kept open.  The kernel alone decides who holds it, and
+frees a dead holder's lock at once.  Not reentrant: its users ask ``owned`` first.
+
+Invariant: only who owns the thread lock may hold this process's flock, so ``release`` is right at
+any time, also after an exception at any point of ``acquire``.
+
+A plain flock starves waiters: the releaser is back before the woken waiter runs.  So a process
+that comes back at once naps a little while others are marked as waiting.  The marks are advice with
+a short limit; a dead process's mark stops nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from . import shared
+from .errors import Holder, LockTimeout
+from .system import LockFile, System, Words
+
+_FIRST_NAP_SECONDS = 0.00005
+_LONGEST_NAP_SECONDS = 0.002
+_COURTESY_SECONDS = 0.002
+
+
+class GlobalLock:
+    """Thread-safe and process-safe; see the module's text."""
+
+    def __init__(self, system: System, file: LockFile) -> None:
+        self._system = system
+        self._file = file
+        self._thread = system.thread_lock()
+        self._released_at = 0.0
+        self.words: Words | None = None
+        self.slot: int | None = None
+
+    def owned(self) -> bool:
+        """Whether the calling thread holds the lock."""
+        return self._thread.owned()
+
+    def acquire(self, timeout: float | None) -> None:
+        """Take the lock; LockTimeout after ``timeout`` seconds (None: wait).
+
+        After any exception, and after success, the caller calls ``release``.
+        """
+        started = self._system.monotonic()
+        if not self._thread.acquire(timeout):
+            raise self._timeout(timeout, "another thread of this process")
+        self._let_others_go_first()
+        if self._file.try_lock():
+            return
+        self._mark_waiting(1)
+        try:
+            if timeout is None:
+                self._file.lock()
+            else:
+                self._poll(started + timeout, timeout)
+        finally:
+            self._mark_waiting(0)
+
+    def try_acquire(self) -> bool:
+        """Take the lock if it is free now."""
+        if self._thread.acquire(0) and self._file.try_lock():
+            return True
+        self.release()
+        return False
+
+    def release(self) -> None:
+        """Let go of whatever the calling thread holds; harmless if that is nothing."""
+        if self._thread.owned():
+            self._file.unlock()
+            self._released_at = self._system.monotonic()
+            self._thread.release()
+
+    def close(self) -> None:
+        """Close the lock's file; a forked child's copy needs no closing."""
+        self._file.close()
+
+    def holder(self) -> Holder | None:
+        """Who holds the lock, as far as can be told: never a dead process."""
+        return lock_holder(self._system, self.words)
+
+    def _poll(self, deadline: float, timeout: float) -> None:
+        nap = _FIRST_NAP_SECONDS
+        while not self._file.try_lock():
+            left = deadline - self._system.monotonic()
+            if left <= 0:
+                raise self._timeout(timeout, "another process")
+            self._system.sleep(min(nap, left))
+            nap = min(2 * nap, _LONGEST_NAP_SECONDS)
+
+    def _timeout(self, timeout: float | None, by: str) -> LockTimeout:
+        holder = self.holder()
+        return LockTimeout(
+            f"the global lock was not free within {timeout} seconds: held by {holder or by}", holder
+        )
+
+    def _mark_waiting(self, value: int) -> None:
+        if self.words is not None and self.slot is not None:
+            self.words[self.slot + 1] = value
+
+    def _let_others_go_first(self) -> None:
+        if self.words is None or self.slot is None:
+            return
+        words, own, now = self.words, self.slot, self._system.monotonic
+        deadline = self._released_at + _COURTESY_SECONDS
+        while now() < deadline:
+            slots = shared.attached_pids(words)
+            if not any(words[index + 1] for index, _ in slots if index != own):
+                return
+            self._system.sleep(_FIRST_NAP_SECONDS)
+
+
+def lock_holder(system: System, words: Words | None) -> Holder | None:
+    """The live process that the shared words name as the global lock's holder, if any."""
+    if words is None or not (pid := words[shared.BUSY]):
+        return None
+    command = system.process_command(pid)
+    if not command:
+        return None
+    return Holder(pid, command, local_time(words[shared.BUSY_SINCE]))
+
+
+def local_time(seconds: float) -> str:
+    """A moment as the clock on the reader's wall shows it."""
+    return datetime.fromtimestamp(seconds).isoformat(" ", "seconds")  # noqa: DTZ006  local is meant
+
+
+def nap_lengths() -> Callable[[], float]:
+    """How long to nap, each time a little longer, while another process is at work."""
+    nap = _FIRST_NAP_SECONDS / 2
+
+    def next_nap() -> float:
+        nonlocal nap
+        nap = min(nap * 2, 0.0002 if nap < 0.0002 else nap * 1.05, _LONGEST_NAP_SECONDS)
+        return nap
+
+    return next_nap

@@ -1,0 +1,134 @@
+"""Looking at a directory without changing a byte of it: what the tools stand on.
+
+The view shows what recovery would give: the data files with the valid frames of the newest
+generation replayed over them, in memory.  Replaying frames that are applied already changes
+nothing, so the same view is right for a directory that is in use, was closed, or was killed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+
+from . import shared
+from .attach import LOCK_NAME, SHARED_NAME
+from .datafiles import DataFiles
+from .errors import DirectoryError, Holder
+from .header import FRAMES_START, Header, decode_header
+from .io import read_up_to
+from .layer import PageLayer, View
+from .lock import GlobalLock, lock_holder
+from .log import LOG_NAME
+from .posix import POSIX
+from .scan import Scan, scan_log
+from .system import Directory, System
+
+
+@dataclass(frozen=True, slots=True)
+class Offline:
+    """A directory as it stands.
+
+    ``log`` are the log's bytes, None if there is no log; ``headers`` its valid header slots;
+    ``scan`` the verdict on it, None if there is no log or no valid header.  ``view`` is what
+    recovery would give (with a corrupt log: the files with the frames before the damage).
+    ``unapplied`` names the files that do not have all changes of the log yet.  ``holder`` is who
+    held the global lock when we looked, ``attached`` the live processes that have the directory
+    open, ``durability`` their level.
+    """
+
+    path: str
+    log: bytes | None
+    headers: tuple[Header, ...]
+    scan: Scan | None
+    view: View
+    file_names: tuple[str, ...]
+    unapplied: tuple[str, ...]
+    holder: Holder | None
+    attached: tuple[int, ...]
+    durability: str | None
+
+    @property
+    def needs_recovery(self) -> bool:
+        """Whether nobody has it open and the files are not yet what recovery would give."""
+        return not self.attached and (
+            bool(self.unapplied) or (self.scan is not None and self.scan.tail != "clean")
+        )
+
+
+@contextmanager
+def open_offline(
+    path: str, *, lock_timeout: float | None = 10.0, system: System | None = None
+) -> Iterator[Offline]:
+    """Look at ``path`` under its global lock (where it has one), changing nothing.
+
+    DirectoryError if there is no such directory, LockTimeout if someone keeps the lock.
+    """
+    system = system or POSIX
+    with ExitStack() as stack:
+        try:
+            directory = system.directory(path, create=False)
+            stack.callback(directory.close)
+            holder, attached, durability = _live(system, directory)
+            if directory.exists(LOCK_NAME):
+                lock = GlobalLock(system, directory.open_lock(LOCK_NAME, create=False))
+                stack.callback(lock.close)
+                stack.callback(lock.release)
+                lock.acquire(lock_timeout)
+            files = DataFiles(directory, write=False)
+            stack.callback(files.close)
+            files.open_all()
+            log = _read_log(directory)
+        except OSError as error:
+            raise DirectoryError(f"{path}: cannot look at the directory: {error}") from error
+        scan = scan_log(log) if log is not None else None
+        view = PageLayer(files)
+        for frame in scan.frames if scan else ():
+            view.apply(frame.operations())
+        changed = tuple(name for name in view.touched_files() if _differs(files, view, name))
+        names = tuple(sorted({*files.names(), *view.touched_files()}))
+        slots = log[:FRAMES_START] if log is not None else b""
+        found = (decode_header(slots[:4096]), decode_header(slots[4096:]))
+        headers = tuple(header for header in found if header is not None)
+        yield Offline(
+            directory.path, log, headers, scan, view, names, changed, holder, attached, durability
+        )
+
+
+def _read_log(directory: Directory) -> bytes | None:
+    try:
+        file = directory.open(LOG_NAME, write=False)
+    except FileNotFoundError:
+        return None
+    try:
+        return read_up_to(file, file.size(), 0)
+    finally:
+        file.close()
+
+
+def _differs(files: DataFiles, view: PageLayer, name: str) -> bool:
+    """Whether replaying the log changes this file."""
+    return files.size(name) != view.size(name) or any(
+        files.read(name, offset, len(data)) != data for offset, data in view.pages(name)
+    )
+
+
+def _live(
+    system: System, directory: Directory
+) -> tuple[Holder | None, tuple[int, ...], str | None]:
+    """Who holds the lock, who has the directory open, and at which durability level."""
+    with suppress(OSError):
+        mapping = directory.open_words(SHARED_NAME, shared.WORD_COUNT, create=False, write=False)
+        try:
+            words = mapping.words
+            if words[shared.READY] != shared.boot_token(system.boot_id()):
+                return None, (), None
+            pids = tuple(
+                pid for _, pid in shared.attached_pids(words) if system.process_command(pid)
+            )
+            level = words[shared.DURABILITY]
+            name = shared.LEVELS[level - 1] if pids and 1 <= level <= 3 else None
+            return lock_holder(system, words) if pids else None, pids, name
+        finally:
+            mapping.close()
+    return None, (), None

@@ -1,0 +1,306 @@
+"""The real operating system behind the seam: the only module that talks to it.
+
+Positional I/O only, so that a fork shares no cursor.  Every descriptor opened here is recorded; in
+a forked child all of them are closed at once, and never unlocked: LOCK_UN would free the parent's
+lock, and a descriptor kept open would hold a dead parent's lock.  Descriptors do not survive exec.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+import platform
+import stat
+import threading
+import time
+from contextlib import suppress
+from typing import cast
+
+from filelock import lock_descriptor, unlock_descriptor
+
+from .system import Directory, File, LockFile, SharedWords, ThreadLock, Words
+
+_HOLDER_TEXT_SIZE = 512
+_WORD_SIZE = 8
+
+_handles: set[_Handle] = set()
+_handles_lock = threading.RLock()
+_forks = 0
+"""How many forks lie between the first process of this program and this one."""
+
+
+class _Handle:
+    """An open descriptor that a forked child must not keep."""
+
+    def __init__(self, path: str, flags: int, mode: int = 0o666) -> None:
+        # Under the lock: a fork in another thread must not miss a descriptor just opened.
+        with _handles_lock:
+            self._fd = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
+            _handles.add(self)
+        self.path = path
+
+    def close(self) -> None:
+        with _handles_lock:
+            fd, self._fd = self._fd, -1
+            _handles.discard(self)
+            if fd >= 0:
+                os.close(fd)
+
+    def abandon(self) -> None:
+        """In a forked child: close our copy, touch nothing that the parent shares."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+
+def _close_all_in_child() -> None:
+    global _forks
+    _forks += 1
+    try:
+        for handle in _handles:
+            with suppress(OSError):
+                handle.abandon()
+        _handles.clear()
+    finally:
+        _handles_lock.release()
+
+
+os.register_at_fork(
+    before=_handles_lock.acquire,
+    after_in_parent=_handles_lock.release,
+    after_in_child=_close_all_in_child,
+)
+
+
+class PosixFile(_Handle):
+    """A regular file."""
+
+    def __init__(self, path: str, flags: int) -> None:
+        super().__init__(path, flags)
+        if not stat.S_ISREG(os.fstat(self._fd).st_mode):
+            self.close()
+            raise OSError(22, "not a regular file", path)
+
+    def read_at(self, size: int, offset: int) -> bytes:
+        return os.pread(self._fd, size, offset)
+
+    def write_at(self, data: bytes | memoryview, offset: int) -> int:
+        return os.pwrite(self._fd, data, offset)
+
+    def truncate(self, size: int) -> None:
+        os.ftruncate(self._fd, size)
+
+    def size(self) -> int:
+        return os.fstat(self._fd).st_size
+
+    def sync_data(self) -> None:
+        os.fdatasync(self._fd)
+
+    def sync(self) -> None:
+        os.fsync(self._fd)
+
+
+class PosixLockFile(_Handle):
+    """An flock: held by the open file, freed by the kernel when its last descriptor goes."""
+
+    def try_lock(self, *, shared: bool = False) -> bool:
+        if not shared:
+            return lock_descriptor(self._fd, blocking=False)
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def lock(self) -> None:
+        if not lock_descriptor(self._fd, blocking=False):
+            # filelock polls here; the kernel wakes a waiter at once
+            fcntl.flock(self._fd, fcntl.LOCK_EX)
+
+    def unlock(self) -> None:
+        unlock_descriptor(self._fd)
+
+    def read_text(self) -> str:
+        return os.pread(self._fd, _HOLDER_TEXT_SIZE, 0).decode("utf-8", "replace").rstrip("\0 \n")
+
+    def write_text(self, text: str) -> None:
+        data = text.encode("utf-8", "replace")[: _HOLDER_TEXT_SIZE - 1] + b"\n"
+        os.pwrite(self._fd, data, 0)
+        os.ftruncate(self._fd, len(data))
+
+
+class PosixSharedWords(_Handle):
+    """A mapped file of native 64-bit words; indexing a "Q" memoryview moves each one whole."""
+
+    def __init__(self, path: str, flags: int, count: int) -> None:
+        super().__init__(path, flags)
+        self._map: mmap.mmap | None = None
+        try:
+            size = os.fstat(self._fd).st_size
+            if size < count * _WORD_SIZE:
+                if not flags & os.O_CREAT:
+                    raise OSError(22, "shared words are incomplete", path)
+                os.pwrite(self._fd, bytes(count * _WORD_SIZE - size), size)
+            access = mmap.ACCESS_WRITE if flags & os.O_RDWR else mmap.ACCESS_READ
+            self._map = mmap.mmap(self._fd, count * _WORD_SIZE, access=access)
+        except BaseException:
+            self.close()
+            raise
+        self._words = memoryview(self._map).cast("Q")
+
+    @property
+    def words(self) -> Words:
+        return self._words
+
+    def close(self) -> None:
+        self._release()
+        super().close()
+
+    def abandon(self) -> None:
+        self._release()
+        super().abandon()
+
+    def _release(self) -> None:
+        mapped, self._map = self._map, None
+        if mapped is not None:
+            self._words.release()
+            with suppress(BufferError):
+                mapped.close()
+
+
+class PosixDirectory(_Handle):
+    """A directory, kept open for its syncs."""
+
+    def __init__(self, path: str) -> None:
+        # The caller may name the directory through a symbolic link; files in it never are one.
+        super().__init__(os.path.realpath(path), os.O_RDONLY | os.O_DIRECTORY)
+        status = os.fstat(self._fd)
+        self.identity = (status.st_dev, status.st_ino)
+
+    def file_system(self) -> str:
+        best, found = "", ""
+        with (
+            suppress(OSError),
+            open("/proc/self/mounts", encoding="utf-8", errors="replace") as mounts,
+        ):
+            for line in mounts:
+                words = line.split(" ")
+                point = words[1].replace("\\040", " ")
+                inside = self.path == point or self.path.startswith(point.rstrip("/") + "/")
+                if inside and len(point) >= len(best):
+                    best, found = point, words[2]
+        return found
+
+    def open(self, name: str, *, write: bool = True) -> File:
+        return PosixFile(self._join(name), os.O_RDWR if write else os.O_RDONLY)
+
+    def create(self, name: str) -> File:
+        return PosixFile(self._join(name), os.O_RDWR | os.O_CREAT)
+
+    def open_lock(self, name: str, *, create: bool = True) -> LockFile:
+        flags = os.O_RDWR | os.O_CREAT if create else os.O_RDONLY
+        return PosixLockFile(self._join(name), flags)
+
+    def open_words(self, name: str, count: int, *, create: bool, write: bool = True) -> SharedWords:
+        flags = (os.O_RDWR if write else os.O_RDONLY) | (os.O_CREAT if create else 0)
+        return PosixSharedWords(self._join(name), flags, count)
+
+    def exists(self, name: str) -> bool:
+        return os.path.lexists(self._join(name))
+
+    def list(self) -> list[str]:
+        return sorted(os.listdir(self.path))
+
+    def rename(self, old: str, new: str) -> None:
+        os.rename(self._join(old), self._join(new))
+
+    def remove(self, name: str) -> None:
+        os.unlink(self._join(name))
+
+    def sync(self) -> None:
+        os.fsync(self._fd)
+
+    def _join(self, name: str) -> str:
+        return os.path.join(self.path, name)
+
+
+class _OwnedLock:
+    """threading.RLock, used without nesting: it is the one that knows its owner."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+
+    def acquire(self, timeout: float | None) -> bool:
+        return self._lock.acquire(timeout=-1 if timeout is None else max(0.0, timeout))
+
+    def release(self) -> None:
+        self._lock.release()
+
+    def owned(self) -> bool:
+        return cast("bool", self._lock._is_owned())  # type: ignore[attr-defined]
+
+
+class PosixSystem:
+    """The process's own operating system; stateless, so all handles may share one."""
+
+    def directory(self, path: str, *, create: bool) -> Directory:
+        if create and not os.path.isdir(path):
+            self._make_directories(os.path.abspath(path))
+        return PosixDirectory(path)
+
+    def _make_directories(self, path: str) -> None:
+        """Make the directory and its parents, and make the new names durable."""
+        parent = os.path.dirname(path)
+        if parent != path and not os.path.isdir(parent):
+            self._make_directories(parent)
+        with suppress(FileExistsError):
+            os.mkdir(path)
+        above = PosixDirectory(parent)
+        try:
+            above.sync()
+        finally:
+            above.close()
+
+    def thread_lock(self) -> ThreadLock:
+        return _OwnedLock()
+
+    def process_id(self) -> int:
+        return os.getpid()
+
+    def incarnation(self) -> int:
+        return _forks
+
+    def process_command(self, pid: int) -> str:
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as file:
+                line = file.read(400).replace(b"\0", b" ").decode("utf-8", "replace").strip()
+        except OSError:
+            return ""
+        return line or "(no command line)"
+
+    def boot_id(self) -> str:
+        try:
+            with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+                return file.read().strip()
+        except OSError:  # not Linux: the boot time tells boots apart
+            return f"{int(time.time() - time.monotonic()) // 60:036d}"
+
+    def ordered_memory(self) -> bool:
+        return platform.machine() in ("x86_64", "AMD64")
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def wall_time(self) -> float:
+        return time.time()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def random_bytes(self, count: int) -> bytes:
+        return os.urandom(count)
+
+
+POSIX = PosixSystem()
+"""The one that handles share, so that they find each other's attachments."""

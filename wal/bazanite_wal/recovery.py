@@ -1,0 +1,162 @@
+"""Recovery: what the first process to open a directory does, alone, before anyone else may.
+
+Order: read and verify the log in memory; write those very bytes and the newest header again and
+sync, before trusting them (a killed process leaves frames that only the page cache holds, a failed
+sync leaves clean pages that never reached the disk); redo every frame from that memory; sync all
+data files and the directory; start a new generation, and sync its header.
+
+Invariant: interrupted anywhere, any number of times, by a kill or a power cut, it starts over from
+the same log and ends in the same bytes.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from .datafiles import DataFiles
+from .errors import CorruptionError, DirectoryError, UnsafeShutdownError
+from .header import FRAMES_START, NO_BOOT, Header
+from .io import read_up_to
+from .log import (
+    LOG_NAME,
+    NEW_LOG_NAME,
+    Log,
+    LogSettings,
+    create_log,
+    next_generation,
+    no_header,
+    write_new_log,
+)
+from .options import StoreOptions
+from .scan import Scan, scan_log
+from .system import Directory, System
+
+CATALOG_NAME = "schema.json"
+_logger = logging.getLogger("bazanite")
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryReport:
+    """What recovery found: frames redone, and what it dropped as a torn tail.
+
+    ``torn`` tells that a transaction was being written when its writer or the machine stopped; it
+    was never acknowledged.  ``dropped_frames`` counts whole frames behind it, never acknowledged
+    either.
+    """
+
+    frames: int
+    torn: bool
+    dropped_frames: int
+
+
+def recover(
+    directory: Directory, system: System, options: StoreOptions
+) -> tuple[Log, DataFiles, Header, RecoveryReport]:
+    """Bring the directory to its newest consistent state, all of it durable on return.
+
+    Caller holds ``.lock`` and holds ``.attached`` exclusively.  CorruptionError, DirectoryError or
+    UnsafeShutdownError leave the log as it is, so that a later attempt starts over.
+    """
+    _see_to_the_log(directory, system, options)
+    data = _read_log(directory)
+    scan = scan_log(data)
+    if scan is None:
+        raise no_header(f"{directory.path}/{LOG_NAME}")
+    _refuse_what_cannot_be_trusted(directory, system, options, scan)
+    _make_verified_bytes_durable(directory, options, data, scan)
+    files = DataFiles(directory)
+    log = Log.open(directory)
+    try:
+        files.open_all()
+        for frame in scan.frames:
+            files.apply(frame.operations())
+        files.sync_all()  # else the new generation would forget what no file has
+        directory.sync()
+        header = _start_generation(log, system, options, scan, len(data))
+    except BaseException:
+        log.close()
+        files.close()
+        raise
+    report = RecoveryReport(len(scan.frames), scan.tail == "torn", scan.dropped_frames)
+    if report.frames or report.torn:
+        _logger.info("%s: recovered: %s", directory.path, report)
+    return log, files, header, report
+
+
+def _see_to_the_log(directory: Directory, system: System, options: StoreOptions) -> None:
+    """Make the log of a directory that has none; refuse one that must have had one."""
+    if directory.exists(LOG_NAME):
+        if directory.exists(NEW_LOG_NAME):
+            directory.remove(NEW_LOG_NAME)  # a recovery was interrupted before its rename
+        return
+    if directory.exists(CATALOG_NAME) and not options.accept_unsafe:
+        raise DirectoryError(
+            f"{directory.path}/{LOG_NAME} is missing, although {CATALOG_NAME} is there, which only"
+            " a log can have brought. It may have held acknowledged transactions: put it back, or"
+            " restore a backup, or take the table files as they are with accept_unsafe=True"
+        )
+    create_log(directory, system, options.file_size)
+
+
+def _read_log(directory: Directory) -> bytes:
+    file = directory.open(LOG_NAME)
+    try:
+        return read_up_to(file, file.size(), 0)
+    finally:
+        file.close()
+
+
+def _refuse_what_cannot_be_trusted(
+    directory: Directory, system: System, options: StoreOptions, scan: Scan
+) -> None:
+    header = scan.header
+    if scan.tail == "corrupt":
+        raise CorruptionError(
+            f"{directory.path}/{LOG_NAME}",
+            header.file_offset(scan.bad_lsn),
+            f"the frame of LSN {scan.bad_lsn}",
+            scan.detail,
+            "Nothing was changed. Run `bazanite wal show` to see the log, and restore a backup",
+        )
+    if header.unsafe and header.boot != system.boot_id() and not options.accept_unsafe:
+        raise UnsafeShutdownError(
+            f"{directory.path} was in use with durability='off' when the machine stopped: its table"
+            " files may hold any mixture of old and new rows. Restore a backup, or see what"
+            " `bazanite check` says and take the files as they are with accept_unsafe=True"
+        )
+
+
+def _make_verified_bytes_durable(
+    directory: Directory, options: StoreOptions, data: bytes, scan: Scan
+) -> None:
+    area = data[FRAMES_START : FRAMES_START + scan.end - scan.header.base]
+    if scan.header.sector > 1 or options.sector > 1:
+        # overwriting in place could tear what is being made durable
+        write_new_log(directory, scan.header, area, len(data))
+        return
+    log = Log.open(directory)
+    try:
+        log.write(scan.header, scan.header.base, area)
+        log.write_header(scan.header)
+        log.sync()  # else recovery would build on bytes that a power cut takes back
+    finally:
+        log.close()
+
+
+def _start_generation(
+    log: Log, system: System, options: StoreOptions, scan: Scan, log_size: int
+) -> Header:
+    """A new generation, above every LSN that the old one can have handed out."""
+    if log_size < options.file_size:
+        log.grow(options.file_size)
+        log.sync()
+    boot = system.boot_id() if options.durability == "off" else NO_BOOT
+    base = scan.header.base + max(log_size, FRAMES_START) - FRAMES_START
+    settings = LogSettings(options.sector, boot)
+    header = next_generation(system, scan.header, max(base, scan.end), settings)
+    log.write_header(header)
+    log.sync()  # else dropped frames, or frames applied long ago, could come back
+    if log_size > options.file_size:
+        log.shrink(options.file_size)
+    return header

@@ -1,0 +1,49 @@
+"""Finishing what a dead holder of the global lock left.
+
+The next holder finds ``BUSY`` set.  Where its predecessor may have stopped, and what is done:
+
+- after writing the next generation's header, before publishing it: the header is synced (the
+  checkpoint had everything else on disk by then) and published;
+- after writing a frame, before moving ``END``: a whole frame that follows the chain is adopted;
+  its author can no longer say whether it wanted it, so it stays a whole transaction;
+- inside an apply: ``SEQUENCE`` is odd, and entering the lock finishes it;
+- inside a sync of data files: the report of a failed write-back may have died with it, so the next
+  checkpoint writes the whole generation again first.
+
+The words are hints here: the log decides, read from its header on.
+"""
+
+from __future__ import annotations
+
+from . import shared
+from .core import Core
+from .errors import CorruptionError
+from .group import GroupCommit
+from .scan import scan_generation
+
+
+def repair(core: Core, group: GroupCommit) -> None:
+    """Bring shared words and log in step again.  Caller holds the global lock; BUSY stays set.
+
+    PoisonedError if the log does not hold what was published.
+    """
+    words = core.words
+    header = core.log.read_header()
+    if header.generation == words[shared.GENERATION] + 1:
+        group.write_header(header, durable=not core.unsafe)
+        words[shared.GENERATION] = header.generation
+    core.adopt_header(header)
+    area = core.log.read(header, header.base, header.base + core.log_size)
+    scan = scan_generation(area, header)
+    if header.generation != words[shared.GENERATION] or scan.end < words[shared.END]:
+        raise core.poison() from CorruptionError(
+            core.log.path,
+            header.file_offset(scan.bad_lsn),
+            f"generation {words[shared.GENERATION]} up to LSN {words[shared.END]}",
+            f"generation {header.generation} up to LSN {scan.end}; {scan.detail}",
+        )
+    words[shared.TAIL] = int(scan.chain, 16)
+    words[shared.END] = scan.end
+    words[shared.REDO] = header.generation
+    words[shared.CHECKPOINTING] = 0
+    core.counts["repairs"] += 1

@@ -1,0 +1,111 @@
+"""Reading a log from its bytes: which frames are valid, and what the end of them means.
+
+Pure: no I/O.  Walking stops at the first frame that is not whole, not of this generation, or does
+not name its predecessor.  What stands there is one of:
+
+- *clean*: nothing of this generation: zeros, or an older generation's bytes;
+- *torn*: a frame that was being written when its writer or the machine stopped; nothing that
+  follows proves that it was ever durable, so it was never acknowledged, and is dropped;
+- *corrupt*: a later valid frame carries a durable watermark beyond this point, so what stood here
+  was durable once and is damaged now: nobody may guess.
+
+Damage to the very last group of frames looks like a torn tail: in a log that syncs once per commit
+nothing can tell them apart.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from .frame import Frame, FrameError, claims_position, decode_frame, initial_chain
+from .header import FRAMES_START, Header, newest_header
+
+_FRAME_LINE = re.compile(rb"(?:FRAME|MARK ) (\d{20}) ")
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What a log's bytes hold.
+
+    ``end`` is the log position after the last valid frame; ``tail`` says what follows it;
+    ``dropped_frames`` counts whole frames of this generation behind a torn one; ``detail`` is for
+    a person; ``bad_lsn`` is the position of the first frame that is not valid.
+    """
+
+    header: Header
+    frames: tuple[Frame, ...]
+    end: int
+    chain: str
+    tail: Literal["clean", "torn", "corrupt"]
+    bad_lsn: int
+    dropped_frames: int
+    detail: str
+
+
+def frame_at(data: bytes, data_lsn: int, header: Header, lsn: int, previous: str | None) -> Frame:
+    """The frame that starts at log position ``lsn`` or at the first place after it that may be one.
+
+    ``data`` are the log's bytes from position ``data_lsn`` on; ``previous`` is the checksum that it
+    must name, None if the caller does not know it.  FrameError says why there is none.
+    """
+    lsn = header.align(lsn)
+    frame = decode_frame(data, lsn - data_lsn, lsn, header.salt)
+    if previous is not None and frame.previous != previous:
+        raise FrameError("it does not follow the frame before it")
+    return frame
+
+
+def scan_log(log: bytes) -> Scan | None:
+    """Judge a whole log file; None if neither header slot is valid."""
+    header = newest_header(log[:FRAMES_START])
+    if header is None:
+        return None
+    return scan_generation(log[FRAMES_START:], header)
+
+
+def scan_generation(area: bytes, header: Header) -> Scan:
+    """Judge the frames in ``area``, the log's bytes behind its header slots."""
+    frames: list[Frame] = []
+    end, chain = header.base, initial_chain(header.salt)
+    detail, unreadable = "", False
+    try:
+        while True:
+            frame = frame_at(area, header.base, header, end, chain)
+            unreadable = True
+            frame.operations()
+            unreadable = False
+            frames.append(frame)
+            end, chain = frame.end, frame.checksum
+    except FrameError as error:
+        detail = str(error)
+    bad_lsn = header.align(end)
+    if unreadable:  # its checksum holds, so this is no torn frame: nobody may drop it
+        return Scan(header, tuple(frames), end, chain, "corrupt", bad_lsn, 0, detail)
+    later = list(_later_frames(area, header, bad_lsn))
+    covering = [frame for frame in later if frame.watermark > bad_lsn]
+    tail: Literal["clean", "torn", "corrupt"]
+    if covering:
+        tail = "corrupt"
+        detail += (
+            f"; the frame at LSN {covering[0].lsn} says that the log was durable up to LSN"
+            f" {covering[0].watermark}"
+        )
+    elif later or claims_position(area, bad_lsn - header.base, bad_lsn, chain):
+        tail = "torn"
+    else:
+        tail, detail = "clean", ""
+    return Scan(header, tuple(frames), end, chain, tail, bad_lsn, len(later), detail)
+
+
+def _later_frames(area: bytes, header: Header, after: int) -> Iterator[Frame]:
+    """Whole frames of this generation beyond a bad one, wherever they start."""
+    for match in _FRAME_LINE.finditer(area, after - header.base):
+        lsn = header.base + match.start()
+        if int(match[1]) == lsn and lsn >= after:
+            try:
+                yield decode_frame(area, match.start(), lsn, header.salt)
+            except FrameError:
+                continue

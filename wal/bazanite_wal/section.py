@@ -1,0 +1,97 @@
+"""Holding the global lock properly: busy mark, repair, poison check, applying what is durable.
+
+``exclusive`` is the only way in.  It is a generator-based context manager on purpose: should
+KeyboardInterrupt strike between the end of its body and its own clean-up, the generator is dropped
+with the traceback and the clean-up runs then.
+
+Invariant: ``BUSY`` is set from before the first thing a holder does until after the last.  It is
+cleared last thing before the lock is freed, unless the holder was interrupted inside a step that
+the next one must finish (``core.critical``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from . import shared
+from .apply import finish_apply
+from .core import Core
+from .errors import CommittedNotApplied, DirectoryError
+from .group import GroupCommit
+from .repair import repair
+
+
+@contextmanager
+def exclusive(core: Core, group: GroupCommit, timeout: float | None) -> Iterator[None]:
+    """Hold the global lock, with the directory repaired and not poisoned; free inside it again.
+
+    LockTimeout or PoisonedError leave everything as it was.
+    """
+    if core.lock.owned():
+        yield
+        return
+    try:
+        core.lock.acquire(timeout)
+        try:
+            _enter(core, group)
+        except CommittedNotApplied as error:
+            raise DirectoryError(
+                f"{core.directory.path}: nothing was done: an earlier, durable transaction cannot"
+                f" be written to the table files ({error.__cause__})"
+            ) from error
+        yield
+        _finish_what_became_durable(core)
+    finally:
+        try:
+            leave(core)
+        except BaseException:
+            leave(core)  # an interrupt struck at its door or inside: finish first
+            raise
+
+
+def help_apply(core: Core, group: GroupCommit) -> bool:
+    """Apply what is durable if the global lock is free now; whether it was."""
+    try:
+        if not core.lock.try_acquire():
+            return False
+        _enter(core, group)
+        return True
+    finally:
+        try:
+            leave(core)
+        except BaseException:
+            leave(core)  # as above
+            raise
+
+
+def leave(core: Core) -> None:
+    """Free the lock, whatever of it this thread holds; may be called again after an interrupt."""
+    if core.forked():
+        return  # the lock is the parent's; our copy of its file is closed
+    if core.lock.owned():
+        if not core.critical:
+            core.words[shared.BUSY] = 0
+        core.critical = False  # the next holder finds BUSY set and repairs
+        core.lock.release()
+
+
+def _enter(core: Core, group: GroupCommit) -> None:
+    words = core.words
+    core.check_poisoned()
+    if words[shared.BUSY]:
+        core.critical = True  # until it is repaired, BUSY stays set
+        repair(core, group)
+        core.critical = False
+    words[shared.BUSY] = core.pid
+    words[shared.BUSY_SINCE] = int(core.system.wall_time())
+    if words[shared.GENERATION] != core.header.generation:
+        core.load_generation()
+    finish_apply(core)
+
+
+def _finish_what_became_durable(core: Core) -> None:
+    """Spare those whose frames were synced while we held the lock from taking it themselves."""
+    if not core.words[shared.POISONED]:
+        with suppress(CommittedNotApplied):  # theirs to hear; the next holder tries again
+            finish_apply(core)

@@ -1,0 +1,102 @@
+"""The shared, volatile words: what attached processes tell each other without system calls.
+
+One file, ``.shared``, of 512 words, mapped by every attached process.  All of it may be lost or
+stale after a crash: the log and the data files alone decide (recovery rebuilds the words from
+them).  Each word is one aligned 64-bit load or store.
+
+Who may write: ``DURABLE`` and ``SYNCING`` only under ``.sync``; ``POISONED`` anybody, never back
+to zero; a process's own slot that process; all others only under the global lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from hashlib import blake2b
+
+from .system import Words
+
+WORD_COUNT = 512
+
+READY = 0
+"""The boot's token once the words are initialised; anything else: do not believe them."""
+END = 1
+"""Log position after the last whole frame."""
+DURABLE = 2
+"""Every frame below this position is on disk.  Never moves back within an attachment."""
+APPLIED = 3
+"""Every frame below this position is in the data files."""
+SEQUENCE = 4
+"""Odd while data files are being changed; readers without a lock check it before and after."""
+GENERATION = 5
+"""The log generation in use."""
+POISONED = 6
+"""Non-zero once a sync failed: the process id of who saw it."""
+BUSY = 7
+"""The process id of the global lock's holder; found set by the next holder: it died inside."""
+SYNCING = 8
+"""The process id of who syncs the log; found set under .sync: it died or failed inside."""
+TAIL = 9
+"""The checksum of the last whole frame (or the salt), as a number: what the next frame names."""
+REDO = 10
+"""A generation whose frames must all be written again before data files are synced."""
+DURABILITY = 11
+"""The directory's durability level while anyone is attached: index into LEVELS."""
+BUSY_SINCE = 12
+"""When the holder took the global lock, in seconds of wall time; advice."""
+SYNCED_AT = 13
+"""When the log was last synced, in milliseconds of monotonic time; advice."""
+LOG_SIZE = 14
+"""The log's standard size in bytes, as the first opener asked."""
+CHECKPOINTING = 15
+"""The process id of who syncs data files ahead of a checkpoint; advice."""
+WATERMARK = 16
+"""The highest durable watermark that any frame of the log carries."""
+
+_SLOTS_START = 64
+_SLOT_SIZE = 2
+FREED = (1 << 64) - 1
+"""Stands in a slot that was let go."""
+
+LEVELS = ("full", "normal", "off")
+
+
+def boot_token(boot_id: str) -> int:
+    """What READY holds in this boot."""
+    return int.from_bytes(blake2b(boot_id.encode(), digest_size=8).digest(), "little") | 1
+
+
+def clear_words(words: Words) -> None:
+    """Forget everything of an earlier attachment; READY first, so that nobody believes the rest."""
+    words[READY] = 0
+    for index in range(1, WORD_COUNT):
+        words[index] = 0
+
+
+def claim_slot(words: Words, pid: int, is_alive: Callable[[int], bool]) -> int | None:
+    """The index of a slot for this process: its id, then its waiting mark.  Under the lock.
+
+    None if all are taken; slots are advice (who is attached, who waits), so that is no error.
+    """
+    for index in range(_SLOTS_START, WORD_COUNT, _SLOT_SIZE):
+        owner = words[index]
+        if owner in (0, pid, FREED) or not is_alive(owner):
+            words[index + 1] = 0
+            words[index] = pid
+            return index
+    return None
+
+
+def free_slot(words: Words, index: int) -> None:
+    """Let go of a slot; the list of slots ends at the first one never used."""
+    words[index + 1] = 0
+    words[index] = FREED
+
+
+def attached_pids(words: Words) -> Iterator[tuple[int, int]]:
+    """(slot index, process id) of every process that claimed a slot, dead ones included."""
+    for index in range(_SLOTS_START, WORD_COUNT, _SLOT_SIZE):
+        pid = words[index]
+        if pid == 0:
+            return
+        if pid != FREED:
+            yield index, pid
