@@ -14,7 +14,7 @@ from contextlib import ExitStack, suppress
 
 from . import shared
 from .checkpoint import checkpoint_locked
-from .commit import append
+from .commit import mark_durable
 from .core import Core
 from .datafiles import DataFiles
 from .errors import (
@@ -25,7 +25,7 @@ from .errors import (
     NetworkFileSystemError,
     PoisonedError,
 )
-from .frame import MARK, initial_chain
+from .frame import initial_chain
 from .group import GroupCommit
 from .header import Header
 from .lock import GlobalLock, local_time, lock_holder, nap_lengths
@@ -105,7 +105,7 @@ def _attach_locked(
         log, files, header, report = recover(directory, system, options)
         undo.callback(log.close)
         undo.callback(files.close)
-        _initialise(mapping.words, header, options)
+        _initialise(mapping.words, header, options, int(system.monotonic() * 1000))
         mapping.words[shared.READY] = token
         if not attached.try_lock(shared=True):
             return None
@@ -139,10 +139,10 @@ def detach(core: Core, group: GroupCommit) -> None:
     """
     try:
         if not core.words[shared.POISONED]:
-            with exclusive(core, group, None):
+            with exclusive(core, group, core.options.lock_timeout):
                 _say_goodbye(core, group)
-    except PoisonedError:
-        pass  # who polled the last sync was told; nothing of this process's is unacknowledged
+    except (PoisonedError, LockTimeout):
+        pass  # the log has all that was acknowledged, and the next opener or the others go on
     finally:
         if core.lock.slot is not None:
             shared.free_slot(core.words, core.lock.slot)
@@ -162,11 +162,10 @@ def _say_goodbye(core: Core, group: GroupCommit) -> None:
     core.attached.try_lock(shared=True)  # the failed conversion dropped it
     if not core.unsafe:
         group.sync_held()
-        if core.words[shared.WATERMARK] < core.words[shared.DURABLE]:
-            append(core, group, MARK, [])  # so that damage to our last frames can be told
+        mark_durable(core, group)
 
 
-def _initialise(words: Words, header: Header, options: StoreOptions) -> None:
+def _initialise(words: Words, header: Header, options: StoreOptions, now: int) -> None:
     """What an empty log of a new generation means, and nobody at work."""
     for index in (shared.END, shared.DURABLE, shared.APPLIED, shared.WATERMARK):
         words[index] = header.base
@@ -174,6 +173,7 @@ def _initialise(words: Words, header: Header, options: StoreOptions) -> None:
     words[shared.TAIL] = int(initial_chain(header.salt), 16)
     words[shared.DURABILITY] = options.level
     words[shared.LOG_SIZE] = options.file_size
+    words[shared.SYNCED_AT] = now
 
 
 def _lock(
@@ -207,7 +207,8 @@ def _sign(system: System, file: LockFile) -> None:
     """Leave our name in ``.lock``: advice for a person who looks."""
     pid = system.process_id()
     since = local_time(system.wall_time())
-    file.write_text(f"pid {pid} ({system.process_command(pid)[:300]}), attached since {since}")
+    with suppress(OSError):  # a full disk keeps nobody out
+        file.write_text(f"pid {pid} ({system.process_command(pid)[:300]}), attached since {since}")
 
 
 def _refuse_other_level(core: Core) -> None:

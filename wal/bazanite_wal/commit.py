@@ -15,17 +15,19 @@ like a commit, so that nothing is revealed that a power cut could take back.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from . import shared
 from .apply import catch_up, finish_apply
 from .checkpoint import checkpoint_locked
 from .core import Core
-from .errors import DirectoryError, TransactionError
-from .frame import FRAME, HEADER_SIZE, Operation, encode_frame, encode_operations
+from .errors import CommittedNotApplied, DirectoryError, TransactionError
+from .frame import FRAME, HEADER_SIZE, MARK, Operation, encode_frame, encode_operations
 from .group import GroupCommit
 from .section import exclusive, help_apply
 from .transaction import Transaction
+
+_IDLE_SECONDS = 1.0
 
 
 @contextmanager
@@ -111,18 +113,36 @@ def append(core: Core, group: GroupCommit, kind: bytes, operations: list[Operati
                     f" {error}"
                 ) from error
             raise
-        _publish(core, lsn + len(frame), checksum, watermark)
+        _publish(core, lsn + len(frame), checksum)
         if not isinstance(error, OSError):
             raise
     else:
-        _publish(core, lsn + len(frame), checksum, watermark)
+        _publish(core, lsn + len(frame), checksum)
+    words[shared.WATERMARK] = lsn + len(frame) if kind == MARK else watermark
     core.counts["log_bytes"] += len(frame)
     return lsn + len(frame)
 
 
-def _publish(core: Core, end: int, checksum: str, watermark: int) -> None:
+def mark_durable(core: Core, group: GroupCommit) -> None:
+    """Say in the log that all of it is durable, so that later damage to it can be told.
+
+    Caller holds the global lock.  Nothing happens if no transaction came since the last mark, or if
+    the last one is not durable yet.
+    """
+    words = core.words
+    if words[shared.WATERMARK] < words[shared.DURABLE] == words[shared.END] and _fits(core, 0):
+        append(core, group, MARK, [])
+
+
+def mark_if_idle(core: Core, group: GroupCommit) -> None:
+    """Mark a log that nobody has added to for a while; errors are the next writer's to meet."""
+    if core.system.monotonic() - core.words[shared.SYNCED_AT] / 1000 > _IDLE_SECONDS:
+        with suppress(DirectoryError):
+            mark_durable(core, group)
+
+
+def _publish(core: Core, end: int, checksum: str) -> None:
     core.words[shared.TAIL] = int(checksum, 16)
-    core.words[shared.WATERMARK] = watermark
     core.words[shared.END] = end
     core.critical = False
 
@@ -134,7 +154,13 @@ def _make_room(core: Core, group: GroupCommit, payload_size: int) -> None:
     core.log_size = core.log.size()  # another process may have grown it
     if _fits(core, payload_size):
         return
-    checkpoint_locked(core, group)
+    try:
+        checkpoint_locked(core, group)
+    except CommittedNotApplied as error:
+        raise DirectoryError(
+            f"{core.log.path}: the transaction is rolled back: the log is full, and earlier,"
+            f" durable transactions cannot be written to the table files ({error.__cause__})"
+        ) from error.__cause__
     if _fits(core, payload_size):
         return
     try:

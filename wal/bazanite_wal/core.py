@@ -4,7 +4,8 @@ The steps of the protocol are functions over this context, one module a step: ``
 of a commit), ``group`` (syncs), ``apply``, ``repair``, ``checkpoint``.
 
 ``critical`` is true while an interruption would leave work that the next holder of the global lock
-must finish; the lock's ``BUSY`` word then stays set, and the next holder repairs.
+must finish; the lock's ``BUSY`` word then stays set, and the next holder repairs.  ``entered`` is
+true while that word is this process's to clear: who waits for the lock in vain must not clear it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections import Counter
 
 from . import shared
 from .datafiles import DataFiles
-from .errors import PoisonedError
+from .errors import CorruptionError, PoisonedError
 from .header import Header
 from .layer import PageLayer
 from .lock import GlobalLock
@@ -58,6 +59,7 @@ class Core:
         self.position = self.words[shared.APPLIED]
         self.joined_generation = header.generation
         self.critical = False
+        self.entered = False
         self.pid = system.process_id()
         self._incarnation = system.incarnation()
         self.data_sync_lock = system.thread_lock()
@@ -84,8 +86,21 @@ class Core:
         return self.words[shared.END if self.unsafe else shared.DURABLE]
 
     def load_generation(self) -> None:
-        """Take over the newest generation of the log; all that was derived is dropped."""
-        self.adopt_header(self.log.read_header())
+        """Take over the newest generation of the log; all that was derived is dropped.
+
+        PoisonedError if the log's header is not the one that was published.
+        """
+        generation = self.words[shared.GENERATION]
+        try:
+            header = self.log.read_header()
+            if header.generation != generation:
+                found = f"generation {header.generation}"
+                raise CorruptionError(
+                    self.log.path, header.slot_offset, f"generation {generation}", found
+                )
+        except CorruptionError as error:
+            raise self.poison() from error
+        self.adopt_header(header)
 
     def adopt_header(self, header: Header) -> None:
         self.header = header

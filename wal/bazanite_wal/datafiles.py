@@ -40,12 +40,18 @@ class DataFiles:
         return sorted(self._files)
 
     def read(self, name: str, offset: int, size: int) -> bytes:
-        file = self._files.get(name) or self._open(name)
-        return b"" if file is None else read_up_to(file, size, offset)
+        try:
+            file = self._files.get(name) or self._open(name)
+            return b"" if file is None else read_up_to(file, size, offset)
+        except OSError as error:
+            raise self._unreadable(name, error) from error
 
     def size(self, name: str) -> int:
-        file = self._files.get(name) or self._open(name)
-        return 0 if file is None else file.size()
+        try:
+            file = self._files.get(name) or self._open(name)
+            return 0 if file is None else file.size()
+        except OSError as error:
+            raise self._unreadable(name, error) from error
 
     def create(self, names: Iterable[str]) -> None:
         """Make the missing files, empty; their names are durable on return."""
@@ -85,6 +91,9 @@ class DataFiles:
         for file in self._files.values():
             file.close()
         self._files.clear()
+
+    def _unreadable(self, name: str, error: OSError) -> DirectoryError:
+        return DirectoryError(f"{self._directory.path}/{name}: cannot read: {error}")
 
     def _open(self, name: str) -> File | None:
         try:

@@ -33,6 +33,7 @@ class GlobalLock:
         self._file = file
         self._thread = system.thread_lock()
         self._released_at = 0.0
+        self._impatient_with: dict[int, int] = {}
         self.words: Words | None = None
         self.slot: int | None = None
 
@@ -51,7 +52,7 @@ class GlobalLock:
         self._let_others_go_first()
         if self._file.try_lock():
             return
-        self._mark_waiting(1)
+        self._mark_waiting(int(started * 1000) or 1)
         try:
             if timeout is None:
                 self._file.lock()
@@ -104,13 +105,24 @@ class GlobalLock:
     def _let_others_go_first(self) -> None:
         if self.words is None or self.slot is None:
             return
-        words, own, now = self.words, self.slot, self._system.monotonic
+        now = self._system.monotonic
         deadline = self._released_at + _COURTESY_SECONDS
-        while now() < deadline:
-            slots = shared.attached_pids(words)
-            if not any(words[index + 1] for index, _ in slots if index != own):
-                return
+        if now() >= deadline:
+            return
+        waiting = self._waiting(self.words, self.slot)
+        while waiting and now() < deadline:
             self._system.sleep(_FIRST_NAP_SECONDS)
+            waiting = self._waiting(self.words, self.slot)
+        self._impatient_with.update(waiting)  # dead or stopped: that mark stops us once only
+
+    def _waiting(self, words: Words, own: int) -> dict[int, int]:
+        """The marks of others that wait now, by slot, but for those that outlasted a courtesy."""
+        marks = {index: words[index + 1] for index, _ in shared.attached_pids(words)}
+        return {
+            index: mark
+            for index, mark in marks.items()
+            if mark and index != own and self._impatient_with.get(index) != mark
+        }
 
 
 def lock_holder(system: System, words: Words | None) -> Holder | None:

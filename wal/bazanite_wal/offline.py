@@ -12,9 +12,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
 from . import shared
-from .attach import LOCK_NAME, SHARED_NAME
+from .attach import ATTACHED_NAME, LOCK_NAME, SHARED_NAME
 from .datafiles import DataFiles
-from .errors import DirectoryError, Holder
+from .errors import DirectoryError, Holder, LockTimeout
 from .header import FRAMES_START, Header, decode_header
 from .io import read_up_to
 from .layer import PageLayer, View
@@ -26,15 +26,23 @@ from .system import Directory, System
 
 
 @dataclass(frozen=True, slots=True)
+class Live:
+    """Who holds the global lock, which processes are attached, and at which durability level."""
+
+    holder: Holder | None
+    attached: tuple[int, ...]
+    durability: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Offline:
     """A directory as it stands.
 
     ``log`` are the log's bytes, None if there is no log; ``headers`` its valid header slots;
     ``scan`` the verdict on it, None if there is no log or no valid header.  ``view`` is what
     recovery would give (with a corrupt log: the files with the frames before the damage).
-    ``unapplied`` names the files that do not have all changes of the log yet.  ``holder`` is who
-    held the global lock when we looked, ``attached`` the live processes that have the directory
-    open, ``durability`` their level.
+    ``unapplied`` names the files that do not have all changes of the log yet.  ``live`` says who
+    uses the directory; ``locked`` whether we hold its lock (if not, it may change as we look).
     """
 
     path: str
@@ -44,37 +52,37 @@ class Offline:
     view: View
     file_names: tuple[str, ...]
     unapplied: tuple[str, ...]
-    holder: Holder | None
-    attached: tuple[int, ...]
-    durability: str | None
+    live: Live
+    locked: bool
 
     @property
     def needs_recovery(self) -> bool:
         """Whether nobody has it open and the files are not yet what recovery would give."""
-        return not self.attached and (
+        return not self.live.attached and (
             bool(self.unapplied) or (self.scan is not None and self.scan.tail != "clean")
         )
 
 
 @contextmanager
 def open_offline(
-    path: str, *, lock_timeout: float | None = 10.0, system: System | None = None
+    path: str,
+    *,
+    lock_timeout: float | None = 10.0,
+    must_lock: bool = True,
+    system: System | None = None,
 ) -> Iterator[Offline]:
     """Look at ``path`` under its global lock (where it has one), changing nothing.
 
-    DirectoryError if there is no such directory, LockTimeout if someone keeps the lock.
+    DirectoryError if there is no such directory; LockTimeout, naming the holder, if someone keeps
+    the lock and ``must_lock``.
     """
     system = system or POSIX
     with ExitStack() as stack:
         try:
             directory = system.directory(path, create=False)
             stack.callback(directory.close)
-            holder, attached, durability = _live(system, directory)
-            if directory.exists(LOCK_NAME):
-                lock = GlobalLock(system, directory.open_lock(LOCK_NAME, create=False))
-                stack.callback(lock.close)
-                stack.callback(lock.release)
-                lock.acquire(lock_timeout)
+            locked = _lock(system, directory, lock_timeout, stack, must_lock)
+            live = _live(system, directory, locked)
             files = DataFiles(directory, write=False)
             stack.callback(files.close)
             files.open_all()
@@ -90,9 +98,7 @@ def open_offline(
         slots = log[:FRAMES_START] if log is not None else b""
         found = (decode_header(slots[:4096]), decode_header(slots[4096:]))
         headers = tuple(header for header in found if header is not None)
-        yield Offline(
-            directory.path, log, headers, scan, view, names, changed, holder, attached, durability
-        )
+        yield Offline(directory.path, log, headers, scan, view, names, changed, live, locked)
 
 
 def _read_log(directory: Directory) -> bytes | None:
@@ -113,22 +119,59 @@ def _differs(files: DataFiles, view: PageLayer, name: str) -> bool:
     )
 
 
-def _live(
-    system: System, directory: Directory
-) -> tuple[Holder | None, tuple[int, ...], str | None]:
-    """Who holds the lock, who has the directory open, and at which durability level."""
+def _lock(
+    system: System,
+    directory: Directory,
+    timeout: float | None,
+    stack: ExitStack,
+    must_lock: bool,
+) -> bool:
+    """Take the global lock for as long as ``stack`` lives; whether we hold it."""
+    if not directory.exists(LOCK_NAME):
+        return False
+    lock = GlobalLock(system, directory.open_lock(LOCK_NAME, create=False))
+    stack.callback(lock.close)
+    stack.callback(lock.release)
+    try:
+        lock.acquire(timeout)
+    except LockTimeout as error:
+        lock.release()
+        if not must_lock:
+            return False
+        holder = _live(system, directory, locked=False).holder
+        raise LockTimeout(
+            f"{directory.path}: the global lock was not free within {timeout} seconds: held by"
+            f" {holder or 'another process'}",
+            holder,
+        ) from error
+    return True
+
+
+def _live(system: System, directory: Directory, locked: bool) -> Live:
+    """Who uses the directory; a stale list, as a copy or a stopped machine has, is seen through."""
+    nobody = Live(None, (), None)
     with suppress(OSError):
+        if locked and _nobody_attached(directory):
+            return nobody
         mapping = directory.open_words(SHARED_NAME, shared.WORD_COUNT, create=False, write=False)
         try:
             words = mapping.words
             if words[shared.READY] != shared.boot_token(system.boot_id()):
-                return None, (), None
-            pids = tuple(
-                pid for _, pid in shared.attached_pids(words) if system.process_command(pid)
-            )
+                return nobody
+            listed = [pid for _, pid in shared.attached_pids(words)]
+            pids = tuple(pid for pid in listed if system.process_command(pid))
             level = words[shared.DURABILITY]
-            name = shared.LEVELS[level - 1] if pids and 1 <= level <= 3 else None
-            return lock_holder(system, words) if pids else None, pids, name
+            name = shared.LEVELS[level - 1] if 1 <= level <= len(shared.LEVELS) else None
+            return Live(None if locked else lock_holder(system, words), pids, name)
         finally:
             mapping.close()
-    return None, (), None
+    return nobody
+
+
+def _nobody_attached(directory: Directory) -> bool:
+    """Whether the kernel says that no process is attached.  Only under the global lock."""
+    attached = directory.open_lock(ATTACHED_NAME, create=False)
+    try:
+        return attached.try_lock()
+    finally:
+        attached.close()

@@ -114,8 +114,8 @@ def _refuse_what_cannot_be_trusted(
     if scan.tail == "corrupt":
         raise CorruptionError(
             f"{directory.path}/{LOG_NAME}",
-            header.file_offset(scan.bad_lsn),
-            f"the frame of LSN {scan.bad_lsn}",
+            scan.bad_offset,
+            "a whole frame or the newest header",
             scan.detail,
             "Nothing was changed. Run `bazanite wal show` to see the log, and restore a backup",
         )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from .attach import attach, detach
 from .core import Core
-from .errors import DurabilityMismatch
+from .errors import DirectoryError, DurabilityMismatch
 from .group import GroupCommit
 from .options import StoreOptions
 from .recovery import RecoveryReport
@@ -33,15 +33,16 @@ class Attachment:
     transaction: Transaction | None = None
 
 
-class _Process:
-    """The attachments of one process; created anew in a forked child."""
+class _Place:
+    """Where a process keeps its attachment to one directory."""
 
     def __init__(self, lock: ThreadLock) -> None:
         self.lock = lock
-        self.attachments: dict[tuple[object, tuple[int, int]], Attachment] = {}
+        self.attachment: Attachment | None = None
 
 
-_processes: dict[int, _Process] = {}
+# By incarnation: a forked child inherits its ancestors' places, and must use none of them.
+_places: dict[tuple[int, int, tuple[int, int]], _Place] = {}
 
 
 def acquire(system: System, path: str, options: StoreOptions) -> Attachment:
@@ -49,55 +50,51 @@ def acquire(system: System, path: str, options: StoreOptions) -> Attachment:
 
     DurabilityMismatch if another handle of this process uses another level.
     """
-    process = _process(system)
+    place = _place(system, _identity(system, path))
     try:
-        process.lock.acquire(None)
-        directory = _identity(system, path)
-        found = process.attachments.get((id(system), directory)) if directory else None
-        if found is not None:
-            if found.core.options.durability != options.durability:
-                raise DurabilityMismatch(
-                    f"{path} is open in this process with"
-                    f" durability={found.core.options.durability!r}, not {options.durability!r}"
-                )
-            found.users += 1
-            return found
-        core, report = attach(system, path, options)
-        made = Attachment(core, GroupCommit(core), report, 1)
-        process.attachments[id(system), core.directory.identity] = made
-        return made
+        place.lock.acquire(None)
+        found = place.attachment
+        if found is None:
+            core, report = attach(system, path, options)
+            place.attachment = found = Attachment(core, GroupCommit(core), report, 0)
+        elif found.core.options.durability != options.durability:
+            raise DurabilityMismatch(
+                f"{path} is open in this process with"
+                f" durability={found.core.options.durability!r}, not {options.durability!r}"
+            )
+        found.users += 1
+        return found
     finally:
-        if process.lock.owned():
-            process.lock.release()
+        if place.lock.owned():
+            place.lock.release()
 
 
 def release(system: System, attachment: Attachment) -> None:
     """Give a use back; the last one detaches."""
-    process = _process(system)
     if attachment.core.forked():
         return  # the parent's: it was closed when this process was born
+    place = _place(system, attachment.core.directory.identity)
     try:
-        process.lock.acquire(None)
+        place.lock.acquire(None)
         attachment.users -= 1
         if attachment.users == 0:
-            del process.attachments[id(system), attachment.core.directory.identity]
+            place.attachment = None
             detach(attachment.core, attachment.group)
     finally:
-        if process.lock.owned():
-            process.lock.release()
+        if place.lock.owned():
+            place.lock.release()
 
 
-def _process(system: System) -> _Process:
-    key = system.incarnation()
-    process = _processes.get(key)
-    return process or _processes.setdefault(key, _Process(system.thread_lock()))
+def _place(system: System, identity: tuple[int, int]) -> _Place:
+    key = (id(system), system.incarnation(), identity)
+    return _places.get(key) or _places.setdefault(key, _Place(system.thread_lock()))
 
 
-def _identity(system: System, path: str) -> tuple[int, int] | None:
+def _identity(system: System, path: str) -> tuple[int, int]:
     try:
-        directory = system.directory(path, create=False)
-    except OSError:
-        return None
+        directory = system.directory(path, create=True)
+    except OSError as error:
+        raise DirectoryError(f"{path}: cannot open the database directory: {error}") from error
     try:
         return directory.identity
     finally:

@@ -7,7 +7,8 @@ not name its predecessor.  What stands there is one of:
 - *torn*: a frame that was being written when its writer or the machine stopped; nothing that
   follows proves that it was ever durable, so it was never acknowledged, and is dropped;
 - *corrupt*: a later valid frame carries a durable watermark beyond this point, so what stood here
-  was durable once and is damaged now: nobody may guess.
+  was durable once and is damaged now; or the log begins with a frame of a generation above the
+  newest valid header, so that header is damaged: nobody may guess.
 
 Damage to the very last group of frames looks like a torn tail: in a log that syncs once per commit
 nothing can tell them apart.
@@ -17,11 +18,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from .frame import Frame, FrameError, claims_position, decode_frame, initial_chain
-from .header import FRAMES_START, Header, newest_header
+from .header import FRAMES_START, SLOT_SPACING, Header, newest_header
 
 _FRAME_LINE = re.compile(rb"(?:FRAME|MARK ) (\d{20}) ")
 
@@ -32,7 +33,8 @@ class Scan:
 
     ``end`` is the log position after the last valid frame; ``tail`` says what follows it;
     ``dropped_frames`` counts whole frames of this generation behind a torn one; ``detail`` is for
-    a person; ``bad_lsn`` is the position of the first frame that is not valid.
+    a person; ``bad_lsn`` is the position of the first frame that is not valid, ``bad_offset`` the
+    place in the file of what is wrong.
     """
 
     header: Header
@@ -41,6 +43,7 @@ class Scan:
     chain: str
     tail: Literal["clean", "torn", "corrupt"]
     bad_lsn: int
+    bad_offset: int
     dropped_frames: int
     detail: str
 
@@ -63,7 +66,14 @@ def scan_log(log: bytes) -> Scan | None:
     header = newest_header(log[:FRAMES_START])
     if header is None:
         return None
-    return scan_generation(log[FRAMES_START:], header)
+    scan = scan_generation(log[FRAMES_START:], header)
+    first = _FRAME_LINE.match(log, FRAMES_START)
+    if first is not None and int(first[1]) > header.base:
+        # Frames of a generation come only after its header is durable, and older ones lie below.
+        detail = f"the log holds frames of a later generation, from LSN {int(first[1])} on"
+        slot = (header.generation + 1) % 2 * SLOT_SPACING
+        return replace(scan, tail="corrupt", bad_offset=slot, detail=detail)
+    return scan
 
 
 def scan_generation(area: bytes, header: Header) -> Scan:
@@ -82,8 +92,9 @@ def scan_generation(area: bytes, header: Header) -> Scan:
     except FrameError as error:
         detail = str(error)
     bad_lsn = header.align(end)
+    bad_offset = header.file_offset(bad_lsn)
     if unreadable:  # its checksum holds, so this is no torn frame: nobody may drop it
-        return Scan(header, tuple(frames), end, chain, "corrupt", bad_lsn, 0, detail)
+        return Scan(header, tuple(frames), end, chain, "corrupt", bad_lsn, bad_offset, 0, detail)
     later = list(_later_frames(area, header, bad_lsn))
     covering = [frame for frame in later if frame.watermark > bad_lsn]
     tail: Literal["clean", "torn", "corrupt"]
@@ -97,7 +108,7 @@ def scan_generation(area: bytes, header: Header) -> Scan:
         tail = "torn"
     else:
         tail, detail = "clean", ""
-    return Scan(header, tuple(frames), end, chain, tail, bad_lsn, len(later), detail)
+    return Scan(header, tuple(frames), end, chain, tail, bad_lsn, bad_offset, len(later), detail)
 
 
 def _later_frames(area: bytes, header: Header, after: int) -> Iterator[Frame]:

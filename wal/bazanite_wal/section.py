@@ -70,8 +70,9 @@ def leave(core: Core) -> None:
     if core.forked():
         return  # the lock is the parent's; our copy of its file is closed
     if core.lock.owned():
-        if not core.critical:
+        if core.entered and not core.critical:
             core.words[shared.BUSY] = 0
+        core.entered = False  # before the next line: an interrupt between them keeps BUSY set
         core.critical = False  # the next holder finds BUSY set and repairs
         core.lock.release()
 
@@ -83,6 +84,7 @@ def _enter(core: Core, group: GroupCommit) -> None:
         core.critical = True  # until it is repaired, BUSY stays set
         repair(core, group)
         core.critical = False
+    core.entered = True
     words[shared.BUSY] = core.pid
     words[shared.BUSY_SINCE] = int(core.system.wall_time())
     if words[shared.GENERATION] != core.header.generation:

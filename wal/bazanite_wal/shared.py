@@ -50,7 +50,7 @@ LOG_SIZE = 14
 CHECKPOINTING = 15
 """The process id of who syncs data files ahead of a checkpoint; advice."""
 WATERMARK = 16
-"""The highest durable watermark that any frame of the log carries."""
+"""Every transaction below this position is covered by the durable watermark of some frame."""
 
 _SLOTS_START = 64
 _SLOT_SIZE = 2

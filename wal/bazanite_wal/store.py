@@ -6,6 +6,7 @@ attaches again by itself.  Errors leave either nothing or a whole transaction.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,7 +15,7 @@ from typing import TypeVar
 from . import backup, commit, registry, shared
 from .apply import catch_up
 from .checkpoint import checkpoint_is_due, checkpoint_locked, sync_ahead
-from .errors import TransactionError
+from .errors import DBError, DirectoryError, TransactionError
 from .layer import View
 from .options import StoreOptions
 from .posix import POSIX
@@ -24,6 +25,7 @@ from .system import System
 from .transaction import Transaction
 
 T = TypeVar("T")
+_logger = logging.getLogger("bazanite")
 _OPTIMISTIC_TRIES = 3
 
 
@@ -69,7 +71,10 @@ class Store:
             yield tx
         self._read_lsn.set(tx.lsn)
         if not core.lock.owned() and checkpoint_is_due(core):
-            self._checkpoint(used, only_if_due=True)
+            try:
+                self._checkpoint(used, only_if_due=True)
+            except (DBError, OSError) as error:  # this transaction is committed all the same
+                _logger.warning("%s: checkpoint put off: %s", self.path, error)
 
     @contextmanager
     def reading(self) -> Iterator[View]:
@@ -90,6 +95,8 @@ class Store:
             else:
                 self._read_lsn.set(core.words[shared.APPLIED])
                 yield core.files
+                if core.words[shared.DURABILITY] == 1:
+                    commit.mark_if_idle(core, used.group)
 
     def quick_read(self, read: Callable[[View], T]) -> T:
         """``read`` of a consistent view, without the global lock where that is possible.
@@ -161,7 +168,10 @@ class Store:
         used = self._use()
         if used.core.lock.owned() and used.transaction is not None:
             raise TransactionError("a checkpoint cannot run inside a transaction")
-        self._checkpoint(used, only_if_due=False)
+        try:
+            self._checkpoint(used, only_if_due=False)
+        except OSError as error:
+            raise DirectoryError(f"{self.path}: the checkpoint failed: {error}") from error
 
     def stats(self) -> dict[str, int]:
         """Counts of this process, and positions of the log that all processes share."""

@@ -1,0 +1,191 @@
+"""The catalog: which tables a directory has, and how their rows are laid out (``schema.json``).
+
+Pure: encodes, decodes and compares.  Nothing read here is trusted: a name that could lie outside
+the directory, a width that no field has or a duplicate makes the whole catalog damaged.
+
+Invariant: two schemas are the same if and only if their rows mean the same: order, names, types,
+widths, NULLs and the tables referred to.  A type of the program's own is known by its class name.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from .errors import CorruptionError, SchemaMismatch, ValidationError
+from .fields import FK, TEXT, TEXT_WIDTH, FieldType
+from .files import CATALOG_NAME, check_table_name
+from .schema import Schema
+
+FORMAT = "bazanite 1"
+WIDTHS = range(2, 19)
+"""Widths that integers of a directory may have; 18 digits stay below 2**63."""
+
+_LARGEST_FIELD = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSpec:
+    """One column as the catalog knows it; ``table`` is what an FK refers to."""
+
+    name: str
+    type: str
+    size: int
+    null: bool
+    table: str | None = None
+
+    def __str__(self) -> str:
+        target = f" to '{self.table}'" if self.table is not None else ""
+        return f"{self.type}({self.size}){target}{' null' if self.null else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class TableSpec:
+    """One table's columns, in order."""
+
+    fields: tuple[FieldSpec, ...]
+
+    @property
+    def row_size(self) -> int:
+        """Width of a row in bytes, with its newline."""
+        return sum(field.size for field in self.fields) + 1
+
+    @property
+    def has_text(self) -> bool:
+        """Whether the table has a text file."""
+        return any(field.type == "TEXT" for field in self.fields)
+
+    def references(self, table: str) -> list[tuple[int, int]]:
+        """(offset in the row, width) of each column that refers to this table."""
+        result: list[tuple[int, int]] = []
+        offset = 0
+        for field in self.fields:
+            if field.table == table:
+                result.append((offset, field.size))
+            offset += field.size
+        return result
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """All tables of a directory, and how wide its unsized integers are."""
+
+    int_width: int
+    tables: dict[str, TableSpec]
+
+
+def spec_of(schema: Schema) -> TableSpec:
+    """What the catalog keeps of a bound schema."""
+    return TableSpec(tuple(_field_spec(name, kind) for name, kind in schema.schema))
+
+
+def _field_spec(name: str, kind: FieldType) -> FieldSpec:
+    if isinstance(kind, TEXT) and type(kind) is not TEXT:
+        raise ValidationError(f"'{name}': TEXT cannot be subclassed")
+    target = kind.params["rel_name"] if isinstance(kind, FK) else None
+    return FieldSpec(name, type(kind).__name__, kind.size, kind.null, target)
+
+
+def compare(table: str, stored: TableSpec, declared: TableSpec) -> None:
+    """SchemaMismatch naming the first difference, if there is one."""
+    for old, new in zip(stored.fields, declared.fields, strict=False):
+        if old.name != new.name:
+            raise SchemaMismatch(
+                f"table '{table}': stored '{old.name}' {old}, declared '{new.name}' {new}"
+            )
+        if old != new:
+            raise SchemaMismatch(f"table '{table}', '{old.name}': stored {old}, declared {new}")
+    shared = min(len(stored.fields), len(declared.fields))
+    for field in stored.fields[shared:]:
+        raise SchemaMismatch(f"table '{table}': stored '{field.name}' {field} is not declared")
+    for field in declared.fields[shared:]:
+        raise SchemaMismatch(f"table '{table}': declared '{field.name}' {field} is not stored")
+
+
+def encode(catalog: Catalog) -> bytes:
+    """The bytes of ``schema.json``."""
+    tables = {
+        name: {"fields": [_field_json(field) for field in spec.fields]}
+        for name, spec in catalog.tables.items()
+    }
+    document = {"format": FORMAT, "int_width": catalog.int_width, "tables": tables}
+    return json.dumps(document, indent=2, sort_keys=True).encode() + b"\n"
+
+
+def _field_json(field: FieldSpec) -> dict[str, Any]:
+    result: dict[str, Any] = {
+        "name": field.name,
+        "type": field.type,
+        "size": field.size,
+        "null": field.null,
+    }
+    if field.table is not None:
+        result["table"] = field.table
+    return result
+
+
+def decode(data: bytes, directory: str = ".") -> Catalog:
+    """The catalog in these bytes; CorruptionError if they are not one."""
+    return _Decoder(f"{directory}/{CATALOG_NAME}").catalog(data)
+
+
+class _Decoder:
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def catalog(self, data: bytes) -> Catalog:
+        try:
+            document = json.loads(data.decode())
+        except (ValueError, RecursionError) as error:
+            position = getattr(error, "pos", getattr(error, "start", 0))
+            raise CorruptionError(self._path, position, "a JSON document", str(error)) from error
+        if not isinstance(document, dict) or document.get("format") != FORMAT:
+            found = document.get("format") if isinstance(document, dict) else document
+            self._refuse(f'a catalog of format "{FORMAT}"', found)
+        width = document.get("int_width")
+        if type(width) is not int or width not in WIDTHS:
+            self._refuse(f"int_width from {WIDTHS.start} to {WIDTHS.stop - 1}", width)
+        tables = document.get("tables")
+        if not isinstance(tables, dict):
+            self._refuse("an object 'tables'", tables)
+        return Catalog(width, {self._name(n): self._table(n, t) for n, t in tables.items()})
+
+    def _refuse(self, expected: str, found: object) -> NoReturn:
+        text = repr(found)
+        shown = text if len(text) <= 80 else f"{text[:77]}..."
+        raise CorruptionError(self._path, 0, expected, shown)
+
+    def _name(self, name: object) -> str:
+        try:
+            return check_table_name(name)
+        except ValidationError:
+            self._refuse("a table's name", name)
+
+    def _table(self, table: str, document: object) -> TableSpec:
+        fields = document.get("fields") if isinstance(document, dict) else None
+        if not isinstance(fields, list) or not fields:
+            self._refuse(f"a list of fields of table '{table}'", document)
+        specs = tuple(self._field(table, field) for field in fields)
+        if len({spec.name for spec in specs}) != len(specs):
+            self._refuse(f"different field names in table '{table}'", [spec.name for spec in specs])
+        return TableSpec(specs)
+
+    def _field(self, table: str, document: object) -> FieldSpec:
+        expected = f"a field of table '{table}'"
+        if not isinstance(document, dict):
+            self._refuse(expected, document)
+        name, kind = document.get("name"), document.get("type")
+        size, null = document.get("size"), document.get("null")
+        if not (isinstance(name, str) and name and isinstance(kind, str) and kind):
+            self._refuse(expected, document)
+        if type(size) is not int or not 0 < size < _LARGEST_FIELD or not isinstance(null, bool):
+            self._refuse(expected, document)
+        if kind == "TEXT" and size != TEXT_WIDTH:
+            self._refuse(f"{expected} with a TEXT of {TEXT_WIDTH}", document)
+        target = document.get("table")
+        if target is not None:
+            target = self._name(target)
+        elif kind == "FK":
+            self._refuse(f"{expected} with the table that it refers to", document)
+        return FieldSpec(name, kind, size, null, target)

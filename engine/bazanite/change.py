@@ -1,0 +1,128 @@
+"""Changing and deleting one row.
+
+An update keeps the row's slot and the bytes of every column that it does not name; a TEXT whose
+value stays the same keeps its place in the text file.  Everything is checked before the first
+write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bazanite_wal.layer import View, WriteSet
+
+from . import textfile
+from .codec import Layout
+from .errors import NotFoundError, ValidationError
+from .fields import TEXT, Field, utf8
+from .freestack import FreeStack
+from .insert import ForeignCheck, check_text_offset, checked_id
+from .row import Row
+from .textfile import TextReader
+
+
+def stored_row(view: View, layout: Layout, pk: int) -> tuple[int, Row, bytes]:
+    """(slot, row with TEXT as offsets, its bytes) of the row with this id, or NotFoundError."""
+    slot = find_slot(view, layout, pk)
+    if slot is None:
+        raise NotFoundError(f"Row with ID={pk} does not exist")
+    row, data = layout.codec.row_at(view, slot, pk)
+    return slot, row, data
+
+
+def find_slot(view: View, layout: Layout, pk: int) -> int | None:
+    """The slot of the row with this id; None if there is none, or if no row could have it."""
+    if type(pk) is not int and (isinstance(pk, bool) or not isinstance(pk, int)):
+        raise ValidationError(f"'id': Type mismatch: `{pk!r}` is not `int`")
+    if pk <= 0:
+        raise ValidationError("IDs must be greater than 0")
+    return layout.index.find(view, pk) if pk < layout.id_limit else None
+
+
+def delete_row(tx: WriteSet, layout: Layout, pk: int) -> None:
+    """Delete the row with this id, or NotFoundError."""
+    slot, row, _ = stored_row(tx, layout, pk)
+    files = layout.files
+    for name in layout.codec.text_fields:
+        if row[name] is not None:
+            textfile.erase(tx, files, row[name])
+    tx.write(files.rows, slot * layout.row_size, b"*" * (layout.row_size - 1) + b"\n")
+    layout.index.erase(tx, pk)
+    FreeStack(tx, files, layout.int_width).push(tx, slot)
+
+
+def update_row(
+    tx: WriteSet, layout: Layout, pk: int, values: Mapping[str, Any], check_foreign: ForeignCheck
+) -> Row:
+    """Change the named fields of the row with this id, and return the whole row."""
+    schema = layout.schema
+    schema.check_names(values)
+    check_foreign(tx, values, {})
+    slot, old, data = stored_row(tx, layout, pk)
+    new_pk = _checked_id_change(tx, layout, pk, values)
+    texts = _TextChanges(tx, layout)
+    columns: list[bytes] = []
+    for field in schema.schema:
+        if field.name in values:
+            value = values[field.name]
+            field.validate(value)
+            if isinstance(field.type, TEXT):
+                value = texts.replace(field, old[field.name], value)
+            columns.append(schema.column(field, value))
+        else:
+            start = layout.codec.offsets[field.name]
+            columns.append(data[start : start + field.type.size])
+    changed = schema.join_columns(columns)
+    row = layout.codec.decode(changed, slot)
+    texts.save()
+    if changed != data:
+        tx.write(layout.files.rows, slot * layout.row_size, changed)
+    if new_pk != pk:
+        layout.index.erase(tx, pk)
+        layout.index.put(tx, new_pk, [slot])
+    return layout.codec.with_text(row, TextReader(tx, layout.files))
+
+
+class _TextChanges:
+    """What an update does to the text file: old values erased, new ones appended."""
+
+    def __init__(self, tx: WriteSet, layout: Layout) -> None:
+        self._tx = tx
+        self._files = layout.files
+        self._reader = TextReader(tx, layout.files)
+        self._start = self._end = tx.size(layout.files.text) if layout.has_text else 0
+        self._erased: list[int] = []
+        self._added: list[bytes] = []
+
+    def replace(self, field: Field, old: int | None, value: str | bytes | None) -> int | None:
+        """The offset for the new value: the old one if the text stays the same."""
+        data = None if value is None else utf8(value)
+        if old is not None:
+            if data is not None and self._reader.get(old).encode() == data:
+                return old
+            self._erased.append(old)
+        if data is None:
+            return None
+        offset = self._end
+        check_text_offset(field.name, offset)
+        self._added.append(textfile.encode(data))
+        self._end += len(self._added[-1])
+        return offset
+
+    def save(self) -> None:
+        """Write it into the transaction."""
+        for offset in self._erased:
+            textfile.erase(self._tx, self._files, offset)
+        if self._added:
+            self._tx.write(self._files.text, self._start, b"".join(self._added))
+
+
+def _checked_id_change(tx: WriteSet, layout: Layout, pk: int, values: Mapping[str, Any]) -> int:
+    """The id that the row will have."""
+    if "id" not in values:
+        return pk
+    new_pk = checked_id(layout, values["id"])
+    if new_pk != pk and layout.index.find(tx, new_pk) is not None:
+        raise ValidationError(f"'id': row with id {new_pk} already exists")
+    return new_pk

@@ -1,0 +1,77 @@
+"""``check``: whether the files of a directory agree with each other, whatever bytes they hold.
+
+Pure over a view of the data files and their decoded catalog.  It never raises on damaged input,
+takes linear time, and its memory is bounded by two bits a slot and one bit a byte of TEXT.
+
+What it cannot see: a table's files have no checksums of their own, so a digit that became another
+digit inside a value is still a value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from bazanite_wal.errors import DBError
+from bazanite_wal.layer import View
+
+from .catalog import Catalog, decode
+from .check_layout import layouts
+from .check_reader import Findings, Problem, Reader
+from .check_table import TableCheck, TableCounts
+from .files import CATALOG_NAME
+
+_LARGEST_CATALOG = 1 << 24
+"""No catalog has 16 MiB; a damaged one is not read into memory whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a check found.
+
+    ``problems`` are damage; of each file the first hundred are listed, ``omitted`` counts the
+    others.  ``notes`` are worth knowing and not wrong.  ``tables`` counts what each table holds.
+    """
+
+    problems: list[Problem] = field(default_factory=list)
+    tables: dict[str, TableCounts] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    omitted: int = 0
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems
+
+
+def check(view: View, catalog: Catalog, present: Collection[str] | None = None) -> Report:
+    """Check every file of the catalog's tables, as ``view`` has them.
+
+    ``present`` names the directory's files: with it, a missing file is told from an empty one.
+    """
+    findings = Findings()
+    reader = Reader(view, findings)
+    tables = layouts(catalog)
+    counts: dict[str, TableCounts] = {}
+    for name, layout in sorted(tables.items()):
+        for file in layout.files.names(catalog.tables[name].has_text):
+            if present is not None and file not in present:
+                findings.problem(file, 0, None, f"is missing; table '{name}' needs it")
+        counts[name] = TableCheck(layout, tables, reader, findings).run()
+    return Report(findings.problems, counts, findings.notes, findings.omitted)
+
+
+def check_view(view: View, present: Collection[str] | None = None) -> Report:
+    """Check a whole directory by the catalog that is stored in it."""
+    try:
+        catalog = read_catalog(view)
+    except (DBError, OSError, RecursionError) as error:
+        what = f"no table can be checked without a catalog: {error}"
+        return Report([Problem(CATALOG_NAME, 0, None, what)])
+    return check(view, catalog, present)
+
+
+def read_catalog(view: View, directory: str = ".") -> Catalog:
+    """The catalog stored in a directory; CorruptionError if it is damaged."""
+    size = min(view.size(CATALOG_NAME), _LARGEST_CATALOG)
+    return decode(view.read(CATALOG_NAME, 0, size), directory)

@@ -1,0 +1,191 @@
+"""``DB``: a handle to the tables of one directory, Bazoola's API and what it lacks.
+
+Every method may be called from any thread.  A call that changes something returns when its change
+is durable and applied (``durability="full"``); a call that fails changes no byte.  Calls inside
+``with db.transaction()`` of the same thread take part in it, all or nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from bazanite_wal.options import StoreOptions
+from bazanite_wal.store import open_store
+from bazanite_wal.transaction import Transaction
+
+from .cond import BaseCond
+from .emptying import truncate
+from .errors import TransactionError
+from .files import PathLike, path_text
+from .join import BaseJoin, perform
+from .opening import check_width, checked_classes
+from .row import Row
+from .storage import Storage
+from .table import Table
+
+if TYPE_CHECKING:
+    from bazanite_wal.system import System
+
+    from .check import Report
+
+
+class DB:
+    """Opens the directory, recovering what a crash left; see docs for the options.
+
+    ``int_width`` (9 for a new directory) is how many digits unsized integers have; 6 is what
+    Bazoola 0.0.7 can read.  ValidationError, SchemaMismatch, DirectoryError and CorruptionError
+    leave the tables as they were.
+    """
+
+    def __init__(
+        self,
+        cls_tables: Sequence[type[Table]],
+        base_dir: str | PathLike = "data",
+        *,
+        durability: str = "full",
+        lock_timeout: float | None = None,
+        int_width: int | None = None,
+        log_size_bytes: int = 4 << 20,
+        checkpoint_bytes: int | None = None,
+        powersafe_overwrite: bool = True,
+        allow_network_fs: bool = False,
+        accept_unsafe: bool = False,
+        system: System | None = None,
+    ) -> None:
+        classes = list(cls_tables)
+        checked_classes(classes)
+        check_width(int_width)
+        path = path_text(base_dir)
+        options = StoreOptions(
+            durability=durability,
+            lock_timeout=lock_timeout,
+            log_size_bytes=log_size_bytes,
+            checkpoint_bytes=checkpoint_bytes,
+            powersafe_overwrite=powersafe_overwrite,
+            allow_network_fs=allow_network_fs,
+            accept_unsafe=accept_unsafe,
+        )
+        store = open_store(path, options, system)
+        try:
+            self.storage = Storage(store, path, classes, int_width)
+        except BaseException:
+            try:
+                store.close()
+            except TransactionError:
+                pass  # another handle of this thread holds the lock; the first error says more
+            raise
+
+    @property
+    def tables(self) -> dict[str, Table]:
+        """The open tables by name; empty once closed."""
+        return self.storage.tables
+
+    @property
+    def read_lsn(self) -> int:
+        """The log position of the state that this thread's last read saw."""
+        return self.storage.store.read_lsn
+
+    def insert(self, table_name: str, values: Mapping[str, Any]) -> Row:
+        """Store a row and return it; see ``Table.insert``."""
+        return self.storage.table(table_name).insert(values)
+
+    def insert_many(self, table_name: str, rows: Iterable[Mapping[str, Any]]) -> list[Row]:
+        """Store all these rows in one transaction and return them; see ``Table.insert_many``."""
+        return self.storage.table(table_name).insert_many(rows)
+
+    def update_by_id(self, table_name: str, pk: int, values: Mapping[str, Any]) -> Row:
+        """Change fields of a row and return all of it; see ``Table.update_by_id``."""
+        return self.storage.table(table_name).update_by_id(pk, values)
+
+    def delete_by_id(self, table_name: str, pk: int) -> None:
+        """Delete a row, or NotFoundError."""
+        self.storage.table(table_name).delete_by_id(pk)
+
+    def find_by_id(
+        self, table_name: str, pk: int, *, joins: Sequence[BaseJoin] | None = None
+    ) -> Row | None:
+        """The row with this id and what the joins add to it; None if there is none."""
+        table = self.storage.table(table_name)
+        if not joins:
+            return table.find_by_id(pk)
+        with self.storage.store.reading():
+            row = table.find_by_id(pk)
+            return None if row is None else self._joined([row], joins)[0]
+
+    def find_all(self, table_name: str, *, joins: Sequence[BaseJoin] | None = None) -> list[Row]:
+        """Every row, in slot order, with what the joins add."""
+        table = self.storage.table(table_name)
+        with self.storage.store.reading():
+            return self._joined(table.find_all(), joins or ())
+
+    def find_by_cond(
+        self, table_name: str, cond: BaseCond, joins: Sequence[BaseJoin] | None = None
+    ) -> list[Row]:
+        """The rows that fulfil the condition, in slot order, with what the joins add."""
+        table = self.storage.table(table_name)
+        with self.storage.store.reading():
+            return self._joined(table.find_by_cond(cond), joins or ())
+
+    def _joined(self, rows: list[Row], joins: Sequence[BaseJoin]) -> list[Row]:
+        for join in joins:
+            rows = perform(rows, join, self.storage.table(join.foreign_table_name))
+        return rows
+
+    def truncate(self, table_name: str, cascade: bool = False) -> None:
+        """Empty a table and start its ids again; with ``cascade`` also all that refer to it.
+
+        ValueError if other tables have rows that refer to it and ``cascade`` is false.
+        """
+        storage = self.storage
+        storage.table(table_name)
+        with storage.store.transaction() as tx:
+            catalog = storage.catalog(tx)
+            truncate(tx, storage.base_dir, catalog, storage.tables, table_name, cascade)
+
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """All calls of this thread inside the ``with``, stored together or not at all.
+
+        Any exception rolls back.  Others wait.  A nested one is a savepoint.  ``tx.lsn`` is the
+        log position of the commit, once it is durable.
+        """
+        return self.storage.store.transaction()
+
+    def checkpoint(self) -> None:
+        """Make the table files durable on their own and start the log anew."""
+        self.storage.store.checkpoint()
+
+    def check(self) -> Report:
+        """Whether the files of this directory's tables agree; reads only."""
+        from .check import check_view  # noqa: PLC0415  seldom used, and workers start often
+
+        with self.storage.store.reading() as view:
+            return check_view(view, self.storage.store.file_names())
+
+    def stats(self) -> dict[str, int]:
+        """Counters of the log, commits and syncs."""
+        return self.storage.store.stats()
+
+    def backup(self, target: str | PathLike) -> None:
+        """Copy one state of the whole directory to a new directory, durably."""
+        self.storage.store.backup(path_text(target))
+
+    def close(self) -> None:
+        """Checkpoint, and let go of the directory; a second call does nothing.
+
+        TransactionError, and still open, while this thread has a transaction open.
+        """
+        self.storage.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,205 @@
+"""Field types: what a value may be, and its fixed-width bytes.
+
+Pure.  Every type has a width in bytes.  A value that could read back as something else is refused
+before it is stored; bytes that no value gives are a ValueError when read, and the row codec makes
+of it an error that names file and offset.
+
+Invariant: ``deserialize(serialize(v)) == v`` for every accepted value, except that trailing spaces
+of a CHAR are insignificant and bytes come back as text.
+"""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from typing import Any, NamedTuple, Self
+
+from .errors import ValidationError
+
+DEFAULT_INT_WIDTH = 9
+TEXT_WIDTH = 9
+"""Width of a TEXT's offset in the row and of its length in the text file, in every directory."""
+
+
+class NullNotAllowed(ValueError):
+    """The bytes say NULL, the field allows none."""
+
+    def __init__(self) -> None:
+        super().__init__("Inconsistent data")
+
+
+def utf8(value: str | bytes) -> bytes:
+    """The value's UTF-8 bytes; ValidationError for anything that is not text in UTF-8."""
+    try:
+        if isinstance(value, str):
+            return value.encode()
+        value.decode()
+    except UnicodeError as error:
+        raise ValidationError("The value is not valid UTF-8") from error
+    return bytes(value)
+
+
+class FieldType(ABC):
+    """Base of all types; subclass it for your own.
+
+    ``size`` is the width in bytes.  A subclass says what it accepts in ``validate_type`` (raise
+    ValidationError), turns a value or None into exactly ``size`` bytes in ``serialize``, and
+    reads it back in ``deserialize``, which is given bytes and a start and returns the value and
+    the end.  The catalog knows it by its class name, size and null.
+    """
+
+    def __init__(self, size: int, null: bool = False) -> None:
+        if type(size) is not int or size <= 0:
+            raise ValidationError("Size of the field should be greater than 0")
+        self.size = size
+        self.null = bool(null)
+        self.params: dict[str, Any] = {}
+
+    @abstractmethod
+    def serialize(self, val: Any) -> bytes: ...
+
+    @abstractmethod
+    def deserialize(self, row: bytes, start: int) -> tuple[Any, int]: ...
+
+    @abstractmethod
+    def validate_type(self, val: Any) -> None: ...
+
+    def validate(self, val: Any) -> None:
+        """ValidationError unless the value can be stored in such a field."""
+        if val is None and not self.null:
+            raise ValidationError("The value can't be None")
+        self.validate_type(val)
+
+    def bind_width(self, int_width: int) -> Self:  # noqa: ARG002  the others keep their width
+        """This type as it is in a directory whose integers are ``int_width`` bytes wide."""
+        return self
+
+
+class INT(FieldType):
+    """A decimal number of at most ``size`` characters; without a size, the directory's width."""
+
+    def __init__(self, size: int | None = None, null: bool = False) -> None:
+        super().__init__(DEFAULT_INT_WIDTH if size is None else size, null)
+        self.sized = size is not None
+
+    def bind_width(self, int_width: int) -> Self:
+        if self.sized:
+            return self
+        result = copy.copy(self)
+        result.size = int_width
+        return result
+
+    def serialize(self, val: int | None) -> bytes:
+        if val is None:
+            return b"#" * self.size
+        return b"%d" % val + b" " * (self.size - len(b"%d" % val))
+
+    def deserialize(self, row: bytes, start: int) -> tuple[int | None, int]:
+        end = start + self.size
+        data = row[start:end]
+        if data == b"#" * self.size:
+            if not self.null:
+                raise NullNotAllowed
+            return None, end
+        return int(data), end
+
+    def validate_type(self, val: int | None) -> None:
+        if val is None:
+            return
+        if isinstance(val, bool) or not isinstance(val, int):
+            raise ValidationError(f"Type mismatch: `{val!r}` is not `int`")
+        if not -(10 ** (self.size - 1)) < val < 10**self.size:
+            raise ValidationError("The value is too big")
+
+
+class PK(INT):
+    """The row's id: a positive number, unique in its table, given out in order if left out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+
+
+class FK(INT):
+    """The id of a row of another table, which must exist when it is stored."""
+
+    def __init__(self, rel_name: str, null: bool = False) -> None:
+        super().__init__(null=null)
+        self.params["rel_name"] = rel_name
+
+
+class CHAR(FieldType):
+    """Text of at most ``size`` bytes in UTF-8; trailing spaces are insignificant, as in SQL."""
+
+    def serialize(self, val: str | bytes | None) -> bytes:
+        if val is None:
+            return b"\0" * self.size
+        return utf8(val).ljust(self.size)
+
+    def deserialize(self, row: bytes, start: int) -> tuple[str | None, int]:
+        end = start + self.size
+        data = row[start:end]
+        if data[:1] == b"\0":
+            if data != b"\0" * self.size:
+                raise ValueError("neither text nor NULL")
+            if not self.null:
+                raise NullNotAllowed
+            return None, end
+        return data.rstrip(b" ").decode(), end
+
+    def validate_type(self, val: str | bytes | None) -> None:
+        if val is None:
+            return
+        if not isinstance(val, (str, bytes)):
+            raise ValidationError("Type mismatch")
+        data = utf8(val)
+        if len(data) > self.size:
+            raise ValidationError("The value is too long")
+        if data[:1] == b"\0":
+            raise ValidationError("The value can't begin with a NUL character")
+
+
+class TEXT(FieldType):
+    """Text of any length, kept in the table's text file; the row holds its offset there.
+
+    ``validate_type`` takes the text; ``serialize`` and ``deserialize`` take and give the offset.
+    """
+
+    def __init__(self, null: bool = False) -> None:
+        super().__init__(TEXT_WIDTH, null)
+
+    def serialize(self, val: int | None) -> bytes:
+        return b"#" * TEXT_WIDTH if val is None else (b"%d" % val).ljust(TEXT_WIDTH)
+
+    def deserialize(self, row: bytes, start: int) -> tuple[int | None, int]:
+        end = start + TEXT_WIDTH
+        data = row[start:end]
+        if data == b"#" * TEXT_WIDTH:
+            if not self.null:
+                raise NullNotAllowed
+            return None, end
+        offset = int(data)
+        if offset < 0:
+            raise ValueError("negative offset")
+        return offset, end
+
+    def validate_type(self, val: str | bytes | None) -> None:
+        if val is None:
+            return
+        if not isinstance(val, (str, bytes)):
+            raise ValidationError("Type mismatch")
+        if len(utf8(val)) >= 10**TEXT_WIDTH:
+            raise ValidationError("The value is too long")
+
+
+class Field(NamedTuple):
+    """A named column."""
+
+    name: str
+    type: FieldType
+
+    def validate(self, val: Any) -> None:
+        """ValidationError, naming the field, unless the value can be stored in it."""
+        try:
+            self.type.validate(val)
+        except ValidationError as error:
+            raise ValidationError(f"'{self.name}': {error.message}") from error

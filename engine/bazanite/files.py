@@ -1,0 +1,106 @@
+"""A table's files: their names, and how damage in one of them is reported.
+
+Invariants: a table's name is plain, so no file lies outside the directory; no table's file has the
+name of another table's file, whichever tables come later.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Protocol
+
+from .errors import CorruptionError, InconsistentDataError, ValidationError
+
+CATALOG_NAME = "schema.json"
+CHUNK_SIZE_BYTES = 256 * 1024
+"""How much a scan reads at once, rounded to whole rows or entries."""
+
+_TABLE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*\Z")
+_LONGEST_NAME = 200
+_SHOWN_BYTES = 40
+
+
+class PathLike(Protocol):
+    """What ``os.PathLike`` says, without the operating system."""
+
+    def __fspath__(self) -> str: ...
+
+
+def path_text(path: str | PathLike) -> str:
+    """The path as text; ValidationError for anything that is not one."""
+    fspath = getattr(path, "__fspath__", None)
+    text = path if isinstance(path, str) else fspath() if callable(fspath) else None
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise ValidationError(f"{path!r} is not the path of a directory")
+    return text
+
+
+def check_table_name(name: object) -> str:
+    """The name, if files can be called after it; ValidationError if not.
+
+    A table called ``a__free`` or ``a__seqnum`` would share a file with a table ``a``.
+    """
+    if not isinstance(name, str) or not _TABLE_NAME.match(name) or len(name) > _LONGEST_NAME:
+        raise ValidationError(
+            f"{name!r} cannot be a table's name: letters, digits, '_' and '-' only, "
+            f"no '-' in front, at most {_LONGEST_NAME}"
+        )
+    if name.endswith(("__free", "__seqnum")):
+        raise ValidationError(f"{name!r} cannot be a table's name: another table's file has it")
+    return name
+
+
+def shown(data: bytes) -> str:
+    """Bytes for an error message, shortened."""
+    if not data:
+        return "end of file"
+    return repr(data[:_SHOWN_BYTES]) + ("..." if len(data) > _SHOWN_BYTES else "")
+
+
+@dataclass(frozen=True, slots=True)
+class TableFiles:
+    """The file names of one table, and its directory for messages."""
+
+    directory: str
+    table: str
+
+    @property
+    def rows(self) -> str:
+        """One row a slot."""
+        return f"{self.table}.dat"
+
+    @property
+    def index(self) -> str:
+        """Slot number by id."""
+        return f"{self.table}__id.idx.dat"
+
+    @property
+    def free(self) -> str:
+        """Stack of freed slots."""
+        return f"{self.table}__free.dat"
+
+    @property
+    def sequence(self) -> str:
+        """The last automatic id."""
+        return f"{self.table}__seqnum.dat"
+
+    @property
+    def text(self) -> str:
+        """Values of the TEXT fields."""
+        return f"{self.table}.text.dat"
+
+    def names(self, has_text: bool) -> list[str]:
+        """All of them; the text file only if the table has TEXT fields."""
+        names = [self.rows, self.index, self.free, self.sequence]
+        return [*names, self.text] if has_text else names
+
+    def damaged(self, name: str, offset: int, expected: str, found: bytes | str) -> CorruptionError:
+        """The error to raise for wrong bytes at ``offset`` of file ``name``."""
+        text = found if isinstance(found, str) else shown(found)
+        return CorruptionError(f"{self.directory}/{name}", offset, expected, text)
+
+    def inconsistent(self, offset: int, field: str) -> InconsistentDataError:
+        """The error to raise for a stored NULL in a field that allows none."""
+        path = f"{self.directory}/{self.rows}"
+        return InconsistentDataError(path, offset, f"a value of '{field}'", "NULL")

@@ -1,0 +1,75 @@
+"""The row index: for each id the slot of its row, at entry ``id - 1``.
+
+Invariants: an entry is ``int_width`` bytes, a slot number padded with spaces, or all ``#`` or all
+zeros for none; a row is live if and only if the entry of its id names its slot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bazanite_wal.layer import View, WriteSet
+
+from .errors import ValidationError
+from .files import CHUNK_SIZE_BYTES, TableFiles
+
+FILLED_GAP_BYTES = 1 << 20
+"""Gaps below this are filled with ``#``, as Bazoola does; larger ones stay sparse, zeros."""
+
+
+class RowIndex:
+    """One table's index, with entries of ``width`` bytes."""
+
+    def __init__(self, files: TableFiles, width: int) -> None:
+        self._files = files
+        self._name = files.index
+        self._width = width
+
+    def find(self, view: View, pk: int) -> int | None:
+        """The slot of the row with this positive id, None if there is no such row."""
+        offset = (pk - 1) * self._width
+        entry = view.read(self._name, offset, self._width)
+        return self._decode(entry, offset) if entry else None
+
+    def put(self, tx: WriteSet, pk: int, slots: list[int]) -> None:
+        """Let ids from ``pk`` on stand at these slots."""
+        offset = (pk - 1) * self._width
+        size = tx.size(self._name)
+        if size < offset < size + FILLED_GAP_BYTES:
+            tx.fill(self._name, size, ord("#"), offset - size)
+        tx.write(self._name, offset, b"".join(encode(s, self._width) for s in slots))
+
+    def erase(self, tx: WriteSet, pk: int) -> None:
+        """Let this id have no row."""
+        tx.write(self._name, (pk - 1) * self._width, b"#" * self._width)
+
+    def entries(self, view: View) -> Iterator[tuple[int, int]]:
+        """(id, slot) of every entry that names one, in id order."""
+        size = view.size(self._name)
+        step = max(1, CHUNK_SIZE_BYTES // self._width) * self._width
+        for start in range(0, size, step):
+            data = view.read(self._name, start, min(step, size - start))
+            if not data.strip(b"\0"):
+                continue
+            for position in range(0, len(data), self._width):
+                slot = self._decode(data[position : position + self._width], start + position)
+                if slot is not None:
+                    yield (start + position) // self._width + 1, slot
+
+    def _decode(self, entry: bytes, offset: int) -> int | None:
+        if len(entry) == self._width:
+            digits = entry.rstrip(b" ")
+            if digits.isdigit():
+                return int(digits)
+            if entry == b"#" * self._width or entry == b"\0" * self._width:
+                return None
+        expected = f"a slot number in {self._width} bytes"
+        raise self._files.damaged(self._name, offset, expected, entry)
+
+
+def encode(slot: int, width: int) -> bytes:
+    """A slot number's bytes; ValidationError if the table has more slots than the width allows."""
+    data = b"%d" % slot
+    if len(data) > width:
+        raise ValidationError(f"The table is full: slot {slot} does not fit {width} digits")
+    return data.ljust(width)

@@ -1,0 +1,105 @@
+"""Joins: rows of another table put into a row, under a key.
+
+Subclass ``BaseJoin`` for your own: ``join`` is given the value of ``fk_attr`` and the other table.
+For the built-in joins over many rows the other table is read once, or each wanted row once,
+instead of once a row.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from .cond import EQ
+from .errors import ValidationError
+from .fields import INT
+from .row import Row
+
+if TYPE_CHECKING:
+    from .table import Table
+
+_LOOKUPS_PER_SCAN = 16
+"""Reading a row by id costs about as much as scanning this many."""
+
+
+class BaseJoin(ABC):
+    """What to add to a row: ``join`` returns the keys and values."""
+
+    fk_attr: str
+    foreign_table_name: str
+
+    @abstractmethod
+    def join(self, fk: Any, foreign_table: Table) -> dict[str, Any]: ...
+
+
+class Join(BaseJoin):
+    """Adds under ``key`` the row that ``fk_attr`` refers to, or None."""
+
+    def __init__(self, fk_attr: str, key: str, foreign_table_name: str) -> None:
+        if not (fk_attr and key and foreign_table_name):
+            raise ValidationError("A join needs a field, a key and a table")
+        self.fk_attr = fk_attr
+        self.key = key
+        self.foreign_table_name = foreign_table_name
+
+    def join(self, fk: Any, foreign_table: Table) -> dict[str, Any]:
+        return {self.key: None if _refers_to_nothing(fk) else foreign_table.find_by_id(fk)}
+
+
+class InverseJoin(Join):
+    """Adds under ``key`` the list of rows whose ``fk_attr`` refers to this row."""
+
+    def join(self, fk: Any, foreign_table: Table) -> dict[str, Any]:
+        return {self.key: foreign_table.find_by_cond(EQ(**{self.fk_attr: fk}))}
+
+
+def perform(rows: list[Row], join: BaseJoin, foreign_table: Table) -> list[Row]:
+    """The rows with what the join adds to each, in the same order."""
+    source = "id" if isinstance(join, InverseJoin) else join.fk_attr
+    for row in rows:
+        if source not in row:
+            raise ValidationError(f"'{source}': no such field to join on")
+    if type(join) is InverseJoin:
+        foreign_table.schema.check_names([join.fk_attr])
+        if len(rows) > 1 and _is_integer(foreign_table, join.fk_attr):
+            return _grouped(rows, join, foreign_table)
+    if type(join) is Join and len(rows) > 1 and all(_is_reference(row[source]) for row in rows):
+        return _looked_up(rows, join, foreign_table)
+    return [Row({**row, **join.join(row[source], foreign_table)}) for row in rows]
+
+
+def _refers_to_nothing(value: Any) -> bool:
+    """None, or a number that is no id: Bazoola stores a 0 unchecked."""
+    return value is None or (isinstance(value, int) and value <= 0)
+
+
+def _is_reference(value: Any) -> bool:
+    return value is None or isinstance(value, int)
+
+
+def _is_integer(table: Table, name: str) -> bool:
+    return any(field.name == name and isinstance(field.type, INT) for field in table.schema.schema)
+
+
+def _grouped(rows: list[Row], join: InverseJoin, table: Table) -> list[Row]:
+    groups: dict[Any, list[Row]] = {row["id"]: [] for row in rows}
+    for other in table.iterate():
+        group = groups.get(other[join.fk_attr])
+        if group is not None:
+            group.append(other)
+    return [Row({**row, join.key: [Row(other) for other in groups[row["id"]]]}) for row in rows]
+
+
+def _looked_up(rows: list[Row], join: Join, table: Table) -> list[Row]:
+    values = {row[join.fk_attr] for row in rows}
+    wanted = {value for value in values if not _refers_to_nothing(value)}
+    found: dict[Any, Row | None]
+    if len(wanted) * _LOOKUPS_PER_SCAN < table.slot_count():
+        found = {pk: table.find_by_id(pk) for pk in wanted}
+    else:
+        found = {other["id"]: other for other in table.iterate() if other["id"] in wanted}
+    result: list[Row] = []
+    for row in rows:
+        other = found.get(row[join.fk_attr])
+        result.append(Row({**row, join.key: None if other is None else Row(other)}))
+    return result

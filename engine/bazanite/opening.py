@@ -1,0 +1,108 @@
+"""What happens to the tables when a database opens: compared, adopted or created.
+
+All in one transaction: a directory whose tables are refused is left as it was.  A handle may
+open some of the directory's tables, and add new ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from bazanite_wal.layer import View
+
+from . import adopt
+from .catalog import WIDTHS, Catalog, compare, decode, encode, spec_of
+from .codec import Layout
+from .errors import SchemaMismatch, TransactionError, ValidationError
+from .files import CATALOG_NAME, TableFiles, check_table_name
+from .schema import Schema
+
+if TYPE_CHECKING:
+    from bazanite_wal.store import Store
+
+    from .table import Table
+
+
+def checked_classes(classes: Iterable[type[Table]]) -> dict[str, type[Table]]:
+    """The table classes by name; ValidationError if they cannot be tables of one directory."""
+    result: dict[str, type[Table]] = {}
+    for cls in classes:
+        name = check_table_name(getattr(cls, "name", None))
+        schema = getattr(cls, "schema", None)
+        if not isinstance(schema, Schema):
+            raise ValidationError(f"table '{name}': needs a schema")
+        if result.get(name, cls) is not cls:
+            raise ValidationError(f"table '{name}': two tables have this name")
+        try:
+            schema.check_id()
+            for _, target in schema.relations():
+                check_table_name(target)
+            spec_of(schema)
+        except ValidationError as error:
+            raise ValidationError(f"table '{name}': {error.message}") from error
+        result[name] = cls
+    if not result:
+        raise ValidationError("DB must have at least one table")
+    return result
+
+
+def check_width(int_width: int | None) -> None:
+    """ValidationError unless integers can be this wide."""
+    if int_width is not None and (type(int_width) is not int or int_width not in WIDTHS):
+        raise ValidationError(f"int_width must be from {WIDTHS.start} to {WIDTHS.stop - 1}")
+
+
+def read_catalog(view: View, directory: str) -> Catalog | None:
+    """The directory's catalog, None if it has none yet."""
+    data = read_catalog_bytes(view)
+    return decode(data, directory) if data else None
+
+
+def read_catalog_bytes(view: View) -> bytes:
+    """The bytes of ``schema.json``, empty if there is none."""
+    return view.read(CATALOG_NAME, 0, view.size(CATALOG_NAME))
+
+
+def open_tables(
+    store: Store, directory: str, classes: dict[str, type[Table]], int_width: int | None
+) -> dict[str, Layout]:
+    """The layout of each table, all of them in the catalog and with all their files.
+
+    SchemaMismatch if a stored table differs from its class, or the width from ``int_width``;
+    DirectoryError if a file is missing; CorruptionError if a Bazoola table cannot be adopted;
+    TransactionError for a new table inside a transaction, whose rollback would take it away.
+    """
+    inside = store.in_transaction()
+    with store.transaction() as tx:
+        present = set(store.file_names())
+        stored = read_catalog(tx, directory)
+        files = {name: TableFiles(directory, name) for name in classes}
+        known = stored.tables if stored is not None else {}
+        added = [name for name in classes if name not in known]
+        if stored is not None:
+            width = stored.int_width
+            if int_width not in (None, width):
+                raise SchemaMismatch(f"stored int_width is {width}, declared {int_width}")
+        else:
+            new = [(files[name], classes[name].schema) for name in added]
+            width = int_width or adopt.recognise(tx, new, present)
+        layouts = {n: Layout(files[n], cls.schema.bind(width), width) for n, cls in classes.items()}
+        for name, layout in layouts.items():
+            if name in known:
+                compare(name, known[name], spec_of(layout.schema))
+                adopt.require_files(layout.files, layout.has_text, present)
+            else:
+                adopt.verify(tx, layout, present)
+        if added and inside:
+            raise TransactionError("a transaction is open: open new tables before it begins")
+        if added:
+            names = [n for a in added for n in files[a].names(layouts[a].has_text)]
+            store.create_files([CATALOG_NAME, *names])
+            for name in added:
+                adopt.settle(tx, layouts[name])
+            specs = {name: spec_of(layouts[name].schema) for name in added}
+            data = encode(Catalog(width, {**known, **specs}))
+            tx.write(CATALOG_NAME, 0, data)
+            tx.truncate(CATALOG_NAME, len(data))
+        return layouts

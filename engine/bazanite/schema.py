@@ -1,0 +1,115 @@
+"""A table's columns, and a row's bytes.
+
+Pure.  A schema is declared once, with integers of unknown width, and bound to a directory's width
+when a database opens; ``bind`` makes copies, so one class serves directories of both widths.
+
+Invariants: field names are unique, one of them is ``id``, an integer that is never NULL; a row is
+its fields side by side and a newline; only a deleted slot begins with ``*``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .errors import ValidationError
+from .fields import FK, INT, TEXT, Field
+from .row import Row
+
+DELETED = ord("*")
+
+
+class Schema:
+    """An ordered list of fields; ValidationError if they cannot make a table."""
+
+    def __init__(self, schema: list[Field]) -> None:
+        if not schema:
+            raise ValidationError("Schema must not be empty")
+        names: set[str] = set()
+        for name, _ in schema:
+            if type(name) is not str or not name:
+                raise ValidationError(f"A field's name must be a non-empty string, not {name!r}")
+            if name in names:
+                raise ValidationError(f"'{name}': two fields have this name")
+            names.add(name)
+        self.schema = list(schema)
+        self.names = frozenset(names)
+
+    def bind(self, int_width: int) -> Schema:
+        """A copy whose unsized integers are ``int_width`` bytes wide."""
+        return Schema([Field(name, kind.bind_width(int_width)) for name, kind in self.schema])
+
+    def check_id(self) -> None:
+        """ValidationError unless there is an ``id`` that can serve as one."""
+        for name, kind in self.schema:
+            if name == "id":
+                if not isinstance(kind, INT) or kind.null:
+                    raise ValidationError("'id': must be a PK or another INT that is never None")
+                return
+        raise ValidationError("'id': a table needs a field of this name")
+
+    def check_names(self, names: Iterable[object]) -> None:
+        """ValidationError if one of these is not a field's name."""
+        for name in names:
+            if name not in self.names:
+                raise ValidationError(f"'{name}': no such field")
+
+    def row_size(self) -> int:
+        """Width of a row in bytes, with its newline."""
+        return sum(field.type.size for field in self.schema) + 1
+
+    def offsets(self) -> dict[str, int]:
+        """Where each field begins in the row."""
+        result: dict[str, int] = {}
+        position = 0
+        for name, kind in self.schema:
+            result[name] = position
+            position += kind.size
+        return result
+
+    def relations(self) -> list[tuple[str, str]]:
+        """(field name, table it refers to) of each FK, in order."""
+        return [(f.name, f.type.params["rel_name"]) for f in self.schema if isinstance(f.type, FK)]
+
+    def text_fields(self) -> list[str]:
+        """Names of the TEXT fields, in order."""
+        return [field.name for field in self.schema if isinstance(field.type, TEXT)]
+
+    def column(self, field: Field, value: Any) -> bytes:
+        """The field's bytes for this value, for a TEXT: for this offset, already validated."""
+        data = field.type.serialize(value)
+        if len(data) != field.type.size:
+            raise ValidationError(f"'{field.name}': {len(data)} bytes do not fit {field.type.size}")
+        return data
+
+    def join_columns(self, columns: Iterable[bytes]) -> bytes:
+        """The row's bytes; ValidationError if they would read as a deleted slot."""
+        row = b"".join(columns) + b"\n"
+        if row[0] == DELETED:
+            raise ValidationError(
+                f"'{self.schema[0].name}': The value can't begin with '*' in the first field"
+            )
+        return row
+
+    def to_row(self, values: Mapping[str, Any]) -> bytes:
+        """The row's bytes, a TEXT given as its offset; a missing value is None."""
+        columns: list[bytes] = []
+        for field in self.schema:
+            value = values.get(field.name)
+            if not (isinstance(field.type, TEXT) and isinstance(value, int)):
+                field.validate(value)
+            columns.append(self.column(field, value))
+        return self.join_columns(columns)
+
+    def parse(self, row: bytes) -> Row | None:
+        """The row's values, a TEXT as its offset, or None for a deleted slot; else ValueError."""
+        if len(row) != self.row_size() or row[-1:] != b"\n":
+            raise ValueError(f"not a row of {self.row_size()} bytes")
+        if row[0] == DELETED:
+            return None
+        values = Row()
+        start = 0
+        for name, kind in self.schema:
+            values[name], _ = kind.deserialize(row, start)
+            start += kind.size
+        return values

@@ -1,0 +1,139 @@
+"""``db.storage``: the tables of a handle over their shared store, and the global lock.
+
+Bazoola's programs know ``db.storage.lock()``, ``base_dir`` and ``tables``; the tables themselves
+reach the byte layer and each other through this object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+from bazanite_wal.layer import View, WriteSet
+
+from .catalog import Catalog, TableSpec, decode
+from .errors import TransactionError, ValidationError
+from .files import TableFiles
+from .index import RowIndex
+from .insert import ForeignCheck
+from .opening import checked_classes, open_tables, read_catalog_bytes
+from .schema import Schema
+
+if TYPE_CHECKING:
+    from bazanite_wal.store import Store
+
+    from .table import Table
+
+
+_NO_ID = 10**18
+"""No directory has ids of more digits."""
+
+
+class Storage:
+    """The open tables of one handle.  Any thread may use it; ``close`` belongs to the handle."""
+
+    def __init__(
+        self, store: Store, base_dir: str, classes: list[type[Table]], int_width: int | None
+    ) -> None:
+        self.base_dir = base_dir
+        self._store: Store | None = store
+        self._catalog: tuple[bytes, Catalog] | None = None
+        checked = checked_classes(classes)
+        layouts = open_tables(store, base_dir, checked, int_width)
+        self.tables: dict[str, Table] = {
+            name: cls(self, layouts[name]) for name, cls in checked.items()
+        }
+
+    @property
+    def store(self) -> Store:
+        """The byte layer; TransactionError once the database is closed."""
+        if self._store is None:
+            raise TransactionError("the database is closed")
+        return self._store
+
+    @property
+    def closed(self) -> bool:
+        """Whether ``close`` was called."""
+        return self._store is None
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Hold the global lock, of threads and processes, over several calls."""
+        return self.store.lock()
+
+    def close(self) -> None:
+        """Give the store back; TransactionError, and still open, inside a transaction."""
+        if self._store is None:
+            return
+        if self._store.in_transaction():
+            raise TransactionError("a transaction is open: leave it before closing the database")
+        store = self._store
+        try:
+            store.close()
+        finally:
+            if store.closed:  # not if this thread holds the lock: then the handle stays usable
+                self._store = None
+                self.tables = {}
+
+    def table(self, name: str) -> Table:
+        """The open table of this name; ValidationError if there is none."""
+        if self._store is None:
+            raise TransactionError("the database is closed")
+        try:
+            return self.tables[name]
+        except (KeyError, TypeError):
+            raise ValidationError("No such table") from None
+
+    def catalog(self, view: View) -> Catalog:
+        """The directory's catalog as this view has it; other handles may have added tables."""
+        data = read_catalog_bytes(view)
+        if self._catalog is None or self._catalog[0] != data:
+            self._catalog = (data, decode(data, self.base_dir))
+        return self._catalog[1]
+
+    def spec(self, view: View, name: str) -> TableSpec | None:
+        """What the catalog says of a table, which this handle need not have opened."""
+        return self.catalog(view).tables.get(name)
+
+    def check_foreign(
+        self,
+        view: View,
+        schema: Schema,
+        values: Mapping[str, Any],
+        new_ids: Mapping[int, int],
+        table: str,
+    ) -> None:
+        """ValueError unless every foreign key that is given exists.
+
+        ``new_ids`` are ids about to be inserted into ``table`` itself.
+        """
+        for name, target in schema.relations():
+            value = values.get(name)
+            if value is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, int):
+                message = f"'{name}': Type mismatch: `{value!r}` is not `int`"
+                raise ValidationError(message)
+            if target == table and value in new_ids:
+                continue
+            if not 0 < value < _NO_ID or not self._exists(view, name, target, value):
+                shown = value if abs(value) < _NO_ID else "too big,"
+                raise ValueError(f"Item id={shown} does not exist in '{target}'")
+
+    def _exists(self, view: View, field: str, target: str, pk: int) -> bool:
+        width = None
+        if target in self.tables:
+            width = self.tables[target].layout.int_width
+        elif self.spec(view, target) is not None:
+            width = self.catalog(view).int_width
+        if width is None:
+            raise ValidationError(f"'{field}': refers to table '{target}', which does not exist")
+        return RowIndex(TableFiles(self.base_dir, target), width).find(view, pk) is not None
+
+    def foreign_check(self, table: Table) -> ForeignCheck:
+        """The check of foreign keys for inserts into and updates of this table."""
+
+        def check(tx: WriteSet, values: Mapping[str, Any], new_ids: Mapping[int, int]) -> None:
+            self.check_foreign(tx, table.schema, values, new_ids, table.name)
+
+        return check

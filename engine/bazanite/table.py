@@ -1,0 +1,104 @@
+"""``Table``: subclass it with a name and a schema; a database opens it and gives you the rows.
+
+Each call that changes something is one transaction, or takes part in the one that this thread has
+open; a call that fails changes no byte.  Each call that reads sees one state of all tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from bazanite_wal.layer import View
+
+from .change import delete_row, find_slot, update_row
+from .codec import Layout
+from .cond import BaseCond
+from .errors import ValidationError
+from .insert import RowBatch
+from .row import Row
+from .schema import Schema
+
+if TYPE_CHECKING:
+    from .storage import Storage
+
+
+class Table:
+    """A table of an open database; ``db.tables`` has them by name.  Any thread may use it."""
+
+    name: str
+    schema: Schema
+
+    def __init__(self, storage: Storage, layout: Layout) -> None:
+        self._storage = storage
+        self.layout = layout
+        self.schema = layout.schema
+        self.row_size = layout.row_size
+
+    def insert(self, values: Mapping[str, Any]) -> Row:
+        """Store a row and return it as it will read; without an "id" it gets the next free one.
+
+        ValidationError for values that do not fit and for an id that is taken, ValueError for a
+        foreign key that does not exist.
+        """
+        return self.insert_many([values])[0]
+
+    def insert_many(self, rows: Iterable[Mapping[str, Any]]) -> list[Row]:
+        """Store all these rows, or none if one of them is refused; returns them in order."""
+        storage = self._storage
+        with storage.store.transaction() as tx:
+            batch = RowBatch(tx, self.layout, storage.foreign_check(self))
+            result = [batch.add(_checked_values(values)) for values in rows]
+            batch.save()
+        return result
+
+    def update_by_id(self, pk: int, values: Mapping[str, Any]) -> Row:
+        """Change these fields of the row and return all of it; NotFoundError if there is none.
+
+        The row keeps its slot.  With an "id" among the values its id changes.
+        """
+        storage = self._storage
+        with storage.store.transaction() as tx:
+            check = storage.foreign_check(self)
+            return update_row(tx, self.layout, pk, _checked_values(values), check)
+
+    def delete_by_id(self, pk: int) -> None:
+        """Delete the row; NotFoundError if there is none.  Rows that refer to it stay."""
+        with self._storage.store.transaction() as tx:
+            delete_row(tx, self.layout, pk)
+
+    def find_by_id(self, pk: int) -> Row | None:
+        """The row with this id, None if there is none; mostly without taking the lock."""
+        layout = self.layout
+
+        def read(view: View) -> Row | None:
+            slot = find_slot(view, layout, pk)
+            return None if slot is None else layout.codec.full_row_at(view, slot, pk)
+
+        return self._storage.store.quick_read(read)
+
+    def find_all(self) -> list[Row]:
+        """Every row, in slot order."""
+        with self._storage.store.reading() as view:
+            return list(self.layout.codec.rows(view))
+
+    def find_by_cond(self, cond: BaseCond) -> list[Row]:
+        """The rows for which the condition's ``eval`` is true, in slot order."""
+        cond.check_fields(self.schema)
+        with self._storage.store.reading() as view:
+            return [row for row in self.layout.codec.rows(view) if cond.eval(row)]
+
+    def iterate(self) -> Iterator[Row]:
+        """Every row, in slot order, as they are now: later changes do not show."""
+        return iter(self.find_all())
+
+    def slot_count(self) -> int:
+        """How many rows the table has room for without growing, deleted ones included."""
+        with self._storage.store.reading() as view:
+            return self.layout.codec.slot_count(view)
+
+
+def _checked_values(values: object) -> Mapping[str, Any]:
+    if not isinstance(values, Mapping):
+        raise ValidationError(f"Type mismatch: `{values!r}` does not map field names")
+    return values

@@ -1,0 +1,74 @@
+"""The text file: values of TEXT fields, each its length in 9 bytes and then its bytes.
+
+Values are appended; the row holds the offset.  A deleted value is overwritten with ``#``, header
+included, so an offset that no row holds any more never reads as a value.
+"""
+
+from __future__ import annotations
+
+from bazanite_wal.layer import View, WriteSet
+
+from .fields import TEXT_WIDTH
+from .files import TableFiles
+
+_WINDOW_SIZE = 16 * 1024
+
+
+def encode(value: bytes) -> bytes:
+    """A value's bytes in the text file."""
+    return (b"%d" % len(value)).ljust(TEXT_WIDTH) + value
+
+
+class TextReader:
+    """Reads values, with one read for many small ones that lie side by side."""
+
+    def __init__(self, view: View, files: TableFiles) -> None:
+        self._view = view
+        self._files = files
+        self._start = 0
+        self._window = b""
+
+    def get(self, offset: int) -> str:
+        """The value at this offset; CorruptionError if none stands there."""
+        start = offset + TEXT_WIDTH
+        length = self.length(offset)
+        data = self._read(start, length)
+        if len(data) != length:
+            expected = f"{length} bytes of text"
+            raise self._files.damaged(self._files.text, start, expected, f"{len(data)} bytes")
+        try:
+            return data.decode()
+        except UnicodeDecodeError as error:
+            bad = start + error.start
+            found = data[error.start :]
+            raise self._files.damaged(self._files.text, bad, "UTF-8", found) from error
+
+    def length(self, offset: int) -> int:
+        """How many bytes the value at this offset has, without its header."""
+        header = self._read(offset, TEXT_WIDTH)
+        digits = header.rstrip(b" ")
+        if len(header) != TEXT_WIDTH or not digits.isdigit():
+            raise self._files.damaged(
+                self._files.text, offset, "the length of a text, in 9 bytes", header
+            )
+        return int(digits)
+
+    def _read(self, offset: int, size: int) -> bytes:
+        begin = offset - self._start
+        if begin >= 0 and begin + size <= len(self._window):
+            return self._window[begin : begin + size]
+        if size > _WINDOW_SIZE:
+            # A damaged length must not ask for a gigabyte.
+            size = min(size, max(0, self._view.size(self._files.text) - offset))
+            return self._view.read(self._files.text, offset, size)
+        self._start = offset
+        self._window = self._view.read(self._files.text, offset, _WINDOW_SIZE)
+        return self._window[:size]
+
+
+def erase(tx: WriteSet, files: TableFiles, offset: int) -> None:
+    """Overwrite the value at this offset, header included."""
+    length = TextReader(tx, files).length(offset)
+    if offset + TEXT_WIDTH + length > tx.size(files.text):
+        raise files.damaged(files.text, offset, "a whole text", f"a length of {length}")
+    tx.fill(files.text, offset, ord("#"), TEXT_WIDTH + length)

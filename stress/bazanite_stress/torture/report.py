@@ -1,0 +1,162 @@
+"""What a run says: progress on stderr while it runs, then a table or one JSON document."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TextIO
+
+VIOLATIONS_AT_MOST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One finding and when it was made; `worker` is the slot of the writer concerned, if any."""
+
+    what: str
+    expected: str
+    found: str
+    round: int
+    worker: int | None
+
+
+@dataclass(slots=True)
+class Tally:
+    """The figures of a run, counted as it goes."""
+
+    seed: int
+    engine: str
+    durability: str
+    start_method: str
+    writers: int
+    loaded: str = ""
+    replay: str = ""
+    seconds: float = 0.0
+    writing_seconds: float = 0.0
+    rounds: int = 0
+    rounds_with_violations: int = 0
+    kills: int = 0
+    kills_by_mode: dict[str, int] = field(default_factory=dict)
+    recoveries: int = 0
+    operations: int = 0
+    commits: int = 0
+    in_flight: int = 0
+    interrupted: bool = False
+    violations: list[Violation] = field(default_factory=list)
+    violation_count: int = 0
+    directory: Path | None = None
+
+    @property
+    def verdict(self) -> str:
+        """It survived only if something was killed, something was done, and nothing was wrong."""
+        if self.violation_count:
+            return "lost"
+        return "survived" if self.kills and self.operations and self.rounds else "not measured"
+
+    @property
+    def commits_per_second(self) -> float:
+        """Acknowledged commits a second of the time in which writers ran."""
+        return round(self.commits / self.writing_seconds, 1) if self.writing_seconds else 0.0
+
+    def add(self, violation: Violation) -> None:
+        """One more violation; only the first ones are kept word for word."""
+        self.violation_count += 1
+        if len(self.violations) < VIOLATIONS_AT_MOST:
+            self.violations.append(violation)
+
+    def killed(self, mode: str) -> None:
+        """One more process died of our SIGKILL."""
+        self.kills += 1
+        self.kills_by_mode[mode] = self.kills_by_mode.get(mode, 0) + 1
+
+
+class Progress:
+    """Progress on a stream: one line rewritten every second on a terminal, else a line at times."""
+
+    def __init__(self, stream: TextIO = sys.stderr) -> None:
+        self._stream = stream
+        self._tty = stream.isatty()
+        self._every = 1.0 if self._tty else 5.0
+        self._started = time.monotonic()
+        self._next = self._started + self._every
+
+    def tell(self, line: str) -> None:
+        """A line of its own."""
+        self._stream.write(f"\r\x1b[K{line}\n" if self._tty else f"{line}\n")
+        self._stream.flush()
+
+    def tick(self, tally: Tally) -> None:
+        """Tell how it goes, if it is time to."""
+        now = time.monotonic()
+        if now < self._next:
+            return
+        self._next = now + self._every
+        line = (
+            f"{now - self._started:6.1f} s  rounds {tally.rounds}  kills {tally.kills}"
+            f"  commits/s {tally.commits_per_second:.0f}  recoveries {tally.recoveries}"
+            f"  violations {tally.violation_count}"
+        )
+        self._stream.write(f"\r\x1b[K{line}" if self._tty else f"{line}\n")
+        self._stream.flush()
+
+    def done(self) -> None:
+        """Leave the terminal's line."""
+        if self._tty:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+
+
+def as_json(tally: Tally) -> str:
+    """The one document that stdout carries with --json."""
+    document = {
+        "verdict": tally.verdict,
+        **asdict(tally),
+        "seconds": round(tally.seconds, 2),
+        "writing_seconds": round(tally.writing_seconds, 2),
+        "commits_per_second": tally.commits_per_second,
+        "directory": str(tally.directory) if tally.directory else None,
+    }
+    return json.dumps(document, indent=2)
+
+
+def as_table(tally: Tally) -> str:
+    """The same for people."""
+    modes = ", ".join(f"{mode} {count}" for mode, count in sorted(tally.kills_by_mode.items()))
+    durability = f", durability {tally.durability}" if tally.durability else ""
+    rows = [
+        ("verdict", tally.verdict + (" (interrupted)" if tally.interrupted else "")),
+        ("seed", str(tally.seed)),
+        ("engine", tally.engine + durability),
+        ("writers", f"{tally.writers}, started by {tally.start_method}"),
+        ("loaded", tally.loaded or "nothing"),
+        ("seconds", f"{tally.seconds:.1f}, writing {tally.writing_seconds:.1f}"),
+        ("rounds", f"{tally.rounds}, with violations {tally.rounds_with_violations}"),
+        ("kills", f"{tally.kills} ({modes})" if modes else "0"),
+        ("recoveries", str(tally.recoveries)),
+        ("operations", f"{tally.operations} acknowledged, {tally.in_flight} in flight at a kill"),
+        ("commits a second", f"{tally.commits_per_second:.0f}"),
+        ("violations", str(tally.violation_count)),
+    ]
+    lines = [f"{name:<18}{text}" for name, text in rows]
+    kinds: dict[str, list[Violation]] = {}
+    for violation in tally.violations:
+        kinds.setdefault(violation.what, []).append(violation)
+    for what, found in kinds.items():
+        first = found[0]
+        who = "" if first.worker is None else f", writer {first.worker}"
+        lines += [
+            "",
+            f"{what}: {len(found)}, first in round {first.round}{who}",
+            f"  expected  {one_line(first.expected)}",
+            f"  found     {one_line(first.found)}",
+        ]
+    return "\n".join(lines)
+
+
+def one_line(text: str, limit: int = 200) -> str:
+    """The text's first line, shortened; the JSON document has all of it."""
+    line = text.strip().partition("\n")[0]
+    return line if len(line) <= limit else f"{line[:limit]}..."

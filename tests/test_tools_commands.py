@@ -1,0 +1,158 @@
+"""``check``, ``info``, ``wal``, ``checkpoint``: what they find; looking changes nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bazanite import DB
+from bazanite_tools.cli import main
+from bazanite_wal.header import FRAMES_START
+from tools_support import READ_ONLY, City, Person, contents, patch, run_json
+
+
+@pytest.mark.parametrize("command", READ_ONLY, ids=" ".join)
+@pytest.mark.parametrize("state", ["closed", "killed"])
+def test_looking_changes_no_byte_and_finds_nothing(
+    command: list[str], state: str, request: pytest.FixtureRequest
+) -> None:
+    path = request.getfixturevalue(state)
+    before = contents(path)
+    assert main([*command, str(path)]) == 0
+    assert contents(path) == before
+
+
+@pytest.mark.parametrize("command", READ_ONLY, ids=" ".join)
+def test_json_is_exactly_one_document(
+    command: list[str], killed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, document = run_json(capsys, *command, killed)
+    assert code == 0
+    assert document["directory"] == str(killed)
+
+
+def test_check_counts_rows_and_free_slots(killed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, document = run_json(capsys, "check", killed)
+    assert (code, document["ok"], document["problem_count"]) == (0, True, 0)
+    assert document["tables"]["person"] == {"rows": 1, "free": 1, "text_bytes": 18}
+
+
+def test_check_judges_what_recovery_would_give(
+    killed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("person.dat", "person__id.idx.dat", "person.text.dat"):
+        (killed / name).write_bytes(b"")  # as if a power cut took what was never synced
+    code, document = run_json(capsys, "check", killed)
+    assert (code, document["needs_recovery"]) == (0, True)
+    assert document["tables"]["person"]["rows"] == 1
+    assert main(["check", str(killed)]) == 0
+    assert "as recovery would leave it" in capsys.readouterr().out
+
+
+def test_check_names_damage_and_exits_1(closed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    patch(closed / "city.dat", 0, b"?")
+    assert main(["check", str(closed)]) == 1
+    out = capsys.readouterr().out
+    assert "PROBLEM city.dat offset 0: field 'id' is not a number" in out
+    assert "2 problems" in out.splitlines()[-1]
+
+
+def test_check_names_a_missing_table_file(closed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (closed / "city__free.dat").unlink()
+    code, document = run_json(capsys, "check", closed)
+    assert code == 1
+    assert document["problems"] == [
+        {
+            "file": "city__free.dat",
+            "offset": 0,
+            "row": None,
+            "what": "is missing; table 'city' needs it",
+        }
+    ]
+
+
+def test_a_log_that_is_missing_is_a_finding(
+    closed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (closed / "wal.log").unlink()
+    assert main(["check", str(closed)]) == 1
+    assert main(["wal", "verify", str(closed)]) == 1
+    assert main(["info", str(closed)]) == 0
+    assert "would be refused" in capsys.readouterr().out
+
+
+def test_a_lost_catalog_is_a_finding(closed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (closed / "schema.json").unlink()
+    assert main(["check", str(closed)]) == 1
+    assert "schema.json offset 0: is missing" in capsys.readouterr().out
+
+
+def test_wal_show_explains_each_operation(killed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["wal", "show", str(killed)]) == 0
+    out = capsys.readouterr().out
+    assert "write     city.dat" in out
+    assert r'"1        Oslo    \n"' in out
+    assert "transaction of" in out
+    assert "clean; 4 frames" in out
+
+
+def test_wal_show_can_be_limited_to_the_last_frames(
+    killed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, everything = run_json(capsys, "wal", "show", killed)
+    _, last = run_json(capsys, "wal", "show", killed, "--last", 1)
+    assert last["frames"] == everything["frames"][-1:]
+    assert main(["wal", "show", str(killed), "--last", "1"]) == 0
+    assert "... 3 frames before these" in capsys.readouterr().out
+
+
+def test_damage_amid_the_log_is_corruption_and_exits_1(
+    killed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    patch(killed / "wal.log", FRAMES_START + 100, b"\xff")
+    code, document = run_json(capsys, "wal", "verify", killed)
+    assert (code, document["verdict"]) == (1, "corrupt")
+    assert document["problems"][0]["offset"] == FRAMES_START
+    assert main(["check", str(killed)]) == 1
+
+
+def test_a_torn_tail_is_no_damage(killed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, log = run_json(capsys, "wal", "show", killed)
+    last = FRAMES_START + log["frames"][-1]["lsn"] - log["base_lsn"]
+    patch(killed / "wal.log", last + 120, b"\xff")
+    assert main(["wal", "verify", str(killed)]) == 0
+    out = capsys.readouterr().out
+    assert "torn; 3 frames" in out
+    assert "never acknowledged" in out
+
+
+def test_checkpoint_recovers_and_empties_the_log(
+    killed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, document = run_json(capsys, "checkpoint", killed)
+    assert (code, document["recovered_frames"]) == (0, 4)
+    _, log = run_json(capsys, "wal", "verify", killed)
+    assert log["frame_count"] == 0
+    with DB([City, Person], killed) as db:
+        assert db.find_by_id("person", 1) == {
+            "id": 1,
+            "city_id": 1,
+            "note": "likes \u201cquotes\u201d",
+        }
+
+
+def test_checkpoint_keeps_the_size_of_the_log(tmp_path: Path) -> None:
+    DB([City], tmp_path, log_size_bytes=16384).close()
+    size = (tmp_path / "wal.log").stat().st_size
+    assert main(["checkpoint", str(tmp_path)]) == 0
+    assert (tmp_path / "wal.log").stat().st_size == size
+
+
+def test_checkpoint_of_a_directory_without_its_log_names_the_option_that_helps(
+    closed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (closed / "wal.log").unlink()
+    assert main(["checkpoint", str(closed)]) == 2
+    assert "--accept-unsafe" in capsys.readouterr().err
+    assert main(["checkpoint", str(closed), "--accept-unsafe"]) == 0

@@ -1,0 +1,154 @@
+"""How every ``bazanite`` command ends: exit code, usage, busy lock, closed pipe, damaged input."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bazanite_tools.cli import main
+from bazanite_wal.header import FRAMES_START
+from tools_support import READ_ONLY, contents, run_json
+
+
+@pytest.fixture
+def holder(closed: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process that has the directory open, and holds its lock until its input ends."""
+    program = (
+        "import sys; from tools_support import City, Person; from bazanite import DB\n"
+        f"db = DB([City, Person], {str(closed)!r})\n"
+        "with db.storage.lock(): print('held', flush=True); sys.stdin.readline()\n"
+        "print('free', flush=True); sys.stdin.readline(); db.close()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parent,
+    ) as process:
+        yield process
+        process.kill()
+
+
+def answer(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def proceed(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
+def test_a_busy_lock_is_exit_code_75_and_users_are_named(
+    holder: subprocess.Popen[str], closed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert answer(holder) == "held"
+    for command in [*READ_ONLY, ["checkpoint"]]:
+        code, document = run_json(capsys, *command, closed, "--lock-timeout", 0.05)
+        if command == ["info"]:  # it looks without the lock, and names who has it
+            assert (code, document["lock_holder"]["pid"]) == (0, holder.pid)
+        else:
+            assert (code, document["exit_code"]) == (75, 75)
+            assert f"pid {holder.pid}" in document["error"]
+    proceed(holder)
+    assert answer(holder) == "free"
+    code, document = run_json(capsys, "info", closed)
+    assert code == 0
+    assert [user["pid"] for user in document["attached"]] == [holder.pid]
+    assert document["durability"] == "full"
+    assert main(["info", str(closed)]) == 0
+    assert f"in use by: pid {holder.pid}" in capsys.readouterr().out
+    assert main(["checkpoint", str(closed)]) == 0
+    assert "beside other processes" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [[], ["frob"], ["check"], ["wal"], ["wal", "frob"], ["check", "x", "--lock-timeout", "-1"]],
+    ids=str,
+)
+def test_wrong_usage_is_exit_code_2(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(argv) == 2
+    captured = capsys.readouterr()
+    assert "usage:" in captured.err
+    assert captured.out == ""
+
+
+def test_a_directory_that_is_none_is_exit_code_2_and_not_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for command in [*READ_ONLY, ["checkpoint"]]:
+        assert main([*command, str(tmp_path / "missing")]) == 2
+        assert main([*command, str(tmp_path)]) == 2
+    assert "not a Bazanite directory" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_fits_a_screen_and_shows_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 24
+    assert max(map(len, lines)) < 80
+    assert "examples:" in lines
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("bazanite 0.")
+
+
+def test_a_closed_pipe_is_no_traceback(killed: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = subprocess.run(
+        [sys.executable, "-m", "bazanite_tools", "wal", "show", str(killed)],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(writing)
+    assert (process.returncode, process.stderr) == (141, b"")
+
+
+def test_an_interrupt_is_exit_code_130_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, killed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bazanite_tools.check_command.log_state", interrupted)
+    assert main(["check", str(killed)]) == 130
+    assert capsys.readouterr().err == "\nbazanite: interrupted\n"
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_no_damage_makes_a_command_fail_with_a_traceback(
+    data: st.DataObject, built: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("damaged") / "data"
+    shutil.copytree(built["killed"], path)
+    names = sorted(file.name for file in path.iterdir())
+    for _ in range(data.draw(st.integers(1, 3))):
+        name = data.draw(st.sampled_from(names))
+        content = (path / name).read_bytes()
+        end = min(len(content), FRAMES_START + 2500)
+        offset = data.draw(st.integers(0, end))
+        piece = data.draw(st.binary(max_size=20))
+        after = b"" if data.draw(st.booleans()) else content[offset + len(piece) :]
+        (path / name).write_bytes(content[:offset] + piece + after)
+    before = contents(path)
+    for command in READ_ONLY:
+        assert main([*command, str(path)]) in (0, 1)
+    assert contents(path) == before
+    shutil.rmtree(path)

@@ -1,0 +1,90 @@
+"""``bazanite check DIR``: the log, every file of every table, and whether they agree."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+
+from bazanite.check import Report, check_view
+from bazanite.check_reader import Problem
+from bazanite.files import CATALOG_NAME
+from bazanite_wal.log import LOG_NAME
+from bazanite_wal.offline import Offline
+
+from .looking import LogState, add_directory_arguments, log_state, looking_at
+from .output import FINDINGS, FINE, plural, print_columns, print_json
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    add_directory_arguments(parser)
+    parser.epilog = (
+        "Changes nothing, and recovers nothing: a directory that needs recovery is judged as"
+        " recovery would leave it. Writers wait meanwhile. Exit code 1 if anything is damaged."
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check and report; 1 if there is a problem."""
+    with looking_at(args) as offline:
+        log = log_state(offline)
+        report = _check_tables(offline)
+    problems = [Problem(LOG_NAME, offset, None, what) for offset, what in log.problems]
+    problems += report.problems
+    notes = log.notes + report.notes
+    if args.json:
+        _print_json(offline, log, report, problems, notes)
+    else:
+        _print_text(args.directory, log, report, problems, notes)
+    return FINDINGS if problems else FINE
+
+
+def _check_tables(offline: Offline) -> Report:
+    if offline.view.size(CATALOG_NAME):
+        return check_view(offline.view, offline.file_names)
+    unknown = [n for n in offline.file_names if n != CATALOG_NAME and offline.view.size(n)]
+    if not unknown:
+        return Report(notes=["no table was made here yet"])
+    state = "empty" if CATALOG_NAME in offline.file_names else "missing"
+    what = (
+        f"is {state}, so nobody can tell what {', '.join(unknown)} should hold."
+        " If Bazoola made them, open the directory once with"
+        " bazanite.DB; otherwise restore a backup"
+    )
+    return Report([Problem(CATALOG_NAME, 0, None, what)])
+
+
+def _print_json(
+    offline: Offline, log: LogState, report: Report, problems: list[Problem], notes: list[str]
+) -> None:
+    print_json(
+        {
+            "directory": offline.path,
+            "ok": not problems,
+            "problem_count": len(problems) + report.omitted,
+            "problems": [asdict(problem) for problem in problems],
+            "notes": notes,
+            "log": log.verdict,
+            "needs_recovery": offline.needs_recovery,
+            "tables": {name: asdict(counts) for name, counts in report.tables.items()},
+        }
+    )
+
+
+def _print_text(
+    directory: str, log: LogState, report: Report, problems: list[Problem], notes: list[str]
+) -> None:
+    for problem in problems:
+        print(f"PROBLEM {problem}")
+    if report.omitted:
+        print(f"... and {plural(report.omitted, 'problem')} more, not listed")
+    for note in notes:
+        print(f"note: {note}")
+    if report.tables:
+        rows: list[list[object]] = [["table", "rows", "free slots", "bytes of text"]]
+        for name, counts in report.tables.items():
+            rows.append([name, f"{counts.rows:,}", f"{counts.free:,}", f"{counts.text_bytes:,}"])
+        print_columns(rows)
+    total = len(problems) + report.omitted
+    verdict = plural(total, "problem") if total else "no problem found"
+    print(f"{directory}: {verdict}; {plural(len(report.tables), 'table')}, log {log.verdict}")

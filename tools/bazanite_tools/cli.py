@@ -1,0 +1,104 @@
+"""The ``bazanite`` command: parses, imports the one sub-command that is wanted, and sorts its exit.
+
+Exit codes: 0 fine, 1 findings, 2 usage, 75 lock busy, 130 interrupted.  With ``--json`` exactly one
+JSON document goes to stdout, whatever happens; everything else goes to stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Protocol, cast
+
+from .output import CLOSED_PIPE, INTERRUPTED, USAGE, CommandError, print_json
+
+_COMMANDS = {
+    "check": ("check_command", "judge a directory: the log, each table, how they agree"),
+    "info": ("info_command", "tables, sizes, state of the log, who is at work"),
+    "wal": ("wal_command", "show or verify the write-ahead log"),
+    "checkpoint": ("checkpoint_command", "recover if necessary, empty the log into the tables"),
+    "torture": ("torture", "kill writers at random moments, recover, judge"),
+}
+
+_EXAMPLES = """\
+examples:
+  bazanite check data            is anything damaged?
+  bazanite wal show data | less  the log, frame by frame
+  bazanite checkpoint data       afterwards the table files say everything
+
+Exit codes: 0 fine, 1 findings, 2 wrong usage, 75 lock busy (try again).
+With --json a command prints exactly one JSON document.
+"""
+
+
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    return argparse.RawDescriptionHelpFormatter(prog, max_help_position=18)
+
+
+class _Command(Protocol):
+    """What the module of a sub-command offers."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None: ...
+    def run(self, args: argparse.Namespace) -> int: ...
+
+
+class _Version(argparse.Action):
+    """Prints the version; looks it up only when asked."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(f"bazanite {version('bazanite')}")
+        parser.exit()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line; returns the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = _run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read has seen enough.  Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CLOSED_PIPE
+    except KeyboardInterrupt:
+        print("\nbazanite: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    return code
+
+
+def _run(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="bazanite",
+        description="Look after Bazanite directories: tables in files, made crash-safe by a log.",
+        epilog=_EXAMPLES,
+        formatter_class=_formatter,
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    command: _Command | None = None
+    for name, (module, summary) in _COMMANDS.items():
+        # No option of the parser takes a value, so the first plain word is the command.
+        wanted = next((word for word in arguments if not word.startswith("-")), None) == name
+        sub = commands.add_parser(name, help=summary, description=summary.capitalize() + ".")
+        if wanted:
+            command = cast("_Command", importlib.import_module(f".{module}", __package__))
+            command.add_arguments(sub)
+    try:
+        args = parser.parse_args(arguments)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else USAGE
+    if command is None:
+        parser.print_help(sys.stderr)
+        return USAGE
+    try:
+        return command.run(args)
+    except CommandError as error:
+        if getattr(args, "json", False):
+            print_json({"error": str(error), "exit_code": error.code})
+        print(f"bazanite {args.command}: {error}", file=sys.stderr)
+        return error.code

@@ -1,0 +1,149 @@
+"""``bazanite info DIR``: what is in there, how the log stands, and who is at work."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from bazanite.catalog import Catalog
+from bazanite.check import read_catalog
+from bazanite.files import CATALOG_NAME, TableFiles
+from bazanite_wal.errors import DBError
+from bazanite_wal.layer import View
+from bazanite_wal.offline import Offline
+from bazanite_wal.posix import POSIX
+
+from .looking import LogState, add_directory_arguments, log_state, looking_at
+from .output import FINE, plural, print_columns, print_json, size_text
+from .wal_command import log_document
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    add_directory_arguments(parser)
+    parser.set_defaults(lock_timeout=1.0)
+    parser.epilog = (
+        "While someone keeps the lock, it looks without it. Counts by the sizes of the files;"
+        " `bazanite check` reads them."
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the summary; damage is for ``check`` to judge, so the exit code is 0."""
+    with looking_at(args, must_lock=False) as offline:
+        state = log_state(offline)
+        catalog, complaint = _catalog(offline)
+        tables = _tables(offline.view, catalog) if catalog else {}
+        if args.json:
+            _print_json(offline, state, catalog, tables, complaint)
+        else:
+            _print_text(args.directory, offline, state, catalog, tables, complaint)
+    return FINE
+
+
+def _catalog(offline: Offline) -> tuple[Catalog | None, str | None]:
+    if not offline.view.size(CATALOG_NAME):
+        return None, None
+    try:
+        return read_catalog(offline.view, offline.path), None
+    except (DBError, RecursionError) as error:
+        return None, str(error)
+
+
+def _tables(view: View, catalog: Catalog) -> dict[str, dict[str, Any]]:
+    result: dict[str, dict[str, Any]] = {}
+    for name, spec in sorted(catalog.tables.items()):
+        files = TableFiles("", name)
+        slots = view.size(files.rows) // spec.row_size
+        free = view.size(files.free) // catalog.int_width
+        result[name] = {
+            "rows": max(slots - free, 0),
+            "free_slots": free,
+            "row_bytes": spec.row_size,
+            "size_bytes": sum(view.size(file) for file in files.names(spec.has_text)),
+            "fields": {field.name: str(field) for field in spec.fields},
+        }
+    return result
+
+
+def _print_json(
+    offline: Offline,
+    state: LogState,
+    catalog: Catalog | None,
+    tables: dict[str, dict[str, Any]],
+    complaint: str | None,
+) -> None:
+    log: dict[str, Any] = {"verdict": state.verdict}
+    if offline.scan is not None and offline.log is not None:
+        log |= log_document(offline.scan, len(offline.log))
+    holder = offline.live.holder
+    print_json(
+        {
+            "directory": offline.path,
+            "int_width": catalog.int_width if catalog else None,
+            "catalog_problem": complaint,
+            "tables": tables,
+            "log": log,
+            "needs_recovery": offline.needs_recovery,
+            "unapplied_files": list(offline.unapplied),
+            "durability": offline.live.durability,
+            "attached": [
+                {"pid": pid, "command": POSIX.process_command(pid)} for pid in offline.live.attached
+            ],
+            "lock_holder": holder
+            and {"pid": holder.pid, "command": holder.command, "since": holder.since},
+        }
+    )
+
+
+def _print_text(
+    directory: str,
+    offline: Offline,
+    state: LogState,
+    catalog: Catalog | None,
+    tables: dict[str, dict[str, Any]],
+    complaint: str | None,
+) -> None:
+    print(f"{directory}: {plural(len(tables), 'table')}"
+          + (f", integers of {catalog.int_width} bytes" if catalog else ""))  # fmt: skip
+    if complaint:
+        print(f"  the catalog cannot be read: {complaint}")
+    if tables:
+        rows: list[list[object]] = [["table", "rows", "free slots", "row", "files"]]
+        for name, table in tables.items():
+            rows.append([name, f"{table['rows']:,}", f"{table['free_slots']:,}",
+                         f"{table['row_bytes']:,} B", size_text(table["size_bytes"])])  # fmt: skip
+        print_columns(rows)
+    print(f"log:       {_log_text(offline, state)}")
+    print(f"recovery:  {_recovery_text(offline, state)}")
+    print(f"in use by: {_users_text(offline)}")
+    if offline.live.holder:
+        print(f"lock:      held by {offline.live.holder}; the counts may be of different moments")
+
+
+def _log_text(offline: Offline, state: LogState) -> str:
+    if offline.scan is None or offline.log is None:
+        return state.verdict
+    figures = log_document(offline.scan, len(offline.log))
+    return (
+        f"{state.verdict}; generation {figures['generation']},"
+        f" {plural(figures['frame_count'], 'frame')}, {size_text(figures['used_bytes'])} of"
+        f" {size_text(figures['room_bytes'])} used, LSN {figures['base_lsn']} to"
+        f" {figures['end_lsn']}"
+    )
+
+
+def _recovery_text(offline: Offline, state: LogState) -> str:
+    if state.problems:
+        return f"would be refused: the log {state.problems[0][1]}; see `bazanite check`"
+    if offline.needs_recovery:
+        return "needed, and done by the next program that opens the directory"
+    return "not needed"
+
+
+def _users_text(offline: Offline) -> str:
+    if not offline.live.attached:
+        return "nobody"
+    users = [f"pid {pid} ({POSIX.process_command(pid)})" for pid in offline.live.attached]
+    level = f' (durability "{offline.live.durability}")' if offline.live.durability else ""
+    return ("\n" + " " * 11).join(users) + level

@@ -1,0 +1,107 @@
+"""Looking at a directory for check, info and wal: what is the same for all of them.
+
+Nothing here writes, and nothing recovers: where a directory needs recovery, its state is judged as
+recovery would leave it, and the commands say so.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from bazanite.files import CATALOG_NAME
+from bazanite_wal.errors import DBError, DirectoryError, LockTimeout
+from bazanite_wal.log import LOG_NAME
+from bazanite_wal.offline import Offline, open_offline
+from bazanite_wal.posix import POSIX
+
+from .output import FINDINGS, LOCK_BUSY, USAGE, CommandError, plural
+
+
+@dataclass(slots=True)
+class LogState:
+    """The log in one word, and for a person: what is damage and what is only worth knowing."""
+
+    verdict: str
+    problems: list[tuple[int, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def add_directory_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of every command about one directory."""
+    parser.add_argument("directory", metavar="DIR", help="the database directory")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument(
+        "--lock-timeout",
+        type=_seconds,
+        default=10.0,
+        metavar="SECONDS",
+        help="how long to wait for the directory's lock (default: 10); exit code 75 if in vain",
+    )
+
+
+@contextmanager
+def looking_at(args: argparse.Namespace, *, must_lock: bool = True) -> Iterator[Offline]:
+    """The directory that the command line names, its writers waiting meanwhile."""
+    try:
+        with open_offline(
+            args.directory, lock_timeout=args.lock_timeout, must_lock=must_lock
+        ) as offline:
+            if offline.log is None and CATALOG_NAME not in offline.file_names:
+                raise CommandError(
+                    f"{args.directory}: not a Bazanite directory: neither {LOG_NAME} nor"
+                    f" {CATALOG_NAME} is there. A directory of Bazoola's becomes one when it is"
+                    " opened with bazanite.DB"
+                )
+            yield offline
+    except DBError as error:
+        raise as_command_error(error) from error
+
+
+def as_command_error(error: DBError) -> CommandError:
+    """The library's error as a command tells it: by its text and an exit code."""
+    if isinstance(error, LockTimeout):
+        return CommandError(str(error), LOCK_BUSY)
+    return CommandError(str(error), USAGE if isinstance(error, DirectoryError) else FINDINGS)
+
+
+def log_state(offline: Offline) -> LogState:
+    """What the log's bytes say."""
+    scan = offline.scan
+    if offline.log is None:
+        what = f"is missing, although {CATALOG_NAME} is there, which only a log can have brought"
+        return LogState("missing", [(0, what)])
+    if scan is None:
+        return LogState("no header", [(0, "neither of its two header slots holds a valid header")])
+    state = LogState(scan.tail)
+    if scan.tail == "corrupt":
+        state.problems.append((scan.bad_offset, scan.detail))
+    elif scan.tail == "torn" and not offline.live.attached:
+        behind = f" and {plural(scan.dropped_frames, 'frame')} behind it"
+        state.notes.append(
+            f"the log ends in a torn frame at LSN {scan.bad_lsn} ({scan.detail}): a transaction"
+            " that was being written when its writer or the machine stopped, and never"
+            f" acknowledged; recovery drops it{behind if scan.dropped_frames else ''}"
+        )
+    if scan.header.unsafe and scan.header.boot != POSIX.boot_id():
+        what = (
+            'the machine stopped while the directory was in use with durability="off":'
+            " the table files may hold any mixture of old and new rows"
+        )
+        state.problems.append((scan.header.slot_offset, what))
+    if offline.unapplied and not offline.live.attached:
+        state.notes.append(
+            f"{plural(len(offline.unapplied), 'file')} without all changes of the log yet"
+            f" ({', '.join(offline.unapplied)}): judged as recovery would leave it; the next"
+            " program that opens the directory recovers, or `bazanite checkpoint`"
+        )
+    return state
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < 1e9:
+        raise ValueError(text)
+    return value

@@ -1,0 +1,113 @@
+"""`bazanite torture`: kill writing processes at random moments, recover, judge what survived."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from bazanite_stress.torture import load
+from bazanite_stress.torture.adapters import DURABILITIES, ENGINES
+from bazanite_stress.torture.processes import START_METHODS
+from bazanite_stress.torture.report import Progress, Tally, as_json, as_table
+from bazanite_stress.torture.settings import Settings
+from bazanite_stress.torture.supervisor import torture
+
+from .output import FINDINGS, FINE, USAGE, CommandError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `bazanite torture`."""
+    parser.description = (
+        "Writers in several processes work on one data directory and are killed at random "
+        "moments. After each round the directory is recovered and held against what was "
+        "acknowledged. Exit status: 0 it survived, 1 something was lost or nothing measured."
+    )
+    add = parser.add_argument
+    add("--seconds", type=positive_float, default=30.0, help="how long (default 30)")
+    add("--writers", type=positive_int, default=4, help="writing processes (default 4)")
+    add("--seed", type=int, default=None, help="repeat an earlier plan (default: random)")
+    add("--json", action="store_true", help="one JSON document on stdout")
+    add(
+        "--dir",
+        type=Path,
+        default=None,
+        metavar="PARENT",
+        help="make the data directory in here (default: the system's temporary directory)",
+    )
+    add("--durability", choices=DURABILITIES, default="full", help="default full")
+    add("--engine", choices=ENGINES, default="bazanite", help="bazoola: torture the original")
+    add("--start-method", choices=START_METHODS, default="fork", help="default fork")
+    add("--load", type=Path, default=None, metavar="FILE.csv", help="real rows to work on")
+    add("--no-load", action="store_true", help="do not load dpkg's list of packages")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Torture, print what came out; the exit status."""
+    if args.load is not None and args.no_load:
+        raise CommandError("--load and --no-load exclude each other", USAGE)
+    if find_spec(args.engine) is None:
+        message = f"{args.engine} is not installed: pip install {args.engine}"
+        raise CommandError(message, USAGE)
+    seed = secrets.randbits(32) if args.seed is None else args.seed
+    progress = Progress()
+    progress.tell(f"seed {seed}")
+    try:
+        loaded = load_rows(args.load, no_load=args.no_load)
+    except load.LoadError as error:
+        raise CommandError(str(error), USAGE) from error
+    if loaded is not None and loaded.left_out:
+        progress.tell(f"{loaded.source}: the last {loaded.left_out} rows are left out")
+    settings = Settings(
+        seed=seed,
+        seconds=args.seconds,
+        writers=args.writers,
+        engine=args.engine,
+        durability=args.durability,
+        start_method=args.start_method,
+        parent=args.dir,
+        loaded=loaded,
+        load_file="" if args.no_load else None if args.load is None else str(args.load),
+    )
+    try:
+        tally = torture(settings, progress)
+    except OSError as error:
+        place = args.dir or "the temporary directory"
+        raise CommandError(f"cannot work in {place}: {error}", USAGE) from error
+    print_result(tally, as_document=args.json)
+    return FINE if tally.verdict == "survived" else FINDINGS
+
+
+def load_rows(path: Path | None, *, no_load: bool) -> load.Loaded | None:
+    """The rows that were asked for, or dpkg's, or none."""
+    if path is not None:
+        return load.load_csv(path)
+    if no_load or not load.DPKG_STATUS.is_file():
+        return None
+    return load.load_dpkg()
+
+
+def print_result(tally: Tally, *, as_document: bool) -> None:
+    """The table, or the document; how to replay a violation goes to stderr beside the document."""
+    print(as_json(tally) if as_document else as_table(tally), flush=True)
+    if tally.verdict == "lost":
+        lines = f"\nseed    {tally.seed}\nkept    {tally.directory}\nreplay  {tally.replay}"
+        print(lines, file=sys.stderr if as_document else sys.stdout, flush=True)
+
+
+def positive_int(text: str) -> int:
+    """An argument that counts something."""
+    number = int(text)
+    if not 1 <= number <= 64:
+        raise argparse.ArgumentTypeError(f"{text} is not between 1 and 64")
+    return number
+
+
+def positive_float(text: str) -> float:
+    """An argument in seconds."""
+    number = float(text)
+    if not 0 < number <= 1e6:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number of seconds")
+    return number
