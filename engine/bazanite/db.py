@@ -18,7 +18,6 @@ from bazanite_wal.transaction import Transaction
 
 from .cond import BaseCond
 from .emptying import truncate
-from .errors import TransactionError
 from .files import PathLike, path_text
 from .join import BaseJoin, perform
 from .opening import check_width, checked_classes
@@ -72,10 +71,7 @@ class DB:
         try:
             self.storage = Storage(store, path, classes, int_width)
         except BaseException:
-            try:
-                store.close()
-            except TransactionError:
-                pass  # another handle of this thread holds the lock; the first error says more
+            store.close()
             raise
 
     @property

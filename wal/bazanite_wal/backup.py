@@ -40,8 +40,10 @@ def _copy(files: DataFiles, name: str, directory: Directory) -> None:
     try:
         offset = 0
         while data := files.read(name, offset, _CHUNK):
-            write_all(file, data, offset)
+            if data.strip(b"\0"):  # holes of a sparse index stay holes
+                write_all(file, data, offset)
             offset += len(data)
+        file.truncate(offset)
         file.sync()
     finally:
         file.close()

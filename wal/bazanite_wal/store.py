@@ -201,12 +201,13 @@ class Store:
     def close(self) -> None:
         """Leave the directory; the last one to leave checkpoints.  Closing twice is fine.
 
-        TransactionError while this thread has a transaction open or holds the lock.
+        TransactionError if this is the process's last handle to the directory, and this thread has
+        a transaction open or holds the lock.
         """
         used = self._attachment
         if used is None:
             return
-        if not used.core.forked() and used.core.lock.owned():
+        if not used.core.forked() and used.users == 1 and used.core.lock.owned():
             raise TransactionError(
                 "the database cannot be closed while a transaction or its lock is open"
             )
