@@ -81,6 +81,18 @@ def _open(config: dict[str, Any], snapshot: Snapshot) -> adapters.Store | None:
 
 
 def _fill(snapshot: Snapshot, store: adapters.Store, tables: Sequence[Table]) -> None:
+    """Read in a transaction: a plain read may leave out the newest commits of the dead, which are
+    whole but nobody's promise yet; a transaction settles whether they are there.
+    """
+    try:
+        with store.transaction():
+            for table in tables:
+                try:
+                    snapshot.rows[table.name] = store.scan(table.name)
+                except Exception:  # noqa: BLE001 - see `read`
+                    snapshot.errors.append(f"{table.name}: {_error()}")
+    except Exception:  # noqa: BLE001 - see `read`
+        snapshot.errors.append(f"transaction: {_error()}")
     try:
         for problem in store.check():
             snapshot.problems.append(problem)
@@ -88,11 +100,6 @@ def _fill(snapshot: Snapshot, store: adapters.Store, tables: Sequence[Table]) ->
                 break
     except Exception:  # noqa: BLE001 - see `read`
         snapshot.errors.append(f"check: {_error()}")
-    for table in tables:
-        try:
-            snapshot.rows[table.name] = store.scan(table.name)
-        except Exception:  # noqa: BLE001 - see `read`
-            snapshot.errors.append(f"{table.name}: {_error()}")
 
 
 def _answer(path: Path, snapshot: Snapshot) -> None:

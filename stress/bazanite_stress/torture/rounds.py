@@ -257,7 +257,8 @@ class Round:
             time.sleep(TICK_SECONDS)
         time.sleep(TICK_SECONDS)
         expected = f"an operation within {self._settings.stuck_seconds:g} s"
-        return Finding("no progress", expected, f"{last}\n{tail(writer.child.output)}", writer.slot)
+        slot = None if writer.slot == NOBODY else writer.slot
+        return Finding("no progress", expected, f"{last}\n{tail(writer.child.output)}", slot)
 
 
 def wait(seconds: float) -> None:
