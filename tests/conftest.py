@@ -12,6 +12,8 @@ from collections.abc import Generator
 import hypothesis
 import pytest
 
+import seam
+
 pytest_plugins = ["tools_support"]
 
 hypothesis.settings.register_profile(
@@ -22,6 +24,13 @@ hypothesis.settings.register_profile(
 )
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "deterministic")
 hypothesis.settings.load_profile(PROFILE)
+
+
+@pytest.fixture(autouse=True)
+def no_simulated_process_outlives_its_test() -> Generator[None, None, None]:
+    """Kill what is left: its descriptors, and its locks on a directory of that test."""
+    yield
+    seam.kill_all()
 
 
 def pytest_report_header() -> str:

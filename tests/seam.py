@@ -1,7 +1,8 @@
 """A seam that counts, fails, interrupts and dies on command, around the real operating system.
 
 Each ``Seam`` is one process of its own: its own attachment, its own descriptors, its own process
-id, so that several of them contend on one directory within one test.  ``kill_at(n)`` dies before
+id, so that several of them contend on one directory within one test.  Syncs are counted and not
+done, because no test that uses it cuts the power.  ``kill_at(n)`` dies before
 the n-th call: from then on every call raises ``Killed``, nothing that clean-up code does reaches a
 file, a lock or a shared word any more, and the descriptors are closed, as the kernel would.
 """
@@ -15,7 +16,14 @@ from typing import Any
 
 from bazanite_wal.posix import POSIX
 
+_living: list[Seam] = []
 _pids = count(4_000_000)  # no real process has one of these
+
+
+def kill_all() -> None:
+    """Kill every simulated process that a test left alive."""
+    while _living:
+        _living.pop().kill()
 
 
 class Killed(BaseException):
@@ -25,7 +33,9 @@ class Killed(BaseException):
 class Seam:
     """A System.  ``calls`` lists (operation, file name) of every call so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, boot: str | None = None, file_system: str | None = None) -> None:
+        self.boot = boot
+        self.file_system = file_system
         self.calls: list[tuple[str, str]] = []
         self.dead = False
         self.pid = next(_pids)
@@ -33,6 +43,7 @@ class Seam:
         self.rules: list[Callable[[str, str, int], None]] = []
         self.after_rules: list[Callable[[str, str, int], None]] = []
         self._handles: list[Any] = []
+        _living.append(self)
 
     def kill(self) -> None:
         """Die now: all descriptors are closed, nothing is unlocked or written any more."""
@@ -63,6 +74,29 @@ class Seam:
                 raise error
 
         self.rules.append(rule)
+
+    def when(
+        self, operation: str, name: str, action: Callable[[], object], *, after: bool = False
+    ) -> None:
+        """Run ``action`` once, just before (or after) the next such call; it may raise."""
+        waiting = True
+
+        def rule(found: str, file: str, _index: int) -> None:
+            nonlocal waiting
+            if waiting and found == operation and file == name:
+                waiting = False
+                action()
+
+        (self.after_rules if after else self.rules).append(rule)
+
+    def kill_before(self, operation: str, name: str, *, after: bool = False) -> None:
+        """Die just before (or after) the next such call."""
+
+        def die() -> None:
+            self.kill()
+            raise Killed
+
+        self.when(operation, name, die, after=after)
 
     def fail_first(self, number: int, operations: tuple[str, ...], errno: int) -> list[str]:
         """Fail the first of these operations at or after the call of that number from now.
@@ -129,7 +163,7 @@ class Seam:
         return f"process {pid}" if pid >= 4_000_000 else POSIX.process_command(pid)
 
     def boot_id(self) -> str:
-        return POSIX.boot_id()
+        return self.boot or POSIX.boot_id()
 
     def ordered_memory(self) -> bool:
         return POSIX.ordered_memory()
@@ -164,14 +198,23 @@ class _Wrapper:
         method = getattr(self.inner, operation)
         if not callable(method):
             return method
+        if operation in ("sync", "sync_data"):
+            method = _nothing
         return lambda *args, **kwargs: self.seam.call(
             operation, self.name, lambda: method(*args, **kwargs)
         )
 
 
+def _nothing() -> None:
+    pass
+
+
 class _Directory(_Wrapper):
     def __init__(self, seam: Seam, inner: Any) -> None:
         super().__init__(seam, inner, ".")
+
+    def file_system(self) -> str:
+        return self.seam.file_system or str(self.inner.file_system())
 
     def _opened(self, operation: str, name: str, *args: Any, **kwargs: Any) -> Any:
         work = getattr(self.inner, operation)

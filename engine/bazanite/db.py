@@ -71,7 +71,7 @@ class DB:
         try:
             self.storage = Storage(store, path, classes, int_width)
         except BaseException:
-            store.close()
+            store.abandon()
             raise
 
     @property

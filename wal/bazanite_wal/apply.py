@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from . import shared
 from .core import Core
-from .errors import CommittedNotApplied, CorruptionError
+from .errors import CommittedNotApplied, CorruptionError, DirectoryError
 
 
 def finish_apply(core: Core) -> None:
@@ -82,6 +82,8 @@ def catch_up(core: Core) -> int:
                 raise CorruptionError(core.log.path, offset, "the last frame", "another one")
         except CorruptionError as error:
             raise core.poison() from error
+        except OSError as error:
+            raise DirectoryError(f"{core.log.path}: cannot read the log: {error}") from error
         for frame in frames:
             core.overlay.apply(frame.operations())
         core.position = end

@@ -143,6 +143,11 @@ def detach(core: Core, group: GroupCommit) -> None:
                 _say_goodbye(core, group)
     except (PoisonedError, LockTimeout):
         pass  # the log has all that was acknowledged, and the next opener or the others go on
+    except OSError as error:
+        raise DirectoryError(
+            f"{core.directory.path}: closed, but the log could not be emptied ({error}); nothing is"
+            " lost, and the next one to open it recovers"
+        ) from error
     finally:
         if core.lock.slot is not None:
             shared.free_slot(core.words, core.lock.slot)

@@ -25,6 +25,7 @@ def copy_to(
         try:
             if directory.list():
                 raise DirectoryError(f"{target}: a backup needs an empty or a new directory")
+            files.open_all()  # other processes may have made some
             for name in files.names():
                 _copy(files, name, directory)
             directory.sync()

@@ -33,18 +33,25 @@ def sync_ahead(core: Core) -> None:
         core.words[shared.CHECKPOINTING] = 0
 
 
-def sync_data_files(core: Core) -> None:
+def sync_data_files(core: Core, *, redo: bool = False) -> None:
     """Sync every data file; one thread of the process at a time, the first failure poisons.
 
-    Two threads share each descriptor, and the kernel reports a failure to one sync only.
+    Two threads share each descriptor, and the kernel reports a failure to one sync only.  With
+    ``redo`` (caller holds the global lock) pages whose failed write-back nobody heard of are
+    written again first; without it such a failure stays known for the next checkpoint.
     """
     try:
         core.data_sync_lock.acquire(None)
         core.check_poisoned()
+        core.files.open_all()
+        if redo and core.needs_redo():
+            redo_generation(core)
+        unheard, core.unheard = core.unheard, True
         try:
             core.files.sync_all()
         except OSError as error:
             raise core.poison() from error
+        core.unheard = unheard and not redo
         core.counts["data_syncs"] += len(core.files.names())
     finally:
         # in place, not in a function: an interrupt could strike at its door
@@ -55,23 +62,23 @@ def sync_data_files(core: Core) -> None:
 def checkpoint_locked(core: Core, group: GroupCommit, settings: LogSettings | None = None) -> None:
     """Start the next generation with an empty log.  Caller holds the global lock.
 
-    On return everything is in the data files, durable (unless "off"), and the log is empty.
+    On return everything is in the data files, durable (unless "off"), and the log is empty; an
+    empty log is left as it is, so that no two generations begin at the same position.
     PoisonedError if a sync failed; any other error leaves the old generation in use.
     """
-    words = core.words
+    words, header = core.words, core.header
     settings = settings or core.settings
-    core.files.open_all()  # before asking whether one of them joined late
+    if words[shared.END] == header.base and settings == LogSettings(header.sector, header.boot):
+        return  # its header is durable, so the data files were when it was written
     durable = not (core.unsafe and settings == core.settings)
     if durable:
         group.sync_held()  # else applying could put on disk what the log may still lose
     if words[shared.APPLIED] < words[shared.END] or words[shared.SEQUENCE] & 1:
         apply_up_to(core, words[shared.END])
-    if durable and core.needs_redo():
-        redo_generation(core)
     if durable:
-        sync_data_files(core)  # else the log would forget what no file has yet
+        sync_data_files(core, redo=True)  # else the log would forget what no file has yet
     core.critical = True
-    header = next_generation(core.system, core.header, words[shared.END], settings)
+    header = next_generation(core.system, header, words[shared.END], settings)
     group.write_header(header, durable=durable)
     words[shared.TAIL] = int(initial_chain(header.salt), 16)
     words[shared.GENERATION] = header.generation

@@ -21,7 +21,7 @@ from . import shared
 from .apply import catch_up, finish_apply
 from .checkpoint import checkpoint_locked
 from .core import Core
-from .errors import CommittedNotApplied, DirectoryError, TransactionError
+from .errors import CommittedNotApplied, CommitUncertain, DirectoryError, TransactionError
 from .frame import FRAME, HEADER_SIZE, MARK, Operation, encode_frame, encode_operations
 from .group import GroupCommit
 from .section import exclusive, help_apply
@@ -63,7 +63,13 @@ def transaction(core: Core, group: GroupCommit, timeout: float | None) -> Iterat
         elif nested:
             sync_and_apply_locked(core, group)
     if not nested:
-        settle(core, group, lsn)
+        try:
+            settle(core, group, lsn)
+        except OSError as error:
+            raise CommitUncertain(
+                f"{core.directory.path}: the log could not be synced ({error}); the outcome of this"
+                " transaction is unknown until the database is used again"
+            ) from error
     if failure is not None:
         raise failure
 
@@ -95,7 +101,12 @@ def append(core: Core, group: GroupCommit, kind: bytes, operations: list[Operati
     frame which stands whole in the log is committed even if an interrupt is raised after it.
     """
     payload = encode_operations(operations)
-    _make_room(core, group, len(payload))
+    try:
+        _make_room(core, group, len(payload))
+    except OSError as error:
+        raise DirectoryError(
+            f"{core.log.path}: no room could be made, the transaction is rolled back: {error}"
+        ) from error
     words, header = core.words, core.header
     lsn = header.align(words[shared.END])
     watermark = words[shared.DURABLE]

@@ -6,6 +6,8 @@ of a commit), ``group`` (syncs), ``apply``, ``repair``, ``checkpoint``.
 ``critical`` is true while an interruption would leave work that the next holder of the global lock
 must finish; the lock's ``BUSY`` word then stays set, and the next holder repairs.  ``entered`` is
 true while that word is this process's to clear: who waits for the lock in vain must not clear it.
+``unheard`` is true from before a sync of the data files until its answer was heard: an interrupt
+may swallow the only report of a failed write-back.
 """
 
 from __future__ import annotations
@@ -60,6 +62,7 @@ class Core:
         self.joined_generation = header.generation
         self.critical = False
         self.entered = False
+        self.unheard = False
         self.pid = system.process_id()
         self._incarnation = system.incarnation()
         self.data_sync_lock = system.thread_lock()
@@ -115,7 +118,9 @@ class Core:
     def needs_redo(self) -> bool:
         """Whether data files may hold pages whose failed write-back nobody here was told of."""
         generation = self.header.generation
-        return generation in (self.joined_generation, self.words[shared.REDO]) or self.files.joined
+        if self.unheard or self.files.joined:
+            return True
+        return generation in (self.joined_generation, self.words[shared.REDO])
 
     def check_poisoned(self) -> None:
         """PoisonedError if a sync failed for anyone attached."""

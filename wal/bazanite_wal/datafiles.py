@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .errors import DirectoryError
+from .errors import DirectoryError, ValidationError
 from .frame import Operation, Truncate, Write, is_data_file_name
 from .io import read_up_to, write_all
 from .system import Directory, File
@@ -27,6 +27,7 @@ class DataFiles:
         self._directory = directory
         self._write = write
         self._files: dict[str, File] = {}
+        self._durable_names: set[str] = set()
         self.joined = False
 
     def open_all(self) -> None:
@@ -54,12 +55,24 @@ class DataFiles:
             raise self._unreadable(name, error) from error
 
     def create(self, names: Iterable[str]) -> None:
-        """Make the missing files, empty; their names are durable on return."""
-        missing = [name for name in names if self._open(name) is None]
-        for name in missing:
-            self._files[name] = self._directory.create(name)
-        if missing:
+        """Make the missing files, empty; all these names are durable on return.
+
+        DirectoryError if one cannot be made; an OSError is the failed sync of the directory.
+        """
+        names = list(names)
+        for name in names:
+            if not is_data_file_name(name):
+                raise ValidationError(f"not a data file's name: {name!r}")
+        try:
+            for name in names:
+                if name not in self._files and self._open(name) is None:
+                    self._files[name] = self._directory.create(name)
+        except OSError as error:
+            raise DirectoryError(f"{self._directory.path}: cannot make a file: {error}") from error
+        # Also for a file that is there already: who made it may have died before this sync.
+        if not self._durable_names.issuperset(names):
             self._directory.sync()  # else a frame could name a file that a power cut took away
+            self._durable_names.update(names)
 
     def apply(self, operations: Iterable[Operation]) -> None:
         """Make these changes in place, in order; each is absolute, so any repetition is right."""
@@ -82,8 +95,10 @@ class DataFiles:
                     write_all(file, bytes((operation.byte,)) * count, offset)
 
     def sync_all(self) -> None:
-        """Make every file's bytes and size durable (a smaller size too, hence not only data)."""
-        self.open_all()  # others may have made files and applied frames to them
+        """Make every open file's bytes and size durable (a smaller size too, hence not only data).
+
+        The caller has opened all first: others may have made files and applied frames to them.
+        """
         for file in list(self._files.values()):
             file.sync()
 
@@ -103,5 +118,6 @@ class DataFiles:
         winner = self._files.setdefault(name, file)
         if winner is not file:  # another thread was faster
             file.close()
-        self.joined = True
+        else:
+            self.joined = True
         return winner

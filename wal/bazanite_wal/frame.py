@@ -24,8 +24,8 @@ HEADER_SIZE = 95
 _CHECKED_SIZE = HEADER_SIZE - 17  # all but the checksum and the newline
 
 _FILE_NAME = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*\.dat|schema\.json)\Z")
-_LARGEST_FILE = 1 << 50
-_LARGEST_FILL = 1 << 30
+LARGEST_FILE = 1 << 50
+LARGEST_FILL = 1 << 30
 _LONGEST_LINE = 400
 """An operation's line: a file name of at most 255 bytes and three numbers."""
 
@@ -129,7 +129,10 @@ def decode_frame(data: bytes | memoryview, position: int, lsn: int, salt: bytes)
     if header[_CHECKED_SIZE:] != checksum.encode() + b"\n":
         raise FrameError("checksum differs")
     previous = header[61:77].decode("ascii", "replace")
-    return Frame(kind, lsn, _number(header[40:60]), previous, checksum, payload)
+    watermark = header[40:60]
+    if not watermark.isdigit():
+        raise FrameError(f"not a number: {watermark!r}")
+    return Frame(kind, lsn, int(watermark), previous, checksum, payload)
 
 
 def claims_position(data: bytes | memoryview, position: int, lsn: int, previous: str) -> bool:
@@ -177,7 +180,7 @@ def decode_operations(payload: bytes) -> list[Operation]:
             position += count + 1
         elif words[0] == b"fill" and len(words) == 5:
             byte, count = _byte(words[3]), _number(words[4])
-            if count > _LARGEST_FILL:
+            if count > LARGEST_FILL:
                 raise FrameError(f"fill of {count} bytes is longer than any that is written")
             operations.append(Fill(_name(words[1]), _number(words[2]), byte, count))
         elif words[0] == b"truncate" and len(words) == 3:
@@ -191,7 +194,7 @@ def _number(text: bytes) -> int:
     if not text.isdigit() or len(text) > 20:
         raise FrameError(f"not a number: {text[:24]!r}")
     number = int(text)
-    if number > _LARGEST_FILE:
+    if number > LARGEST_FILE:
         raise FrameError(f"number {number} is larger than any file")
     return number
 

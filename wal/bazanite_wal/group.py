@@ -162,6 +162,13 @@ class GroupCommit:
         """Make the unsynced frames and the newest header dirty again, after verifying them."""
         core = self._core
         header = core.log.read_header()
+        if header.sector > 1:
+            raise CorruptionError(
+                core.log.path,
+                header.file_offset(core.words[shared.DURABLE]),
+                "frames that may be written again in place",
+                "sectors that a torn write could damage; recovery makes a new log instead",
+            )
         start, end = core.words[shared.DURABLE], core.words[shared.END]
         if header.generation == core.words[shared.GENERATION] and start < end:
             core.log.frames(header, start, end)

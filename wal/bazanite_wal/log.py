@@ -151,6 +151,7 @@ def write_new_log(directory: Directory, header: Header, area: bytes, size: int) 
 
 def create_log(directory: Directory, system: System, size: int) -> None:
     """Make an empty log of ``size`` bytes, first generation; durable on return."""
+    directory.sync_name()  # whoever made the directory may have died since
     write_new_log(directory, Header(1, system.random_bytes(SALT_SIZE), 0), b"", size)
 
 

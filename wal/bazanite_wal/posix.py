@@ -77,7 +77,7 @@ class PosixFile(_Handle):
     """A regular file."""
 
     def __init__(self, path: str, flags: int) -> None:
-        super().__init__(path, flags)
+        super().__init__(path, flags | os.O_NONBLOCK)  # else opening a FIFO could wait for ever
         if not stat.S_ISREG(os.fstat(self._fd).st_mode):
             self.close()
             raise OSError(22, "not a regular file", path)
@@ -221,6 +221,17 @@ class PosixDirectory(_Handle):
     def sync(self) -> None:
         os.fsync(self._fd)
 
+    def sync_name(self) -> None:
+        path = self.path
+        while (parent := os.path.dirname(path)) != path:
+            path = parent
+            with suppress(PermissionError):  # such a directory was not made by us
+                above = PosixDirectory(path)
+                try:
+                    above.sync()
+                finally:
+                    above.close()
+
     def _join(self, name: str) -> str:
         return os.path.join(self.path, name)
 
@@ -232,7 +243,9 @@ class _OwnedLock:
         self._lock = threading.RLock()
 
     def acquire(self, timeout: float | None) -> bool:
-        return self._lock.acquire(timeout=-1 if timeout is None else max(0.0, timeout))
+        if timeout is None:
+            return self._lock.acquire()
+        return self._lock.acquire(timeout=min(max(0.0, timeout), threading.TIMEOUT_MAX))
 
     def release(self) -> None:
         self._lock.release()
@@ -245,22 +258,9 @@ class PosixSystem:
     """The process's own operating system; stateless, so all handles may share one."""
 
     def directory(self, path: str, *, create: bool) -> Directory:
-        if create and not os.path.isdir(path):
-            self._make_directories(os.path.abspath(path))
+        if create:
+            os.makedirs(path, exist_ok=True)
         return PosixDirectory(path)
-
-    def _make_directories(self, path: str) -> None:
-        """Make the directory and its parents, and make the new names durable."""
-        parent = os.path.dirname(path)
-        if parent != path and not os.path.isdir(parent):
-            self._make_directories(parent)
-        with suppress(FileExistsError):
-            os.mkdir(path)
-        above = PosixDirectory(parent)
-        try:
-            above.sync()
-        finally:
-            above.close()
 
     def thread_lock(self) -> ThreadLock:
         return _OwnedLock()

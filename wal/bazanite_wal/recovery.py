@@ -111,6 +111,14 @@ def _refuse_what_cannot_be_trusted(
     directory: Directory, system: System, options: StoreOptions, scan: Scan
 ) -> None:
     header = scan.header
+    if header.unsafe and header.boot != system.boot_id():
+        if options.accept_unsafe:
+            return  # the caller takes the files as they are, and what of the log is whole
+        raise UnsafeShutdownError(
+            f"{directory.path} was in use with durability='off' when the machine stopped: its table"
+            " files may hold any mixture of old and new rows. Restore a backup, or see what"
+            " `bazanite check` says and take the files as they are with accept_unsafe=True"
+        )
     if scan.tail == "corrupt":
         raise CorruptionError(
             f"{directory.path}/{LOG_NAME}",
@@ -118,12 +126,6 @@ def _refuse_what_cannot_be_trusted(
             "a whole frame or the newest header",
             scan.detail,
             "Nothing was changed. Run `bazanite wal show` to see the log, and restore a backup",
-        )
-    if header.unsafe and header.boot != system.boot_id() and not options.accept_unsafe:
-        raise UnsafeShutdownError(
-            f"{directory.path} was in use with durability='off' when the machine stopped: its table"
-            " files may hold any mixture of old and new rows. Restore a backup, or see what"
-            " `bazanite check` says and take the files as they are with accept_unsafe=True"
         )
 
 

@@ -7,12 +7,14 @@ inode, so that two paths of one directory meet; and by process, so that a forked
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from weakref import WeakSet
 
 from .attach import attach, detach
 from .core import Core
 from .errors import DirectoryError, DurabilityMismatch
 from .group import GroupCommit
+from .lock import nap_lengths
 from .options import StoreOptions
 from .recovery import RecoveryReport
 from .system import System, ThreadLock
@@ -24,6 +26,8 @@ class Attachment:
     """A core in use, with its group commit, what recovery found, and how many handles use it.
 
     ``transaction`` is the innermost open one; only who holds the global lock looks at it.
+    ``calls`` has a token for each call that is under way, and detaching waits for them; weakly, so
+    that an interrupt which keeps a call from taking its token back takes it away all the same.
     """
 
     core: Core
@@ -31,6 +35,7 @@ class Attachment:
     report: RecoveryReport | None
     users: int
     transaction: Transaction | None = None
+    calls: WeakSet[object] = field(default_factory=WeakSet)
 
 
 class _Place:
@@ -79,6 +84,9 @@ def release(system: System, attachment: Attachment) -> None:
         attachment.users -= 1
         if attachment.users == 0:
             place.attachment = None
+            nap = nap_lengths()
+            while attachment.calls:  # other threads', which began before the handle was closed
+                system.sleep(nap())
             detach(attachment.core, attachment.group)
     finally:
         if place.lock.owned():

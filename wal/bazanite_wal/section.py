@@ -28,26 +28,31 @@ def exclusive(core: Core, group: GroupCommit, timeout: float | None) -> Iterator
 
     LockTimeout or PoisonedError leave everything as it was.
     """
-    if core.lock.owned():
+    nested = core.lock.owned()
+    if nested and not _needs_repair(core):
         yield
         return
     try:
-        core.lock.acquire(timeout)
         try:
+            if not nested:
+                core.lock.acquire(timeout)
             _enter(core, group)
         except CommittedNotApplied as error:
             raise DirectoryError(
                 f"{core.directory.path}: nothing was done: an earlier, durable transaction cannot"
                 f" be written to the table files ({error.__cause__})"
             ) from error
+        except OSError as error:
+            raise DirectoryError(f"{core.directory.path}: nothing was done: {error}") from error
         yield
         _finish_what_became_durable(core)
     finally:
-        try:
-            leave(core)
-        except BaseException:
-            leave(core)  # an interrupt struck at its door or inside: finish first
-            raise
+        if not nested:
+            try:
+                leave(core)
+            except BaseException:
+                leave(core)  # an interrupt struck at its door or inside: finish first
+                raise
 
 
 def help_apply(core: Core, group: GroupCommit) -> bool:
@@ -92,8 +97,15 @@ def _enter(core: Core, group: GroupCommit) -> None:
     finish_apply(core)
 
 
+def _needs_repair(core: Core) -> bool:
+    """Whether a step of this holder's was interrupted, or a sync failed, since it got the lock."""
+    if core.forked():
+        return False  # nothing of the parent's is ours to repair
+    return bool(core.critical or core.words[shared.SEQUENCE] & 1 or core.words[shared.POISONED])
+
+
 def _finish_what_became_durable(core: Core) -> None:
     """Spare those whose frames were synced while we held the lock from taking it themselves."""
-    if not core.words[shared.POISONED]:
+    if not core.forked() and not core.critical and not core.words[shared.POISONED]:
         with suppress(CommittedNotApplied):  # theirs to hear; the next holder tries again
             finish_apply(core)

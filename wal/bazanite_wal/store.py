@@ -15,6 +15,7 @@ from typing import TypeVar
 from . import backup, commit, registry, shared
 from .apply import catch_up
 from .checkpoint import checkpoint_is_due, checkpoint_locked, sync_ahead
+from .core import Core
 from .errors import DBError, DirectoryError, TransactionError
 from .layer import View
 from .options import StoreOptions
@@ -48,6 +49,7 @@ class Store:
         self._options = options
         self._read_lsn: ContextVar[int] = ContextVar("read_lsn", default=0)
         self._attachment: registry.Attachment | None = registry.acquire(system, path, options)
+        self._heirs: dict[int, registry.Attachment] = {}
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -56,25 +58,21 @@ class Store:
         On return it is durable and applied (as the durability level says) and ``lsn`` is set; any
         exception from the body rolls back all of it.  Other threads and processes wait meanwhile.
         """
-        used = self._use()
-        core, outer = used.core, used.transaction
-        if core.lock.owned() and outer is not None:
-            with self._innermost(used, Transaction(outer)) as savepoint:
-                yield savepoint
-                savepoint.close()
-                outer.apply(savepoint.operations)
-            return
-        with (
-            commit.transaction(core, used.group, self._options.lock_timeout) as tx,
-            self._innermost(used, tx),
-        ):
-            yield tx
-        self._read_lsn.set(tx.lsn)
-        if not core.lock.owned() and checkpoint_is_due(core):
-            try:
-                self._checkpoint(used, only_if_due=True)
-            except (DBError, OSError) as error:  # this transaction is committed all the same
-                _logger.warning("%s: checkpoint put off: %s", self.path, error)
+        with _Call(self) as used:
+            outer = used.transaction
+            if used.core.lock.owned() and outer is not None:
+                with self._innermost(used, Transaction(outer), outer) as savepoint:
+                    yield savepoint
+                    savepoint.close()
+                    outer.apply(savepoint.operations)
+                return
+            with (
+                commit.transaction(used.core, used.group, self._options.lock_timeout) as tx,
+                self._innermost(used, tx, None),
+            ):
+                yield tx
+            self._read_lsn.set(tx.lsn)
+            self._checkpoint_if_due(used)
 
     @contextmanager
     def reading(self) -> Iterator[View]:
@@ -83,11 +81,10 @@ class Store:
         Holds the global lock.  Outside a transaction it shows only what is durable and applied
         (``durability="normal"``: all that was committed).
         """
-        used = self._use()
-        core = used.core
-        with exclusive(core, used.group, self._options.lock_timeout):
-            if used.transaction is not None:
-                yield used.transaction
+        with _Call(self) as used, self._exclusive(used) as inside:
+            core = used.core
+            if inside is not None:
+                yield inside
             elif core.words[shared.DURABILITY] == 2:
                 catch_up(core)
                 self._read_lsn.set(core.position)
@@ -95,7 +92,7 @@ class Store:
             else:
                 self._read_lsn.set(core.words[shared.APPLIED])
                 yield core.files
-                if core.words[shared.DURABILITY] == 1:
+                if not core.forked() and core.words[shared.DURABILITY] == 1:
                     commit.mark_if_idle(core, used.group)
 
     def quick_read(self, read: Callable[[View], T]) -> T:
@@ -105,48 +102,55 @@ class Store:
         or raises counts only if nothing changed meanwhile.
         """
         core = self._use().core
-        words = core.words
-        if words[shared.DURABILITY] != 2 and core.system.ordered_memory() and not core.lock.owned():
+        if core.system.ordered_memory() and not core.lock.owned():
             for _ in range(_OPTIMISTIC_TRIES):
-                before, lsn = words[shared.SEQUENCE], words[shared.APPLIED]
-                if before & 1 or words[shared.POISONED]:
-                    break
                 failure: Exception | None = None
                 try:
-                    result = read(core.files)
-                except Exception as error:  # noqa: BLE001  raised below if the view was consistent
-                    failure = error
-                if words[shared.SEQUENCE] == before and not words[shared.POISONED]:
-                    self._read_lsn.set(lsn)
-                    if failure is not None:
-                        raise failure
-                    return result
+                    before = _quiet_sequence(core)
+                    if before is None:
+                        break
+                    lsn = core.words[shared.APPLIED]
+                    try:
+                        result = read(core.files)
+                    except Exception as error:  # noqa: BLE001  raised below if it counts
+                        failure = error
+                    if _quiet_sequence(core) != before:
+                        continue
+                except ValueError:
+                    break  # another thread closed the database: the words are gone
+                self._read_lsn.set(lsn)
+                if failure is not None:
+                    raise failure
+                return result
         with self.reading() as view:
             return read(view)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the global lock over several calls; what they read is the latest, and durable."""
-        used = self._use()
-        if used.core.lock.owned():
-            yield
-            return
-        with exclusive(used.core, used.group, self._options.lock_timeout):
-            commit.sync_and_apply_locked(used.core, used.group)
-            yield
+        with _Call(self) as used:
+            if used.core.lock.owned():
+                yield
+                return
+            with self._exclusive(used):
+                commit.sync_and_apply_locked(used.core, used.group)
+                yield
 
     def create_files(self, names: Iterable[str]) -> None:
         """Make the missing files, empty and durable; within a transaction, before naming them."""
         core = self._use().core
         if not core.lock.owned():
             raise TransactionError("files are created within a transaction")
-        core.files.create(names)
+        try:
+            core.files.create(names)
+        except OSError as error:
+            raise core.poison() from error
 
     def file_names(self) -> list[str]:
         """The data files that are there now, sorted."""
-        core = self._use().core
-        core.files.open_all()
-        return core.files.names()
+        with _Call(self) as used:
+            used.core.files.open_all()
+            return used.core.files.names()
 
     def in_transaction(self) -> bool:
         """Whether the calling thread has a transaction open."""
@@ -165,17 +169,23 @@ class Store:
 
     def checkpoint(self) -> None:
         """Put everything into the table files, durable, and empty the log."""
-        used = self._use()
-        if used.core.lock.owned() and used.transaction is not None:
-            raise TransactionError("a checkpoint cannot run inside a transaction")
-        try:
-            self._checkpoint(used, only_if_due=False)
-        except OSError as error:
-            raise DirectoryError(f"{self.path}: the checkpoint failed: {error}") from error
+        with _Call(self) as used:
+            if used.core.lock.owned() and used.transaction is not None:
+                raise TransactionError("a checkpoint cannot run inside a transaction")
+            try:
+                if not used.core.lock.owned():
+                    sync_ahead(used.core)
+                with self._exclusive(used):
+                    checkpoint_locked(used.core, used.group)
+            except OSError as error:
+                raise DirectoryError(f"{self.path}: the checkpoint failed: {error}") from error
 
     def stats(self) -> dict[str, int]:
         """Counts of this process, and positions of the log that all processes share."""
-        core = self._use().core
+        with _Call(self) as used:
+            return self._stats(used.core)
+
+    def _stats(self, core: Core) -> dict[str, int]:
         words = core.words
         names = ("commits", "log_syncs", "log_bytes", "data_syncs", "checkpoints", "repairs")
         counts = {name: core.counts[name] for name in names}
@@ -201,18 +211,20 @@ class Store:
     def close(self) -> None:
         """Leave the directory; the last one to leave checkpoints.  Closing twice is fine.
 
-        TransactionError if this is the process's last handle to the directory, and this thread has
-        a transaction open or holds the lock.
+        TransactionError while this thread has a transaction open or holds the lock.
         """
         used = self._attachment
-        if used is None:
-            return
-        if not used.core.forked() and used.users == 1 and used.core.lock.owned():
+        if used is not None and not used.core.forked() and used.core.lock.owned():
             raise TransactionError(
                 "the database cannot be closed while a transaction or its lock is open"
             )
-        self._attachment = None
-        registry.release(self._system, used)
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Close a handle that nobody got to see, also while another one's lock is held."""
+        used, self._attachment = self._attachment, None
+        if used is not None:
+            registry.release(self._system, used)
 
     @property
     def closed(self) -> bool:
@@ -224,25 +236,68 @@ class Store:
         if used is None:
             raise TransactionError("the database is closed")
         if used.core.forked():
-            used = registry.acquire(self._system, self.path, self._options)
+            # not by self.path, which may be relative to a directory that was left since
+            fresh = registry.acquire(self._system, used.core.directory.path, self._options)
+            used = self._heirs.setdefault(self._system.incarnation(), fresh)
+            if used is not fresh:  # another thread of this child was faster
+                registry.release(self._system, fresh)
             self._attachment = used
         return used
 
     @contextmanager
-    def _innermost(self, used: registry.Attachment, tx: Transaction) -> Iterator[Transaction]:
-        outer = used.transaction
+    def _innermost(
+        self, used: registry.Attachment, tx: Transaction, outer: Transaction | None
+    ) -> Iterator[Transaction]:
         used.transaction = tx
         try:
             yield tx
         finally:
-            used.transaction = outer
+            if used.transaction is tx:  # else an interrupt kept us, and it is another thread's turn
+                used.transaction = outer
 
-    def _checkpoint(self, used: registry.Attachment, *, only_if_due: bool) -> None:
+    @contextmanager
+    def _exclusive(self, used: registry.Attachment) -> Iterator[Transaction | None]:
+        """Hold the global lock; gives the transaction that this thread has open, if any."""
+        inside = used.transaction if used.core.lock.owned() else None
+        with exclusive(used.core, used.group, self._options.lock_timeout):
+            yield inside
+
+    def _checkpoint_if_due(self, used: registry.Attachment) -> None:
+        """After a commit: checkpoint unless someone is at it; the commit stands whatever happens."""
         core = used.core
-        if not core.lock.owned():
-            if only_if_due and core.words[shared.CHECKPOINTING]:
-                return
+        if core.lock.owned() or not checkpoint_is_due(core) or core.words[shared.CHECKPOINTING]:
+            return
+        try:
             sync_ahead(core)
-        with exclusive(core, used.group, self._options.lock_timeout):
-            if not only_if_due or checkpoint_is_due(core):
-                checkpoint_locked(core, used.group)
+            with self._exclusive(used):
+                if checkpoint_is_due(core):
+                    checkpoint_locked(core, used.group)
+        except (DBError, OSError) as error:
+            _logger.warning("%s: checkpoint put off: %s", self.path, error)
+
+
+def _quiet_sequence(core: Core) -> int | None:
+    """The apply sequence if what the files hold may be believed without the lock, else None."""
+    words = core.words
+    sequence = words[shared.SEQUENCE]
+    if sequence & 1 or words[shared.POISONED] or words[shared.DURABILITY] == 2:
+        return None
+    return sequence
+
+
+class _Call:
+    """A call under way: as long as it lives, the last handle's close waits with detaching."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __enter__(self) -> registry.Attachment:
+        self._used = used = self._store._use()
+        used.calls.add(self)
+        if self._store._attachment is not used:
+            used.calls.discard(self)
+            raise TransactionError("the database is closed")
+        return used
+
+    def __exit__(self, *_exception: object) -> None:
+        self._used.calls.discard(self)

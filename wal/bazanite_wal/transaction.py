@@ -6,8 +6,8 @@ operations into the one below, rolling back drops it.
 
 from __future__ import annotations
 
-from .errors import TransactionError
-from .frame import Fill, Operation, Truncate, Write
+from .errors import TransactionError, ValidationError
+from .frame import LARGEST_FILE, LARGEST_FILL, Fill, Operation, Truncate, Write, is_data_file_name
 from .layer import PageLayer, View
 
 
@@ -55,7 +55,9 @@ class Transaction(PageLayer):
         ]
 
     def write(self, name: str, offset: int, data: bytes) -> None:
-        self._check_open()
+        self._check(name, offset, len(data))
+        if data:
+            self._cut_before_gap(name, offset)
         super().write(name, offset, data)
         last = self._last.get(name)
         if data and (last is None or not last.absorb(offset, data)):
@@ -63,13 +65,18 @@ class Transaction(PageLayer):
             self._log.append(entry)
 
     def fill(self, name: str, offset: int, byte: int, count: int) -> None:
-        self._check_open()
+        if not (0 <= byte <= 255 and 0 <= count <= LARGEST_FILL):
+            raise ValidationError(f"{name}: cannot fill {count} bytes with {byte}")
+        self._check(name, offset, count)
+        if count:
+            self._cut_before_gap(name, offset)
         super().write(name, offset, bytes((byte,)) * count)
         self._last.pop(name, None)
         self._log.append(Fill(name, offset, byte, count))
 
     def truncate(self, name: str, size: int) -> None:
-        self._check_open()
+        self._check(name, size, 0)
+        self._cut_before_gap(name, size)
         super().truncate(name, size)
         self._last.pop(name, None)
         self._log.append(Truncate(name, size))
@@ -89,6 +96,21 @@ class Transaction(PageLayer):
         """No change is possible any more."""
         self._closed = True
 
-    def _check_open(self) -> None:
+    def _cut_before_gap(self, name: str, start: int) -> None:
+        """Let redo cut the file where it ends now, if bytes from there to ``start`` are skipped.
+
+        Nobody writes those bytes: a power cut may keep the new size and leave garbage in them.
+        """
+        size = self.size(name)
+        if start > size:
+            self._last.pop(name, None)
+            self._log.append(Truncate(name, size))
+
+    def _check(self, name: str, offset: int, count: int) -> None:
+        """Refuse what no frame can say: once in the log it would be corruption for ever."""
         if self._closed:
             raise TransactionError("the transaction is over; begin a new one")
+        if name not in self._files and not is_data_file_name(name):
+            raise ValidationError(f"not a data file's name: {name!r}")
+        if not 0 <= offset <= LARGEST_FILE - count:
+            raise ValidationError(f"{name}: no file has an offset or size of {offset} + {count}")

@@ -1,0 +1,280 @@
+"""Checkpoints: data durable before the log forgets, the header before the first new frame."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from pathlib import Path
+
+import pytest
+
+from bazanite_wal import shared
+from bazanite_wal.errors import DirectoryError, PoisonedError, TransactionError
+from seam import Killed, Seam
+from store_support import LOG, SMALL, core, get, opened, put, unsynced, word
+
+CHANGES = ("write_at", "truncate", "sync", "sync_data")
+
+
+def test_data_is_durable_before_the_header_and_the_header_before_the_next_frame(
+    tmp_path: Path,
+) -> None:
+    seam = Seam()
+    store = opened(tmp_path, seam)
+    put(store, b"one")
+    store.checkpoint()
+    put(store, b"two")
+    before = len(seam.calls)
+    with store.lock():
+        store.checkpoint()
+        put(store, b"six")
+    order = [call for call in seam.calls[before:] if call[0] in CHANGES]
+    assert order == [
+        ("sync_data", LOG),  # what is applied next must be durable
+        ("sync", "a.dat"),
+        ("write_at", LOG),  # the header
+        ("sync_data", LOG),
+        ("write_at", LOG),  # the first frame
+        ("sync_data", LOG),
+        ("write_at", "a.dat"),
+    ]
+
+
+def test_most_of_the_work_is_done_before_the_lock_is_taken(tmp_path: Path) -> None:
+    seam = Seam()
+    store, other = opened(tmp_path, seam), opened(tmp_path, Seam(), lock_timeout=0)
+    put(store, b"one")
+    seen: list[bytes] = []
+    seam.when("sync", "a.dat", lambda: seen.append(get(other)))
+    store.checkpoint()
+    assert seen == [b"one"]
+
+
+def test_a_checkpoint_makes_the_log_durable_and_applies_all_of_it_first(tmp_path: Path) -> None:
+    seam = Seam()
+    store, other = opened(tmp_path, seam), opened(tmp_path, Seam())
+    put(store, b"old")
+    unsynced(other, b"new")
+    before = len(seam.calls)
+    with store.lock():
+        pass
+    unsynced(other, b"NEW")
+    store.checkpoint()
+    order = [call for call in seam.calls[before:] if call[0] in CHANGES]
+    assert order.index(("sync_data", LOG)) < order.index(("write_at", "a.dat"))
+    assert (tmp_path / "a.dat").read_bytes() == b"NEW"
+    assert word(store, shared.APPLIED) == word(store, shared.END) == core(store).header.base
+
+
+def test_shrinking_waits_for_the_durable_header(tmp_path: Path) -> None:
+    seam = Seam()
+    store = opened(tmp_path, seam, log_size_bytes=SMALL)
+    before = len(seam.calls)
+    put(store, b"x" * 3 * SMALL)
+    order = [call for call in seam.calls[before:] if call[0] in CHANGES and call[1] == LOG]
+    assert order[-3:] == [("write_at", LOG), ("sync_data", LOG), ("truncate", LOG)]
+
+
+def test_the_threshold_starts_a_checkpoint_in_the_transaction_that_crosses_it(
+    tmp_path: Path,
+) -> None:
+    store = opened(tmp_path, Seam(), checkpoint_bytes=1000)
+    generation = word(store, shared.GENERATION)
+    put(store, b"x" * 500)
+    assert word(store, shared.GENERATION) == generation
+    put(store, b"x" * 500)
+    assert word(store, shared.GENERATION) == generation + 1
+    assert store.stats()["log_used_bytes"] == 0
+
+
+def test_log_positions_never_start_again(tmp_path: Path) -> None:
+    seen: list[int] = []
+    for _ in range(3):
+        store = opened(tmp_path, Seam(), log_size_bytes=SMALL)
+        seen.extend(put(store, b"%0900d" % number) for number in range(5))
+        store.checkpoint()
+        store.close()
+    assert seen == sorted(set(seen))
+
+
+def test_a_process_that_joined_in_this_generation_redoes_it_before_its_sync(
+    tmp_path: Path,
+) -> None:
+    first = opened(tmp_path, Seam())
+    put(first, b"data")
+    seam = Seam()
+    late = opened(tmp_path, seam)
+    late.checkpoint()
+    changes = [call for call in seam.calls if call[1] == "a.dat" and call[0] in CHANGES]
+    assert changes == [("sync", "a.dat"), ("write_at", "a.dat"), ("sync", "a.dat")]
+    assert get(late) == b"data"
+
+
+def test_a_file_that_was_opened_late_makes_its_generation_be_redone(tmp_path: Path) -> None:
+    first_seam = Seam()
+    first, second = opened(tmp_path, first_seam), opened(tmp_path, Seam())
+    put(first, b"x")
+    first.checkpoint()
+    put(second, b"made by the other", "b.dat")
+    first.checkpoint()  # hears of b.dat only now: errors from before are unknown
+    changes = [call for call in first_seam.calls if call[1] == "b.dat" and call[0] in CHANGES]
+    assert changes == [("sync", "b.dat"), ("write_at", "b.dat"), ("sync", "b.dat")]
+
+
+def test_an_interrupted_data_sync_makes_its_generation_be_redone(tmp_path: Path) -> None:
+    # The sync may have failed just when the interrupt struck: the error was told, once, to nobody.
+    seam = Seam()
+    store = opened(tmp_path, seam)
+    put(store, b"first")
+    store.checkpoint()
+    put(store, b"again")
+    for _ in range(2):
+        seam.fail("sync", "a.dat", KeyboardInterrupt())
+        with pytest.raises(KeyboardInterrupt):
+            store.checkpoint()
+        seam.when("sync", "a.dat", lambda: seam.fail("sync", "a.dat", KeyboardInterrupt()))
+        with pytest.raises(KeyboardInterrupt):
+            store.checkpoint()
+    before = seam.count("write_at", "a.dat")
+    store.checkpoint()
+    assert seam.count("write_at", "a.dat") == before + 1
+    put(store, b"third")
+    before = seam.count("write_at", "a.dat")
+    store.checkpoint()
+    assert seam.count("write_at", "a.dat") == before
+
+
+def test_two_checkpoints_at_once_do_the_work_ahead_only_once(tmp_path: Path) -> None:
+    seam, other_seam = Seam(), Seam()
+    store, other = opened(tmp_path, seam), opened(tmp_path, other_seam, checkpoint_bytes=1)
+    put(store, b"one")
+
+    def meanwhile() -> None:
+        before = other_seam.count("sync", "a.dat")
+        put(other, b"two")  # over its threshold, but one is at it
+        assert other_seam.count("sync", "a.dat") == before
+
+    seam.when("sync", "a.dat", meanwhile)
+    store.checkpoint()
+    assert word(store, shared.CHECKPOINTING) == 0
+    assert get(store) == b"two"
+
+
+def test_a_dead_checkpointers_mark_stops_nobody_once_the_log_is_full(tmp_path: Path) -> None:
+    dying = Seam()
+    options = {"log_size_bytes": SMALL, "checkpoint_bytes": 100}
+    first = opened(tmp_path, dying, **options)
+    second = opened(tmp_path, Seam(), **options)
+    dying.kill_before("sync", "a.dat")
+    with pytest.raises(Killed):
+        put(first, b"x" * 200)
+    assert word(second, shared.CHECKPOINTING) == dying.pid
+    generation = word(second, shared.GENERATION)
+    for number in range(20):
+        put(second, b"%01000d" % number)
+    assert word(second, shared.GENERATION) > generation
+    assert word(second, shared.CHECKPOINTING) == 0
+    assert get(second) == b"%01000d" % 19
+
+
+def test_a_checkpoint_refuses_to_run_inside_a_transaction(tmp_path: Path) -> None:
+    store = opened(tmp_path, Seam())
+    with store.transaction(), pytest.raises(TransactionError, match="inside a transaction"):
+        store.checkpoint()
+
+
+def test_a_checkpoint_that_fails_after_a_commit_is_put_off_and_reported(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    seam = Seam()
+    store = opened(tmp_path, seam, checkpoint_bytes=1)
+    with store.transaction():
+        store.create_files(["a.dat"])
+    seam.fail("list", ".", OSError(24, "Too many open files"))
+    with caplog.at_level(logging.WARNING, "bazanite"):
+        put(store, b"committed")
+    assert "checkpoint put off" in caplog.text
+    put(store, b"goes on...")
+    assert get(store) == b"goes on..."
+
+
+def test_no_space_in_an_explicit_checkpoint_is_a_directory_error(tmp_path: Path) -> None:
+    seam = Seam()
+    store = opened(tmp_path, seam, log_size_bytes=SMALL)
+    with store.lock():
+        put(store, b"x" * 3 * SMALL)
+        seam.fail("truncate", LOG, OSError(5, "Input/output error"))
+        with pytest.raises(DirectoryError, match="the checkpoint failed") as caught:
+            store.checkpoint()
+    assert isinstance(caught.value.__cause__, OSError)
+    assert get(store) == b"x" * 3 * SMALL
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_failed_header_write_or_sync_poisons(tmp_path: Path, times: int) -> None:
+    seam = Seam()
+    store = opened(tmp_path, seam)
+    put(store, b"data")
+    operation = "write_at" if times == 1 else "sync_data"
+
+    def fail_the_next() -> None:
+        seam.fail(operation, LOG, OSError(5, "Input/output error"))
+
+    seam.when("sync", "a.dat", lambda: seam.when("sync", "a.dat", fail_the_next))
+    with pytest.raises(PoisonedError) as caught:
+        store.checkpoint()
+    assert isinstance(caught.value.__cause__, OSError)
+    with pytest.raises(PoisonedError):
+        get(store)
+    store.close()
+    assert get(opened(tmp_path, Seam())) == b"data"
+
+
+def test_writers_and_a_checkpointer_in_one_process_do_not_lose_anything(tmp_path: Path) -> None:
+    store = opened(tmp_path, Seam(), log_size_bytes=SMALL)
+    put(store, b"." * 4)
+
+    def write(number: int) -> None:
+        for value in range(40):
+            put(store, b"%0200d" % value, offset=number * 200)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for _ in range(10):
+        store.checkpoint()
+    for thread in threads:
+        thread.join(60)
+    assert get(store) == b"%0200d" % 39 * 4
+
+
+def test_a_header_that_is_not_the_published_one_poisons(tmp_path: Path) -> None:
+    store, other = opened(tmp_path, Seam()), opened(tmp_path, Seam())
+    put(store, b"x")
+    store.checkpoint()
+    with open(tmp_path / LOG, "r+b") as file:
+        file.seek(core(store).header.slot_offset + 60)
+        file.write(b"!")
+    with pytest.raises(PoisonedError) as caught:
+        get(other)
+    assert "generation 3" in str(caught.value.__cause__)
+
+
+def test_a_dead_syncers_header_is_made_durable_alone_before_the_other_slot_is_written(
+    tmp_path: Path,
+) -> None:
+    seam = Seam()
+    store = opened(tmp_path, seam)
+    put(store, b"x")
+    before = len(seam.calls)
+
+    def died() -> None:
+        core(store).words[shared.SYNCING] = 12345
+
+    seam.when("sync", "a.dat", lambda: seam.when("sync", "a.dat", died))
+    store.checkpoint()
+    order = [
+        call[0] for call in seam.calls[before:] if call in (("write_at", LOG), ("sync_data", LOG))
+    ]
+    assert order == ["sync_data", "write_at", "sync_data", "write_at", "sync_data"]
+    assert word(store, shared.SYNCING) == 0

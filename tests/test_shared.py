@@ -1,0 +1,49 @@
+"""The shared words: slots, the boot's token, and forgetting."""
+
+from __future__ import annotations
+
+from bazanite_wal import shared
+
+
+def words() -> list[int]:
+    return [0] * shared.WORD_COUNT
+
+
+def test_a_boots_token_is_never_zero_and_differs_by_boot() -> None:
+    assert shared.boot_token("a") != shared.boot_token("b")
+    assert all(shared.boot_token(str(number)) & 1 for number in range(100))
+
+
+def test_slots_are_claimed_freed_and_taken_over_from_the_dead() -> None:
+    found = words()
+    first = shared.claim_slot(found, 10, lambda _pid: True)
+    second = shared.claim_slot(found, 20, lambda _pid: True)
+    assert first is not None
+    assert second is not None
+    assert list(shared.attached_pids(found)) == [(first, 10), (second, 20)]
+    shared.free_slot(found, first)
+    assert list(shared.attached_pids(found)) == [(second, 20)]
+    assert shared.claim_slot(found, 30, lambda _pid: True) == first
+    assert shared.claim_slot(found, 40, lambda pid: pid != 20) == second
+    assert [pid for _, pid in shared.attached_pids(found)] == [30, 40]
+
+
+def test_when_all_slots_are_taken_there_is_none_and_that_is_no_error() -> None:
+    found = words()
+    pid = 0
+    while shared.claim_slot(found, pid := pid + 1, lambda _pid: True) is not None:
+        pass
+    assert pid == (shared.WORD_COUNT - 64) // 2 + 1
+    assert len(list(shared.attached_pids(found))) == pid - 1
+
+
+def test_forgetting_begins_with_ready() -> None:
+    order: list[int] = []
+
+    class Recorder(list[int]):
+        def __setitem__(self, index: object, value: object) -> None:
+            assert isinstance(index, int)
+            order.append(index)
+
+    shared.clear_words(Recorder(words()))
+    assert order == list(range(shared.WORD_COUNT))
