@@ -13,7 +13,8 @@ import pytest
 from bazanite_wal import shared
 from bazanite_wal.core import Core
 from bazanite_wal.errors import CorruptionError, DBError, LockTimeout, PoisonedError
-from bazanite_wal.header import SLOT_SPACING
+from bazanite_wal.header import SLOT_SPACING, Header
+from bazanite_wal.log import Log
 from bazanite_wal.options import StoreOptions
 from bazanite_wal.store import Store, open_store
 from seam import Killed, Seam
@@ -107,9 +108,11 @@ def test_two_interrupts_keep_the_busy_mark(tmp_path: Path) -> None:
     def interrupt() -> None:
         raise KeyboardInterrupt
 
-    one.when(
-        "store", str(shared.END), lambda: (one.when("unlock", ".lock", interrupt), interrupt())
-    )
+    def interrupt_twice() -> None:
+        one.when("unlock", ".lock", interrupt)
+        interrupt()
+
+    one.when("store", str(shared.END), interrupt_twice)
     with pytest.raises(KeyboardInterrupt):
         put(first, b"1")
     assert second._attachment is not None
@@ -244,9 +247,7 @@ def test_a_gap_reads_as_zeros_after_a_power_cut(tmp_path: Path) -> None:
 def test_writing_again_leaves_a_durable_frames_sector_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """powersafe_overwrite=False: _write_again starts at DURABLE, inside a durable frame's sector."""
-    from bazanite_wal.log import Log
-
+    """powersafe_overwrite=False: _write_again began inside a durable frame's sector."""
     seam = Seam()
     store = opened(tmp_path / "d", seam, powersafe_overwrite=False, log_size_bytes=1 << 16)
     make(store)
@@ -257,12 +258,17 @@ def test_writing_again_leaves_a_durable_frames_sector_alone(
     starts: list[int] = []
     headers: list[int] = []
     write, write_header = Log.write, Log.write_header
-    monkeypatch.setattr(
-        Log, "write", lambda s, h, lsn, d: (starts.append(lsn - h.base), write(s, h, lsn, d))[1]
-    )
-    monkeypatch.setattr(
-        Log, "write_header", lambda s, h: (headers.append(h.generation), write_header(s, h))[1]
-    )
+
+    def noted_write(log: Log, header: Header, lsn: int, data: bytes) -> None:
+        starts.append(lsn - header.base)
+        write(log, header, lsn, data)
+
+    def noted_write_header(log: Log, header: Header) -> None:
+        headers.append(header.generation)
+        write_header(log, header)
+
+    monkeypatch.setattr(Log, "write", noted_write)
+    monkeypatch.setattr(Log, "write_header", noted_write_header)
     try:
         put(store, b"2")
     except PoisonedError:

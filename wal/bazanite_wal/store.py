@@ -263,7 +263,7 @@ class Store:
             yield inside
 
     def _checkpoint_if_due(self, used: registry.Attachment) -> None:
-        """After a commit: checkpoint unless someone is at it; the commit stands whatever happens."""
+        """After a commit: checkpoint unless someone is at it; the commit stands anyhow."""
         core = used.core
         if core.lock.owned() or not checkpoint_is_due(core) or core.words[shared.CHECKPOINTING]:
             return
