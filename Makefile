@@ -57,7 +57,7 @@ $(VENV)/pyvenv.cfg:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.runtime: pyproject.toml | $(VENV)/pyvenv.cfg
-	$(PIP) install --editable .
+	$(PIP) install --editable '.[bazoola]'  # the original too, for torture --engine bazoola
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/pyvenv.cfg

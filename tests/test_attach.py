@@ -205,7 +205,7 @@ def test_a_close_that_cannot_get_the_lock_leaves_everything_to_the_next_opener(
 ) -> None:
     store, holder = opened(tmp_path, Seam(), lock_timeout=0.01), opened(tmp_path, Seam())
     put(store, b"x")
-    with holder.lock():
+    with holder.lock(), pytest.raises(LockTimeout, match="closed, but the log"):
         store.close()
     assert store.closed
     assert holder.stats()["attached_processes"] == 1

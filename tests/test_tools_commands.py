@@ -35,7 +35,30 @@ def test_json_is_exactly_one_document(
 def test_check_counts_rows_and_free_slots(killed: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, document = run_json(capsys, "check", killed)
     assert (code, document["ok"], document["problem_count"]) == (0, True, 0)
-    assert document["tables"]["person"] == {"rows": 1, "free": 1, "text_bytes": 18}
+    assert document["tables"]["person"] == {"rows": 1, "free_slots": 1, "text_bytes": 18}
+
+
+def test_check_and_info_name_the_same_things_alike(
+    killed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, checked = run_json(capsys, "check", killed)
+    _, told = run_json(capsys, "info", killed)
+    assert checked["log"] == told["log"]
+    assert checked["log"]["verdict"] == "clean"
+    for name, table in checked["tables"].items():
+        assert {**told["tables"][name], **table} == {**table, **told["tables"][name]}
+
+
+def test_a_log_that_is_to_be_recovered_is_called_valid_and_not_clean(
+    killed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (killed / "city.dat").write_bytes(b"")
+    assert main(["info", str(killed)]) == 0
+    assert "log:       valid, 4 frames not yet applied to every file;" in capsys.readouterr().out
+    assert main(["check", str(killed)]) == 0
+    out = capsys.readouterr().out
+    assert "not have all changes of the log yet" in out
+    assert out.endswith("log valid, 4 frames not yet applied to every file\n")
 
 
 def test_check_judges_what_recovery_would_give(

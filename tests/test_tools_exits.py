@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bazanite_tools.cli import main
+from bazanite_tools.cli import _COMMANDS, main
 from bazanite_wal.header import FRAMES_START
 from tools_support import READ_ONLY, contents, run_json
 
@@ -90,8 +92,58 @@ def test_a_directory_that_is_none_is_exit_code_2_and_not_made(
     for command in [*READ_ONLY, ["checkpoint"]]:
         assert main([*command, str(tmp_path / "missing")]) == 2
         assert main([*command, str(tmp_path)]) == 2
-    assert "not a Bazanite directory" in capsys.readouterr().err
+        first, second = capsys.readouterr().err.splitlines()
+        name = " ".join(command)
+        assert first == f"bazanite {name}: {tmp_path}/missing: no such directory"
+        assert second.startswith(f"bazanite {name}: {tmp_path}: not a Bazanite directory")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_is_no_directory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    assert main(["check", f"{tmp_path}/file"]) == 2
+    assert capsys.readouterr().err == f"bazanite check: {tmp_path}/file: is not a directory\n"
+
+
+@pytest.mark.parametrize(
+    "argv, error",
+    [
+        (["check"], "the following arguments are required: DIR"),
+        (
+            ["check", "x", "--lock-timeout", "y"],
+            "argument --lock-timeout: must be a number, 0 or above, not 'y'",
+        ),
+        (
+            ["torture", "--seconds", "abc"],
+            "argument --seconds: must be a number above 0, at most 1000000, not 'abc'",
+        ),
+        (
+            ["torture", "--writers", "abc"],
+            "argument --writers: must be a number from 1 to 64, not 'abc'",
+        ),
+    ],
+    ids=str,
+)
+def test_wrong_usage_is_one_document_with_json(
+    argv: list[str], error: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*argv, "--json"]) == 2
+    captured = capsys.readouterr()
+    assert json.loads(captured.out) == {"error": error, "exit_code": 2}
+    assert captured.err.startswith(f"usage: bazanite {argv[0]} ")
+    assert captured.err.endswith(f"bazanite {argv[0]}: error: {error}\n")
+
+
+def test_info_waits_a_second_at_most(
+    holder: subprocess.Popen[str], closed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert answer(holder) == "held"
+    begin = time.monotonic()
+    assert main(["info", str(closed)]) == 0
+    assert 1 <= time.monotonic() - begin < 5
+    assert "held by" in capsys.readouterr().out
+    assert main(["info", "--help"]) == 0
+    assert "(default: 1)" in " ".join(capsys.readouterr().out.split())
 
 
 def test_help_fits_a_screen_and_shows_examples(capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,6 +152,10 @@ def test_help_fits_a_screen_and_shows_examples(capsys: pytest.CaptureFixture[str
     assert len(lines) <= 24
     assert max(map(len, lines)) < 80
     assert "examples:" in lines
+    summaries = [line.find(summary) for line in lines for _, summary in _COMMANDS.values()]
+    assert len(set(summaries) - {-1}) == 1
+    assert len([place for place in summaries if place > 0]) == len(_COMMANDS)
+    assert any(line.startswith("    checkpoint  recover") for line in lines)
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

@@ -66,6 +66,7 @@ def test_real_rows_are_loaded_and_survive(tmp_path: Path) -> None:
     lines = [f"planet {n},{n * 7},{'rings ' * 40}" for n in range(100)]
     path.write_text("Name,Radius (km),Notes\n" + "\n".join(lines), encoding="utf-8")
     parent = tmp_path / "parent"
+    parent.mkdir()
     done = run("--seconds", "1", "--load", str(path), directory=parent)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "planets.csv" in done.stdout
@@ -135,6 +136,7 @@ def test_without_kills_even_bazoola_survives(engine: str, tmp_path: Path) -> Non
 def test_writers_that_get_nowhere_are_a_violation(tmp_path: Path) -> None:
     """Somebody holds the global lock for good: no writer can even open the database."""
     parent = tmp_path / "parent"
+    parent.mkdir()
     settings = Settings(
         seed=1,
         seconds=0.2,
@@ -215,4 +217,11 @@ def test_wrong_usage_is_told_and_nothing_runs(options: list[str], tmp_path: Path
     done = run(*options, directory=tmp_path)
     assert done.returncode == 2, done.stdout + done.stderr
     assert done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_directory_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    done = run(directory=tmp_path / "absent")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"bazanite torture: --dir {tmp_path}/absent: no such directory\n"
     assert list(tmp_path.iterdir()) == []

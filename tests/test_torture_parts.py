@@ -28,6 +28,7 @@ from bazanite_stress.torture.killer import (
 from bazanite_stress.torture.model import Model
 from bazanite_stress.torture.operations import EFFECTS, Intent, Planner, operation_of, text_of
 from bazanite_stress.torture.schema import FIXED_TABLES, Row, Table, first_rows
+from bazanite_stress.torture.settings import Settings
 
 # ---------------------------------------------------------------------------------- journal
 
@@ -210,7 +211,7 @@ def test_nobody_gets_a_row_that_rests() -> None:
 
 def test_a_csv_file_becomes_a_table(tmp_path: Path) -> None:
     path = tmp_path / "2024 Sales.csv"
-    text = '\ufeffId,Größe,,Mark,größe\n1,"a\nb",x, y ,\x00ż\n2,,,,\n\n3,*c\n'
+    text = '\ufeffId,Größe,,Mark,größe\n1,"a\nb",x, y ,\x00ż\n2,,,,\n\n3,*c,,,\n'
     path.write_text(text, encoding="utf-8")
     loaded = load.load_csv(path)
     (table,) = loaded.tables
@@ -233,11 +234,24 @@ def test_a_wide_column_becomes_text_and_keeps_its_lines(tmp_path: Path) -> None:
     assert load.load_csv(path).rows["notes_2"][0]["body"] == f"one\ntwo {'x' * 200}"
 
 
-@pytest.mark.parametrize("content", ["", "only,a,header\n"])
-def test_a_csv_file_without_rows_is_refused(tmp_path: Path, content: str) -> None:
-    path = tmp_path / "empty.csv"
+@pytest.mark.parametrize(
+    "content, why",
+    [
+        ("", "names no column"),
+        ("1,2\n3,4\n", "names no column"),
+        ("\na,b\n1,2\n", "names no column"),
+        ("only,a,header\n\n", "no rows"),
+        ("a,b\n1,2\n\n1\n", r"2 column\(s\), the row at line 4 has 1"),
+        ("a,b\n1,2,3\n", "the row at line 2 has 3"),
+        ("import json, sys\n\nprint(sys.argv)\n", "not a CSV file"),
+    ],
+)
+def test_a_file_that_is_no_csv_with_a_header_is_refused(
+    tmp_path: Path, content: str, why: str
+) -> None:
+    path = tmp_path / "some.csv"
     path.write_text(content)
-    with pytest.raises(load.LoadError, match=r"empty\.csv"):
+    with pytest.raises(load.LoadError, match=rf"some\.csv: .*{why}"):
         load.load_csv(path)
 
 
@@ -281,6 +295,14 @@ def test_dpkgs_list_becomes_packages_and_their_maintainers(tmp_path: Path) -> No
         "add and remove users\nThis package includes two commands.\n.\nAnd a second paragraph."
     )
     assert (second["section"], second["installed_size"]) == ("", None)
+
+
+# ---------------------------------------------------------------------------------- replaying
+
+
+def test_the_replay_command_has_the_durability_only_where_there_is_one() -> None:
+    assert "--durability off" in Settings(1, durability="off").replay_command()
+    assert "durability" not in Settings(1, engine="bazoola").replay_command()
 
 
 # ---------------------------------------------------------------------------------- killing

@@ -117,8 +117,8 @@ def test_a_fill_that_no_frame_can_hold_is_refused_before_it_is_logged(
 
 def test_whatever_a_transaction_accepts_its_frame_can_say() -> None:
     tx = begun()
-    tx.write("a.dat", 1 << 50, b"")
+    tx.write("a.dat", 1 << 43, b"")
     tx.write("schema.json", 0, bytes(range(256)))
-    tx.truncate("z.dat", 1 << 50)
+    tx.truncate("z.dat", 1 << 43)
     tx.fill("b.dat", 3, 255, 0)
     assert decode_operations(encode_operations(tx.operations)) == tx.operations

@@ -1,6 +1,7 @@
 """Bazanite: fixed-width tables that you can read with ``cat``, and that a crash cannot take.
 
-Bazoola's API over a write-ahead log; see docs/ for the format, the protocol and the tutorial.
+Bazoola's API over a write-ahead log; docs/ has the reference (api.md), the differences from
+Bazoola, the files' format and the protocol.
 """
 
 from .cond import EQ, GT, ISUBSTR, LT, SUBSTR, BaseCond

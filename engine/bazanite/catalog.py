@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from .errors import CorruptionError, SchemaMismatch, ValidationError
-from .fields import FK, TEXT, TEXT_WIDTH, FieldType
+from .fields import CHAR, FK, INT, PK, TEXT, TEXT_WIDTH, FieldType
 from .files import CATALOG_NAME, check_table_name
 from .schema import Schema
 
@@ -23,6 +23,7 @@ WIDTHS = range(2, 19)
 """Widths that integers of a directory may have; 18 digits stay below 2**63."""
 
 _LARGEST_FIELD = 1 << 30
+_BUILT_IN: dict[str, type[FieldType]] = {kind.__name__: kind for kind in (PK, INT, CHAR, FK, TEXT)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,11 @@ def spec_of(schema: Schema) -> TableSpec:
 def _field_spec(name: str, kind: FieldType) -> FieldSpec:
     if isinstance(kind, TEXT) and type(kind) is not TEXT:
         raise ValidationError(f"'{name}': TEXT cannot be subclassed")
+    own = type(kind).__name__
+    if not own or (own in _BUILT_IN and type(kind) is not _BUILT_IN[own]):
+        raise ValidationError(f"'{name}': a type of one's own cannot be called {own!r}")
+    if not 0 < kind.size < _LARGEST_FIELD:
+        raise ValidationError(f"'{name}': a field has from 1 to {_LARGEST_FIELD - 1} bytes")
     target = kind.params["rel_name"] if isinstance(kind, FK) else None
     return FieldSpec(name, type(kind).__name__, kind.size, kind.null, target)
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class DB:
-    """Opens the directory, recovering what a crash left; see docs for the options.
+    """Opens the directory, recovering what a crash left; docs/api.md describes the options.
 
     ``int_width`` (9 for a new directory) is how many digits unsized integers have; 6 is what
     Bazoola 0.0.7 can read.  ValidationError, SchemaMismatch, DirectoryError and CorruptionError
@@ -52,6 +52,7 @@ class DB:
         powersafe_overwrite: bool = True,
         allow_network_fs: bool = False,
         accept_unsafe: bool = False,
+        commit_timeout: float = 60.0,
         system: System | None = None,
     ) -> None:
         classes = list(cls_tables)
@@ -66,6 +67,7 @@ class DB:
             powersafe_overwrite=powersafe_overwrite,
             allow_network_fs=allow_network_fs,
             accept_unsafe=accept_unsafe,
+            commit_timeout=commit_timeout,
         )
         store = open_store(path, options, system)
         try:
@@ -97,7 +99,7 @@ class DB:
         return self.storage.table(table_name).update_by_id(pk, values)
 
     def delete_by_id(self, table_name: str, pk: int) -> None:
-        """Delete a row, or NotFoundError."""
+        """Delete a row, or NotFoundError; rows that refer to it stay, dangling, as in Bazoola."""
         self.storage.table(table_name).delete_by_id(pk)
 
     def find_by_id(

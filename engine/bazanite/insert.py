@@ -16,7 +16,7 @@ from bazanite_wal.layer import WriteSet
 
 from . import sequence, textfile
 from .codec import Layout
-from .errors import ValidationError
+from .errors import TransactionError, ValidationError
 from .fields import TEXT, TEXT_WIDTH, utf8
 from .freestack import FreeStack
 from .row import Row
@@ -44,6 +44,7 @@ class RowBatch:
         self._tx = tx
         self._layout = layout
         self._check_foreign = check_foreign
+        self._changes = tx.changes
         self._stored_sequence = self._sequence = sequence.read(tx, layout.files)
         self._free = FreeStack(tx, layout.files, layout.int_width)
         self._end_slot = layout.codec.slot_count(tx)
@@ -73,6 +74,10 @@ class RowBatch:
     def save(self) -> None:
         """Write the batch into the transaction."""
         tx, files = self._tx, self._layout.files
+        if tx.changes != self._changes:
+            raise TransactionError(
+                "a field type used the database while it converted values for an insert"
+            )
         if self._texts:
             tx.write(files.text, self._text_start, b"".join(self._texts))
         for slot, pieces in _runs(self._rows):

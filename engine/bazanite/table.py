@@ -46,9 +46,11 @@ class Table:
     def insert_many(self, rows: Iterable[Mapping[str, Any]]) -> list[Row]:
         """Store all these rows, or none if one of them is refused; returns them in order."""
         storage = self._storage
+        # First of all: an iterator may take its time, or use this database itself.
+        given = [_checked_values(values) for values in rows]
         with storage.store.transaction() as tx:
             batch = RowBatch(tx, self.layout, storage.foreign_check(self))
-            result = [batch.add(_checked_values(values)) for values in rows]
+            result = [batch.add(values) for values in given]
             batch.save()
         return result
 

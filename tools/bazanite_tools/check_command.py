@@ -11,8 +11,9 @@ from bazanite.files import CATALOG_NAME
 from bazanite_wal.log import LOG_NAME
 from bazanite_wal.offline import Offline
 
-from .looking import LogState, add_directory_arguments, log_state, looking_at
+from .looking import LogState, add_directory_arguments, log_state, looking_at, verdict_text
 from .output import FINDINGS, FINE, plural, print_columns, print_json
+from .wal_command import log_section
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +36,8 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         _print_json(offline, log, report, problems, notes)
     else:
-        _print_text(args.directory, log, report, problems, notes)
+        log_text = verdict_text(offline, log)
+        _print_text(args.directory, log_text, report, problems, notes)
     return FINDINGS if problems else FINE
 
 
@@ -64,15 +66,22 @@ def _print_json(
             "problem_count": len(problems) + report.omitted,
             "problems": [asdict(problem) for problem in problems],
             "notes": notes,
-            "log": log.verdict,
+            "log": log_section(offline, log),
             "needs_recovery": offline.needs_recovery,
-            "tables": {name: asdict(counts) for name, counts in report.tables.items()},
+            "tables": {
+                name: {
+                    "rows": counts.rows,
+                    "free_slots": counts.free,
+                    "text_bytes": counts.text_bytes,
+                }
+                for name, counts in report.tables.items()
+            },
         }
     )
 
 
 def _print_text(
-    directory: str, log: LogState, report: Report, problems: list[Problem], notes: list[str]
+    directory: str, log_text: str, report: Report, problems: list[Problem], notes: list[str]
 ) -> None:
     for problem in problems:
         print(f"PROBLEM {problem}")
@@ -87,4 +96,4 @@ def _print_text(
         print_columns(rows)
     total = len(problems) + report.omitted
     verdict = plural(total, "problem") if total else "no problem found"
-    print(f"{directory}: {verdict}; {plural(len(report.tables), 'table')}, log {log.verdict}")
+    print(f"{directory}: {verdict}; {plural(len(report.tables), 'table')}, log {log_text}")

@@ -11,7 +11,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import Protocol, cast
+from typing import NoReturn, Protocol, cast
 
 from .output import CLOSED_PIPE, INTERRUPTED, USAGE, CommandError, print_json
 
@@ -34,8 +34,27 @@ With --json a command prints exactly one JSON document.
 """
 
 
-def _formatter(prog: str) -> argparse.HelpFormatter:
-    return argparse.RawDescriptionHelpFormatter(prog, max_help_position=18)
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Aligns the list of commands, whose indentation argparse forgets when it measures."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=18)
+        self._action_max_length = 2 * self._indent_increment + max(map(len, _COMMANDS))
+
+
+class _UsageError(Exception):
+    """The command line is wrong; says how the parser that found out is used."""
+
+    def __init__(self, parser: argparse.ArgumentParser, message: str) -> None:
+        super().__init__(message)
+        self.text = f"{parser.format_usage()}{parser.prog}: error: {message}"
+
+
+class _Parser(argparse.ArgumentParser):
+    """Leaves it to the caller to tell of an error: with --json, stdout has to carry it too."""
+
+    def error(self, message: str) -> NoReturn:
+        raise _UsageError(self, message)
 
 
 class _Command(Protocol):
@@ -72,11 +91,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="bazanite",
         description="Look after Bazanite directories: tables in files, made crash-safe by a log.",
         epilog=_EXAMPLES,
-        formatter_class=_formatter,
+        formatter_class=_Formatter,
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
@@ -92,6 +111,11 @@ def _run(arguments: list[str]) -> int:
         args = parser.parse_args(arguments)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else USAGE
+    except _UsageError as error:
+        if _wants_json(arguments):
+            print_json({"error": str(error), "exit_code": USAGE})
+        print(error.text, file=sys.stderr)
+        return USAGE
     if command is None:
         parser.print_help(sys.stderr)
         return USAGE
@@ -100,5 +124,11 @@ def _run(arguments: list[str]) -> int:
     except CommandError as error:
         if getattr(args, "json", False):
             print_json({"error": str(error), "exit_code": error.code})
-        print(f"bazanite {args.command}: {error}", file=sys.stderr)
+        words = ["bazanite", args.command, *filter(None, [getattr(args, "action", None)])]
+        print(f"{' '.join(words)}: {error}", file=sys.stderr)
         return error.code
+
+
+def _wants_json(arguments: list[str]) -> bool:
+    """Whether --json was asked for, in a command line that argparse refused."""
+    return any(len(word) > 2 and "--json".startswith(word) for word in arguments)

@@ -13,19 +13,15 @@ from bazanite_wal.layer import View
 from bazanite_wal.offline import Offline
 from bazanite_wal.posix import POSIX
 
-from .looking import LogState, add_directory_arguments, log_state, looking_at
+from .looking import LogState, add_directory_arguments, log_state, looking_at, verdict_text
 from .output import FINE, plural, print_columns, print_json, size_text
-from .wal_command import log_document
+from .wal_command import log_document, log_section
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    add_directory_arguments(parser)
-    parser.set_defaults(lock_timeout=1.0)
-    parser.epilog = (
-        "While someone keeps the lock, it looks without it. Counts by the sizes of the files;"
-        " `bazanite check` reads them."
-    )
+    add_directory_arguments(parser, lock_timeout=1.0, in_vain="then it looks without")
+    parser.epilog = "Counts by the sizes of the files; `bazanite check` reads them."
 
 
 def run(args: argparse.Namespace) -> int:
@@ -73,9 +69,6 @@ def _print_json(
     tables: dict[str, dict[str, Any]],
     complaint: str | None,
 ) -> None:
-    log: dict[str, Any] = {"verdict": state.verdict}
-    if offline.scan is not None and offline.log is not None:
-        log |= log_document(offline.scan, len(offline.log))
     holder = offline.live.holder
     print_json(
         {
@@ -83,7 +76,7 @@ def _print_json(
             "int_width": catalog.int_width if catalog else None,
             "catalog_problem": complaint,
             "tables": tables,
-            "log": log,
+            "log": log_section(offline, state),
             "needs_recovery": offline.needs_recovery,
             "unapplied_files": list(offline.unapplied),
             "durability": offline.live.durability,
@@ -126,7 +119,7 @@ def _log_text(offline: Offline, state: LogState) -> str:
         return state.verdict
     figures = log_document(offline.scan, len(offline.log))
     return (
-        f"{state.verdict}; generation {figures['generation']},"
+        f"{verdict_text(offline, state)}; generation {figures['generation']},"
         f" {plural(figures['frame_count'], 'frame')}, {size_text(figures['used_bytes'])} of"
         f" {size_text(figures['room_bytes'])} used, LSN {figures['base_lsn']} to"
         f" {figures['end_lsn']}"

@@ -7,6 +7,7 @@ recovery would leave it, and the commands say so.
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,16 +30,21 @@ class LogState:
     notes: list[str] = field(default_factory=list)
 
 
-def add_directory_arguments(parser: argparse.ArgumentParser) -> None:
+def add_directory_arguments(
+    parser: argparse.ArgumentParser,
+    *,
+    lock_timeout: float = 10.0,
+    in_vain: str = "exit code 75 if in vain",
+) -> None:
     """The arguments of every command about one directory."""
     parser.add_argument("directory", metavar="DIR", help="the database directory")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument(
         "--lock-timeout",
         type=_seconds,
-        default=10.0,
+        default=lock_timeout,
         metavar="SECONDS",
-        help="how long to wait for the directory's lock (default: 10); exit code 75 if in vain",
+        help=f"how long to wait for the directory's lock (default: {lock_timeout:g}); {in_vain}",
     )
 
 
@@ -57,6 +63,11 @@ def looking_at(args: argparse.Namespace, *, must_lock: bool = True) -> Iterator[
                 )
             yield offline
     except DBError as error:
+        if isinstance(error.__cause__, (FileNotFoundError, NotADirectoryError)):
+            if not os.path.exists(args.directory):
+                raise CommandError(f"{args.directory}: no such directory") from error
+            if not os.path.isdir(args.directory):
+                raise CommandError(f"{args.directory}: is not a directory") from error
         raise as_command_error(error) from error
 
 
@@ -93,15 +104,27 @@ def log_state(offline: Offline) -> LogState:
         state.problems.append((scan.header.slot_offset, what))
     if offline.unapplied and not offline.live.attached:
         state.notes.append(
-            f"{plural(len(offline.unapplied), 'file')} without all changes of the log yet"
+            f"{plural(len(offline.unapplied), 'file does', 'files do')} not have all changes of"
+            " the log yet"
             f" ({', '.join(offline.unapplied)}): judged as recovery would leave it; the next"
             " program that opens the directory recovers, or `bazanite checkpoint`"
         )
     return state
 
 
+def verdict_text(offline: Offline, state: LogState) -> str:
+    """The verdict for a person: "clean" would sound as if nothing were left to do."""
+    if state.verdict != "clean" or state.problems or not offline.needs_recovery:
+        return state.verdict
+    frames = len(offline.scan.frames) if offline.scan else 0
+    return f"valid, {plural(frames, 'frame')} not yet applied to every file"
+
+
 def _seconds(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
     if not 0 <= value < 1e9:
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError(f"must be a number, 0 or above, not {text!r}")
     return value

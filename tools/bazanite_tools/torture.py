@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import secrets
 import sys
 from importlib.util import find_spec
@@ -35,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=None,
         metavar="PARENT",
-        help="make the data directory in here (default: the system's temporary directory)",
+        help="make the data directory in this existing one (default: the system's temporary one)",
     )
     add("--durability", choices=DURABILITIES, default="full", help="default full")
     add("--engine", choices=ENGINES, default="bazanite", help="bazoola: torture the original")
@@ -51,13 +52,15 @@ def run(args: argparse.Namespace) -> int:
     if find_spec(args.engine) is None:
         message = f"{args.engine} is not installed: pip install {args.engine}"
         raise CommandError(message, USAGE)
-    seed = secrets.randbits(32) if args.seed is None else args.seed
-    progress = Progress()
-    progress.tell(f"seed {seed}")
+    if args.dir is not None and not os.path.isdir(args.dir):
+        raise CommandError(f"--dir {args.dir}: no such directory", USAGE)
     try:
         loaded = load_rows(args.load, no_load=args.no_load)
     except load.LoadError as error:
         raise CommandError(str(error), USAGE) from error
+    seed = secrets.randbits(32) if args.seed is None else args.seed
+    progress = Progress()
+    progress.tell(f"seed {seed}")
     if loaded is not None and loaded.left_out:
         progress.tell(f"{loaded.source}: the last {loaded.left_out} rows are left out")
     settings = Settings(
@@ -99,15 +102,21 @@ def print_result(tally: Tally, *, as_document: bool) -> None:
 
 def positive_int(text: str) -> int:
     """An argument that counts something."""
-    number = int(text)
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
     if not 1 <= number <= 64:
-        raise argparse.ArgumentTypeError(f"{text} is not between 1 and 64")
+        raise argparse.ArgumentTypeError(f"must be a number from 1 to 64, not {text!r}")
     return number
 
 
 def positive_float(text: str) -> float:
     """An argument in seconds."""
-    number = float(text)
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
     if not 0 < number <= 1e6:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number of seconds")
+        raise argparse.ArgumentTypeError(f"must be a number above 0, at most 1000000, not {text!r}")
     return number

@@ -138,8 +138,16 @@ def _print_json(
     print_json(document)
 
 
+def log_section(offline: Offline, state: LogState) -> dict[str, Any]:
+    """The log, as ``info`` and ``check`` give it."""
+    section: dict[str, Any] = {"verdict": state.verdict}
+    if offline.scan is not None and offline.log is not None:
+        section |= log_document(offline.scan, len(offline.log))
+    return section
+
+
 def log_document(scan: Scan, log_size: int) -> dict[str, Any]:
-    """The log's figures, as ``info`` and ``wal`` give them."""
+    """The log's figures, as ``info``, ``check`` and ``wal`` give them."""
     return {
         "generation": scan.header.generation,
         "base_lsn": scan.header.base,

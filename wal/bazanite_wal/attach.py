@@ -23,7 +23,6 @@ from .errors import (
     DurabilityMismatch,
     LockTimeout,
     NetworkFileSystemError,
-    PoisonedError,
 )
 from .frame import initial_chain
 from .group import GroupCommit
@@ -134,19 +133,26 @@ def _attach_locked(
 def detach(core: Core, group: GroupCommit) -> None:
     """Leave the directory; whoever is last checkpoints, so that the table files say everything.
 
-    Acknowledged transactions are safe whatever happens here; everything is closed on return, also
-    when this raises.
+    Everything is closed on return, also when this raises.  PoisonedError: the last sync failed, and
+    with durability="normal" the newest commits may be lost; LockTimeout and DirectoryError: the log
+    keeps what the table files do not have yet.  Nothing is raised for a directory that was poisoned
+    before: whoever used it was told.
     """
     try:
-        if not core.words[shared.POISONED]:
+        if not core.words[shared.POISONED]:  # else whoever used it was told
             with exclusive(core, group, core.options.lock_timeout):
                 _say_goodbye(core, group)
-    except (PoisonedError, LockTimeout):
-        pass  # the log has all that was acknowledged, and the next opener or the others go on
+                core.attached.unlock()  # under the lock: of two who leave at once one is the last
+    except LockTimeout as error:
+        raise LockTimeout(
+            f"{core.directory.path}: closed, but the log could not be emptied into the table files:"
+            f" {error}. Nothing is lost: the next one to use the directory goes on",
+            error.holder,
+        ) from error
     except OSError as error:
         raise DirectoryError(
-            f"{core.directory.path}: closed, but the log could not be emptied ({error}); nothing is"
-            " lost, and the next one to open it recovers"
+            f"{core.directory.path}: closed, but the log could not be emptied into the table files:"
+            f" {error}. Nothing is lost: the next one to open the directory recovers"
         ) from error
     finally:
         if core.lock.slot is not None:

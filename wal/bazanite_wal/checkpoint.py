@@ -24,12 +24,11 @@ def checkpoint_is_due(core: Core) -> bool:
 
 def sync_ahead(core: Core) -> None:
     """Sync all data files without the global lock: most of a checkpoint's work."""
-    if core.unsafe or core.words[shared.CHECKPOINTING]:
+    if core.unsafe or core.words[shared.CHECKPOINTING] not in (0, core.pid):
         return  # the mark may be a dead process's: then the log's end forces a checkpoint
     core.words[shared.CHECKPOINTING] = core.pid
-    try:
-        sync_data_files(core)
-    finally:
+    sync_data_files(core)
+    if core.words[shared.CHECKPOINTING] == core.pid:  # not after an exception: see needs_redo
         core.words[shared.CHECKPOINTING] = 0
 
 

@@ -37,7 +37,7 @@ def transaction(core: Core, group: GroupCommit, timeout: float | None) -> Iterat
     On return it is durable and applied (as far as the durability level says).  Any exception from
     the body rolls it back and is raised again.  LockTimeout: nothing was done.
     """
-    failure: Exception | None = None
+    failure: BaseException | None = None
     nested = core.lock.owned()
     with exclusive(core, group, timeout):
         lsn = catch_up(core)  # not 0: what the body sees is not all durable
@@ -46,14 +46,15 @@ def transaction(core: Core, group: GroupCommit, timeout: float | None) -> Iterat
             yield tx
             tx.close()
             if core.forked():
-                raise TransactionError(
-                    "this transaction began in another process, which alone can commit it"
-                )
+                raise another_process()
+            tx.check_whole()
             if tx.operations:
                 lsn = append(core, group, FRAME, tx.after_images(core.header.sector))
                 core.counts["commits"] += 1
             tx.lsn = lsn or core.position
-        except Exception as error:
+        except (KeyboardInterrupt, GeneratorExit):
+            raise  # at once: it tells nothing of what the body saw
+        except BaseException as error:
             tx.close()
             if core.forked():
                 raise
@@ -63,15 +64,36 @@ def transaction(core: Core, group: GroupCommit, timeout: float | None) -> Iterat
         elif nested:
             sync_and_apply_locked(core, group)
     if not nested:
-        try:
-            settle(core, group, lsn)
-        except OSError as error:
-            raise CommitUncertain(
-                f"{core.directory.path}: the log could not be synced ({error}); the outcome of this"
-                " transaction is unknown until the database is used again"
-            ) from error
+        _settle_or_explain(core, group, lsn, committed=bool(tx.operations) and failure is None)
     if failure is not None:
         raise failure
+
+
+def another_process() -> TransactionError:
+    """The error for a forked child that leaves its parent's transaction."""
+    return TransactionError("this transaction began in another process, which alone can commit it")
+
+
+def _settle_or_explain(core: Core, group: GroupCommit, lsn: int, *, committed: bool) -> None:
+    """Wait for ``lsn``; an error says truly what became of a transaction that did not commit."""
+    try:
+        settle(core, group, lsn)
+    except CommittedNotApplied:
+        if committed:
+            raise
+        # what it saw is durable: that may be revealed, and the next use applies it
+    except (CommitUncertain, OSError) as error:
+        if not committed:
+            raise DirectoryError(
+                f"{core.directory.path}: nothing was done, and no answer can be given yet: it"
+                f" depends on transactions of others that nobody confirmed to be on disk ({error})"
+            ) from error
+        if isinstance(error, CommitUncertain):
+            raise
+        raise CommitUncertain(
+            f"{core.directory.path}: the log could not be synced ({error}); the outcome of this"
+            " transaction is unknown until the database is used again"
+        ) from error
 
 
 def settle(core: Core, group: GroupCommit, lsn: int) -> None:
@@ -167,16 +189,19 @@ def _make_room(core: Core, group: GroupCommit, payload_size: int) -> None:
         return
     try:
         checkpoint_locked(core, group)
-    except CommittedNotApplied as error:
+    except (CommittedNotApplied, CommitUncertain) as error:
         raise DirectoryError(
-            f"{core.log.path}: the transaction is rolled back: the log is full, and earlier,"
-            f" durable transactions cannot be written to the table files ({error.__cause__})"
-        ) from error.__cause__
+            f"{core.log.path}: the transaction is rolled back: the log is full, and earlier"
+            f" transactions cannot be put into the table files ({error.__cause__ or error})"
+        ) from (error.__cause__ or error)
     if _fits(core, payload_size):
         return
+    size = core.log_size
     try:
         core.log.grow(core.header.file_offset(_end_of(core, payload_size)))
     except OSError as error:
+        with suppress(OSError):
+            core.log.shrink(size)  # give back what there was not enough of
         raise DirectoryError(
             f"{core.log.path}: cannot grow the log for a transaction of {payload_size} bytes, it is"
             f" rolled back: {error}"

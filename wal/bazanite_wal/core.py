@@ -118,8 +118,8 @@ class Core:
     def needs_redo(self) -> bool:
         """Whether data files may hold pages whose failed write-back nobody here was told of."""
         generation = self.header.generation
-        if self.unheard or self.files.joined:
-            return True
+        if self.unheard or self.files.joined or self.words[shared.CHECKPOINTING]:
+            return True  # the last: it may have died in its sync
         return generation in (self.joined_generation, self.words[shared.REDO])
 
     def check_poisoned(self) -> None:
@@ -133,7 +133,8 @@ class Core:
         return self.poisoned()
 
     def poisoned(self) -> PoisonedError:
-        others = [str(pid) for _, pid in shared.attached_pids(self.words)]
+        pids = [pid for _, pid in shared.attached_pids(self.words)]
+        others = [str(pid) for pid in pids if self.system.process_command(pid)]
         return PoisonedError(
             f"{self.directory.path}: a sync of the log or of a table failed: nobody knows what is"
             f" on disk. Close every process that has it open (pids {', '.join(others)}); the next"

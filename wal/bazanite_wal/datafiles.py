@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .errors import DirectoryError, ValidationError
-from .frame import Operation, Truncate, Write, is_data_file_name
+from .frame import LARGEST_FILE, Operation, Truncate, Write, is_data_file_name
 from .io import read_up_to, write_all
 from .system import Directory, File
 
@@ -43,7 +43,7 @@ class DataFiles:
     def read(self, name: str, offset: int, size: int) -> bytes:
         try:
             file = self._files.get(name) or self._open(name)
-            return b"" if file is None else read_up_to(file, size, offset)
+            return b"" if file is None or offset > LARGEST_FILE else read_up_to(file, size, offset)
         except OSError as error:
             raise self._unreadable(name, error) from error
 

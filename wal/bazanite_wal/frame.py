@@ -24,7 +24,8 @@ HEADER_SIZE = 95
 _CHECKED_SIZE = HEADER_SIZE - 17  # all but the checksum and the newline
 
 _FILE_NAME = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*\.dat|schema\.json)\Z")
-LARGEST_FILE = 1 << 50
+LARGEST_FILE = 1 << 43
+"""8 TiB: what every local file system takes, so that a durable frame can always be applied."""
 LARGEST_FILL = 1 << 30
 _LONGEST_LINE = 400
 """An operation's line: a file name of at most 255 bytes and three numbers."""

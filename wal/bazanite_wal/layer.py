@@ -35,6 +35,9 @@ class View(Protocol):
 class WriteSet(View, Protocol):
     """A view that can be changed; nothing reaches a file before the commit."""
 
+    changes: int
+    """How many changes were made: it tells that nobody else made one meanwhile."""
+
     def write(self, name: str, offset: int, data: bytes) -> None:
         """Put ``data`` at ``offset``; a gap beyond the end reads as zeros."""
         ...
@@ -64,6 +67,7 @@ class PageLayer:
 
     def __init__(self, base: View) -> None:
         self._base = base
+        self.changes = 0
         self._files: dict[str, _LayeredFile] = {}
 
     def __bool__(self) -> bool:
@@ -106,6 +110,7 @@ class PageLayer:
     def write(self, name: str, offset: int, data: bytes) -> None:
         if not data:
             return
+        self.changes += 1
         file = self._file(name)
         end = offset + len(data)
         position = offset
@@ -121,6 +126,7 @@ class PageLayer:
         self.write(name, offset, bytes((byte,)) * count)
 
     def truncate(self, name: str, size: int) -> None:
+        self.changes += 1
         file = self._file(name)
         if size < file.size:
             number, start = divmod(size, PAGE_SIZE)

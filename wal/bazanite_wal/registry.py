@@ -79,15 +79,22 @@ def release(system: System, attachment: Attachment) -> None:
     if attachment.core.forked():
         return  # the parent's: it was closed when this process was born
     place = _place(system, attachment.core.directory.identity)
+    nap = nap_lengths()
+    while not _released(place, attachment):
+        system.sleep(nap())  # not under the place's lock: the calls under way may need it
+
+
+def _released(place: _Place, attachment: Attachment) -> bool:
+    """Give the use back, and detach if it was the last; False while calls are under way."""
     try:
         place.lock.acquire(None)
+        if attachment.users == 1 and attachment.calls:
+            return False  # other threads', which began before the handle was closed
         attachment.users -= 1
         if attachment.users == 0:
             place.attachment = None
-            nap = nap_lengths()
-            while attachment.calls:  # other threads', which began before the handle was closed
-                system.sleep(nap())
             detach(attachment.core, attachment.group)
+        return True
     finally:
         if place.lock.owned():
             place.lock.release()

@@ -15,6 +15,7 @@ from typing import TypeVar
 from . import backup, commit, registry, shared
 from .apply import catch_up
 from .checkpoint import checkpoint_is_due, checkpoint_locked, sync_ahead
+from .context import closing_contextmanager, finish_interrupted
 from .core import Core
 from .errors import DBError, DirectoryError, TransactionError
 from .layer import View
@@ -49,9 +50,9 @@ class Store:
         self._options = options
         self._read_lsn: ContextVar[int] = ContextVar("read_lsn", default=0)
         self._attachment: registry.Attachment | None = registry.acquire(system, path, options)
-        self._heirs: dict[int, registry.Attachment] = {}
+        self._heirs: dict[int, object] = {}
 
-    @contextmanager
+    @closing_contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """One transaction over all files; in an open one of this thread, a savepoint.
 
@@ -64,7 +65,9 @@ class Store:
                 with self._innermost(used, Transaction(outer), outer) as savepoint:
                     yield savepoint
                     savepoint.close()
-                    outer.apply(savepoint.operations)
+                    if used.core.forked():
+                        raise commit.another_process()
+                    outer.absorb(savepoint)
                 return
             with (
                 commit.transaction(used.core, used.group, self._options.lock_timeout) as tx,
@@ -74,26 +77,33 @@ class Store:
             self._read_lsn.set(tx.lsn)
             self._checkpoint_if_due(used)
 
-    @contextmanager
+    @closing_contextmanager
     def reading(self) -> Iterator[View]:
         """A consistent view of all files, this thread's uncommitted changes included.
 
         Holds the global lock.  Outside a transaction it shows only what is durable and applied
         (``durability="normal"``: all that was committed).
         """
-        with _Call(self) as used, self._exclusive(used) as inside:
+        with _Call(self) as used:
             core = used.core
-            if inside is not None:
-                yield inside
-            elif core.words[shared.DURABILITY] == 2:
-                catch_up(core)
-                self._read_lsn.set(core.position)
-                yield core.overlay
-            else:
-                self._read_lsn.set(core.words[shared.APPLIED])
-                yield core.files
-                if not core.forked() and core.words[shared.DURABILITY] == 1:
+            outermost = not core.lock.owned()
+            with self._exclusive(used) as inside:
+                if inside is not None:
+                    yield inside
+                elif core.words[shared.DURABILITY] == 2:
+                    catch_up(core)
+                    self._read_lsn.set(core.position)
+                    yield core.overlay
+                else:
+                    self._read_lsn.set(core.words[shared.APPLIED])
+                    yield core.files
+                if core.forked():
+                    return
+                core.check_poisoned()  # what was read may be older than what was told before
+                if outermost and core.words[shared.DURABILITY] == 1:
                     commit.mark_if_idle(core, used.group)
+            if outermost and core.words[shared.DURABILITY] == 2:
+                commit.settle(core, used.group, self._read_lsn.get())
 
     def quick_read(self, read: Callable[[View], T]) -> T:
         """``read`` of a consistent view, without the global lock where that is possible.
@@ -125,7 +135,7 @@ class Store:
         with self.reading() as view:
             return read(view)
 
-    @contextmanager
+    @closing_contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the global lock over several calls; what they read is the latest, and durable."""
         with _Call(self) as used:
@@ -204,6 +214,8 @@ class Store:
 
         ``target`` must be missing or empty.  Writers wait meanwhile.
         """
+        if self.in_transaction():
+            raise TransactionError("a backup cannot run inside a transaction")
         with self.lock():
             core = self._use().core
             backup.copy_to(self._system, core.directory.path, core.files, target, self._options)
@@ -238,9 +250,9 @@ class Store:
         if used.core.forked():
             # not by self.path, which may be relative to a directory that was left since
             fresh = registry.acquire(self._system, used.core.directory.path, self._options)
-            used = self._heirs.setdefault(self._system.incarnation(), fresh)
-            if used is not fresh:  # another thread of this child was faster
-                registry.release(self._system, fresh)
+            used, mine = fresh, object()
+            if self._heirs.setdefault(self._system.incarnation(), mine) is not mine:
+                registry.release(self._system, fresh)  # another thread of this child was faster
             self._attachment = used
         return used
 
@@ -293,6 +305,8 @@ class _Call:
 
     def __enter__(self) -> registry.Attachment:
         self._used = used = self._store._use()
+        if used.core.lock.owned():
+            finish_interrupted()
         used.calls.add(self)
         if self._store._attachment is not used:
             used.calls.discard(self)

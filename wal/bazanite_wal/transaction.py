@@ -42,6 +42,7 @@ class Transaction(PageLayer):
         self._log: list[_GrowingWrite | Fill | Truncate] = []
         self._last: dict[str, _GrowingWrite] = {}
         self._closed = False
+        self._torn = False
         self.lsn = 0
 
     @property
@@ -91,6 +92,20 @@ class Transaction(PageLayer):
             images.extend(Write(name, offset, data) for offset, data in self.pages(name))
             images.append(Truncate(name, self.size(name)))
         return images
+
+    def absorb(self, savepoint: Transaction) -> None:
+        """Take over a savepoint's changes, all of them or, if interrupted, never commit."""
+        savepoint.check_whole()
+        self._torn = True
+        self.apply(savepoint.operations)
+        self._torn = False
+
+    def check_whole(self) -> None:
+        """TransactionError if an interrupt struck while a savepoint was taken over."""
+        if self._torn:
+            raise TransactionError(
+                "an interrupt cut the release of a savepoint short: the transaction is rolled back"
+            )
 
     def close(self) -> None:
         """No change is possible any more."""

@@ -44,19 +44,36 @@ def load_csv(path: Path) -> Loaded:
     """One table, named after the file, its columns after the header."""
     try:
         with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-            lines = list(csv.reader(file))
-    except (OSError, csv.Error) as error:
-        raise LoadError(f"{path}: {error}") from error
-    if len(lines) < 2 or not lines[0]:
-        raise LoadError(f"{path}: expected a header line and at least one row")
-    header, body = lines[0], [line for line in lines[1:] if line]
+            header, body = read_csv(file)
+    except (OSError, csv.Error, LoadError) as error:
+        why = error.strerror if isinstance(error, OSError) else None
+        raise LoadError(f"{path}: {why or error}") from error
     names = column_names(header)
     kept = body[:ROWS_AT_MOST]
-    values = [[line[i] if i < len(line) else "" for line in kept] for i in range(len(names))]
+    values = list(zip(*kept, strict=True))
     table_names = {table.name for table in FIXED_TABLES}
     name = unique(sanitised(path.stem, "loaded"), table_names)
     table, rows = fill(name, dict(zip(names, values, strict=True)))
     return Loaded((table,), {name: rows}, str(path), len(body) - len(kept))
+
+
+def read_csv(file: Iterable[str]) -> tuple[list[str], list[list[str]]]:
+    """The header and the rows, empty lines left out; each row has the header's columns."""
+    reader = csv.reader(file)
+    header = next(reader, [])
+    if not any(letter.isalpha() for name in header for letter in name):
+        raise LoadError("not a CSV file with a header: its first line names no column")
+    rows = []
+    for row in reader:
+        if row and len(row) != len(header):
+            raise LoadError(
+                f"not a CSV file with a header: the header has {len(header)} column(s),"
+                f" the row at line {reader.line_num} has {len(row)}"
+            )
+        rows += [row] if row else []
+    if not rows:
+        raise LoadError("has a header, but no rows")
+    return header, rows
 
 
 def load_dpkg(path: Path = DPKG_STATUS) -> Loaded:

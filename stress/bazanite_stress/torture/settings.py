@@ -45,7 +45,9 @@ class Settings:
         """
         words = ["bazanite", "torture", "--seed", str(self.seed)]
         words += ["--seconds", f"{self.seconds:g}", "--writers", str(self.writers)]
-        words += ["--engine", self.engine, "--durability", self.durability]
+        words += ["--engine", self.engine]
+        if self.engine == "bazanite":
+            words += ["--durability", self.durability]
         words += ["--start-method", self.start_method]
         if self.load_file is not None:
             words += ["--load", self.load_file] if self.load_file else ["--no-load"]

@@ -53,8 +53,6 @@ def torture(settings: Settings, progress: Progress) -> Tally:
     if settings.start_method == "fork":
         # Forked children find the engine imported.
         import_module(settings.engine)
-    if settings.parent is not None:
-        settings.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix="bazanite-torture-", dir=settings.parent)).resolve()
     begin = time.monotonic()
     launcher = Launcher(settings.start_method)

@@ -1,0 +1,49 @@
+"""The examples of README.md and docs/api.md run as they stand, and show what the pages say."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+END_OF_BLOCK = "--- end of block ---\n"
+
+
+def blocks_of(page: str) -> list[tuple[str, str]]:
+    """(language, text) of each fenced block of a page, in order."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return [(found[1], found[2]) for found in BLOCK.finditer(text)]
+
+
+def outputs_of(blocks: list[str], directory: Path) -> list[str]:
+    """What each block prints, pasted one after the other into one program."""
+    script = directory / "pasted.py"
+    script.write_text(
+        "".join(f"{block}\nprint({END_OF_BLOCK!r}, end='')\n" for block in blocks), "utf-8"
+    )
+    command = [sys.executable, str(script)]
+    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.split(END_OF_BLOCK)[:-1]
+
+
+def test_the_ten_lines_of_the_readme_store_two_rows_that_cat_can_show(tmp_path: Path) -> None:
+    (example,) = [text for language, text in blocks_of("README.md") if language == "python"]
+    (output,) = outputs_of([example], tmp_path)
+    ada = {"id": 1, "owner": "Ada", "balance": 60}
+    bob = {"id": 2, "owner": "Bob", "balance": 40}
+    rows = [f"{row['id']:<9}{row['owner']:<20}{row['balance']:<9}" for row in (ada, bob)]
+    assert output.splitlines() == [str([ada, bob]), *rows, ""]
+    assert (tmp_path / "data" / "accounts.dat").read_text().splitlines() == rows
+
+
+def test_each_example_of_the_reference_prints_what_stands_below_it(tmp_path: Path) -> None:
+    blocks = blocks_of("docs/api.md")
+    assert [language for language, _ in blocks] == ["python", "text"] * (len(blocks) // 2)
+    examples = [text for language, text in blocks if language == "python"]
+    shown = [text for language, text in blocks if language == "text"]
+    assert len(examples) >= 8
+    assert outputs_of(examples, tmp_path) == shown
