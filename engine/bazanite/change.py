@@ -14,7 +14,7 @@ from bazanite_wal.layer import View, WriteSet
 
 from . import textfile
 from .codec import Layout
-from .errors import NotFoundError, ValidationError
+from .errors import NotFoundError, TransactionError, ValidationError
 from .fields import TEXT, Field, utf8
 from .freestack import FreeStack
 from .insert import ForeignCheck, check_text_offset, checked_id
@@ -61,6 +61,7 @@ def update_row(
     check_foreign(tx, values, {})
     slot, old, data = stored_row(tx, layout, pk)
     new_pk = _checked_id_change(tx, layout, pk, values)
+    changes = tx.changes
     texts = _TextChanges(tx, layout)
     columns: list[bytes] = []
     for field in schema.schema:
@@ -75,6 +76,10 @@ def update_row(
             columns.append(data[start : start + field.type.size])
     changed = schema.join_columns(columns)
     row = layout.codec.decode(changed, slot)
+    if tx.changes != changes:
+        raise TransactionError(
+            "a field type used the database while it converted values for an update"
+        )
     texts.save()
     if changed != data:
         tx.write(layout.files.rows, slot * layout.row_size, changed)

@@ -139,7 +139,7 @@ class DB:
         """
         storage = self.storage
         storage.table(table_name)
-        with storage.store.transaction() as tx:
+        with storage.store.transaction(private=True) as tx:
             catalog = storage.catalog(tx)
             truncate(tx, storage.base_dir, catalog, storage.tables, table_name, cascade)
 

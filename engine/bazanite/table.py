@@ -48,7 +48,7 @@ class Table:
         storage = self._storage
         # First of all: an iterator may take its time, or use this database itself.
         given = [_checked_values(values) for values in rows]
-        with storage.store.transaction() as tx:
+        with storage.store.transaction(private=True) as tx:
             batch = RowBatch(tx, self.layout, storage.foreign_check(self))
             result = [batch.add(values) for values in given]
             batch.save()
@@ -60,13 +60,13 @@ class Table:
         The row keeps its slot.  With an "id" among the values its id changes.
         """
         storage = self._storage
-        with storage.store.transaction() as tx:
+        with storage.store.transaction(private=True) as tx:
             check = storage.foreign_check(self)
             return update_row(tx, self.layout, pk, _checked_values(values), check)
 
     def delete_by_id(self, pk: int) -> None:
         """Delete the row; NotFoundError if there is none.  Rows that refer to it stay."""
-        with self._storage.store.transaction() as tx:
+        with self._storage.store.transaction(private=True) as tx:
             delete_row(tx, self.layout, pk)
 
     def find_by_id(self, pk: int) -> Row | None:

@@ -15,22 +15,23 @@ like a commit, so that nothing is revealed that a power cut could take back.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 from . import shared
 from .apply import catch_up, finish_apply
 from .checkpoint import checkpoint_locked
+from .context import closing_contextmanager
 from .core import Core
 from .errors import CommittedNotApplied, CommitUncertain, DirectoryError, TransactionError
 from .frame import FRAME, HEADER_SIZE, MARK, Operation, encode_frame, encode_operations
 from .group import GroupCommit
-from .section import exclusive, help_apply
+from .section import check_thread, exclusive, help_apply
 from .transaction import Transaction
 
 _IDLE_SECONDS = 1.0
 
 
-@contextmanager
+@closing_contextmanager
 def transaction(core: Core, group: GroupCommit, timeout: float | None) -> Iterator[Transaction]:
     """Run the body as one transaction; see the module's text for the order.
 
@@ -40,13 +41,17 @@ def transaction(core: Core, group: GroupCommit, timeout: float | None) -> Iterat
     failure: BaseException | None = None
     nested = core.lock.owned()
     with exclusive(core, group, timeout):
+        core.inside = True
         lsn = catch_up(core)  # not 0: what the body sees is not all durable
         tx = Transaction(core.overlay)
         try:
+            core.inside = False
             yield tx
+            core.inside = True
             tx.close()
             if core.forked():
                 raise another_process()
+            check_thread(core)
             tx.check_whole()
             if tx.operations:
                 lsn = append(core, group, FRAME, tx.after_images(core.header.sector))
@@ -58,6 +63,8 @@ def transaction(core: Core, group: GroupCommit, timeout: float | None) -> Iterat
             tx.close()
             if core.forked():
                 raise
+            check_thread(core)
+            core.inside = True
             failure = error
         if core.unsafe:
             finish_apply(core)

@@ -6,6 +6,8 @@ of a commit), ``group`` (syncs), ``apply``, ``repair``, ``checkpoint``.
 ``critical`` is true while an interruption would leave work that the next holder of the global lock
 must finish; the lock's ``BUSY`` word then stays set, and the next holder repairs.  ``entered`` is
 true while that word is this process's to clear: who waits for the lock in vain must not clear it.
+``inside`` is true unless the lock's holder is in a block of the program's: code that runs in that
+thread nevertheless (a signal handler, a finalizer) must not use the directory.
 ``unheard`` is true from before a sync of the data files until its answer was heard: an interrupt
 may swallow the only report of a failed write-back.
 """
@@ -61,6 +63,7 @@ class Core:
         self.position = self.words[shared.APPLIED]
         self.joined_generation = header.generation
         self.critical = False
+        self.inside = True
         self.entered = False
         self.unheard = False
         self.pid = system.process_id()

@@ -14,9 +14,9 @@ heard: the kernel may think those pages clean, so they are written again before 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 from . import shared
+from .context import closing_contextmanager
 from .core import Core
 from .errors import CommittedNotApplied, CommitUncertain, CorruptionError
 from .header import Header
@@ -41,7 +41,7 @@ class GroupCommit:
         with self.right_to_sync():
             self._sync()
 
-    @contextmanager
+    @closing_contextmanager
     def right_to_sync(self) -> Iterator[None]:
         """Hold ``.sync``; CommitUncertain if its holder does not let go for ``commit_timeout``."""
         core = self._core

@@ -23,6 +23,7 @@ _LINE = re.compile(
     rb" state=(safe|off_) boot=([0-9a-f-]{36}) check=([0-9a-f]{16})\n"
 )
 LINE_SIZE = 183
+_LARGEST = 1 << 63
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,8 @@ def decode_header(slot: bytes) -> Header | None:
     """The header at the start of ``slot``, or None if no valid one is there."""
     match = _LINE.match(slot)
     if match is None or _checksum(slot[: match.start(7) - 7]) != match[7]:
+        return None
+    if int(match[1]) > _LARGEST or int(match[3]) > _LARGEST:
         return None
     sector = int(match[4])
     if sector not in (1, 512, 4096) or (match[5] == b"off_") != (match[6] != NO_BOOT.encode()):

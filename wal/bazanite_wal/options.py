@@ -41,6 +41,12 @@ class StoreOptions:
             raise ValidationError(
                 f"durability={self.durability!r}: must be one of {', '.join(map(repr, LEVELS))}"
             )
+        for name in ("lock_timeout", "commit_timeout", "log_size_bytes", "checkpoint_bytes"):
+            value = getattr(self, name)
+            optional = name in ("lock_timeout", "checkpoint_bytes")
+            kinds = (int, float) if name.endswith("timeout") else (int,)
+            if (value is not None or not optional) and type(value) not in kinds:
+                raise ValidationError(f"{name}={value!r}: must be a number")
         if self.lock_timeout is not None and not self.lock_timeout >= 0:
             raise ValidationError(f"lock_timeout={self.lock_timeout!r}: must be None or at least 0")
         if not self.commit_timeout > 0:

@@ -36,7 +36,9 @@ class _Handle:
     def __init__(self, path: str, flags: int, mode: int = 0o666) -> None:
         # Under the lock: a fork in another thread must not miss a descriptor just opened.
         with _handles_lock:
-            self._fd = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
+            # O_NONBLOCK: a FIFO in a file's place must not keep anyone waiting
+            flags |= os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+            self._fd = os.open(path, flags, mode)
             _handles.add(self)
         self.path = path
 
@@ -77,7 +79,7 @@ class PosixFile(_Handle):
     """A regular file."""
 
     def __init__(self, path: str, flags: int) -> None:
-        super().__init__(path, flags | os.O_NONBLOCK)  # else opening a FIFO could wait for ever
+        super().__init__(path, flags)
         if not stat.S_ISREG(os.fstat(self._fd).st_mode):
             self.close()
             raise OSError(22, "not a regular file", path)

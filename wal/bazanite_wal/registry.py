@@ -12,7 +12,7 @@ from weakref import WeakSet
 
 from .attach import attach, detach
 from .core import Core
-from .errors import DirectoryError, DurabilityMismatch
+from .errors import DirectoryError, DurabilityMismatch, LockTimeout
 from .group import GroupCommit
 from .lock import nap_lengths
 from .options import StoreOptions
@@ -57,7 +57,11 @@ def acquire(system: System, path: str, options: StoreOptions) -> Attachment:
     """
     place = _place(system, _identity(system, path))
     try:
-        place.lock.acquire(None)
+        if not place.lock.acquire(options.lock_timeout):
+            raise LockTimeout(
+                f"{path}: another thread of this process was still opening or closing it after"
+                f" {options.lock_timeout} seconds"
+            )
         found = place.attachment
         if found is None:
             core, report = attach(system, path, options)

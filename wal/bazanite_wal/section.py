@@ -12,17 +12,18 @@ the next one must finish (``core.critical``).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 from . import shared
 from .apply import finish_apply
+from .context import closing_contextmanager
 from .core import Core
-from .errors import CommittedNotApplied, DirectoryError
+from .errors import CommittedNotApplied, DirectoryError, TransactionError
 from .group import GroupCommit
 from .repair import repair
 
 
-@contextmanager
+@closing_contextmanager
 def exclusive(core: Core, group: GroupCommit, timeout: float | None) -> Iterator[None]:
     """Hold the global lock, with the directory repaired and not poisoned; free inside it again.
 
@@ -30,7 +31,11 @@ def exclusive(core: Core, group: GroupCommit, timeout: float | None) -> Iterator
     """
     nested = core.lock.owned()
     if nested and not _needs_repair(core):
-        yield
+        try:
+            core.inside = False
+            yield
+        finally:
+            core.inside = False  # back in the block around this one
         return
     try:
         try:
@@ -44,10 +49,15 @@ def exclusive(core: Core, group: GroupCommit, timeout: float | None) -> Iterator
             ) from error
         except OSError as error:
             raise DirectoryError(f"{core.directory.path}: nothing was done: {error}") from error
+        core.inside = False
         yield
+        core.inside = True
+        check_thread(core)
         _finish_what_became_durable(core)
     finally:
-        if not nested:
+        if nested:
+            core.inside = False  # as above
+        else:
             try:
                 leave(core)
             except BaseException:
@@ -75,6 +85,7 @@ def leave(core: Core) -> None:
     if core.forked():
         return  # the lock is the parent's; our copy of its file is closed
     if core.lock.owned():
+        core.inside = True
         if core.entered and not core.critical:
             core.words[shared.BUSY] = 0
         core.entered = False  # before the next line: an interrupt between them keeps BUSY set
@@ -95,6 +106,14 @@ def _enter(core: Core, group: GroupCommit) -> None:
     if words[shared.GENERATION] != core.header.generation:
         core.load_generation()
     finish_apply(core)
+
+
+def check_thread(core: Core) -> None:
+    """TransactionError if a block is left in another thread than the one that entered it."""
+    if not core.forked() and not core.lock.owned():
+        raise TransactionError(
+            "a transaction or lock must be left in the thread that entered it; nothing is committed"
+        )
 
 
 def _needs_repair(core: Core) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TypeVar
 
@@ -53,8 +52,11 @@ class Store:
         self._heirs: dict[int, object] = {}
 
     @closing_contextmanager
-    def transaction(self) -> Iterator[Transaction]:
+    def transaction(self, *, private: bool = False) -> Iterator[Transaction]:
         """One transaction over all files; in an open one of this thread, a savepoint.
+
+        ``private``: the body uses nothing but this transaction; whatever else this thread does with
+        the directory meanwhile (a signal handler, a program's own field type) is refused.
 
         On return it is durable and applied (as the durability level says) and ``lsn`` is set; any
         exception from the body rolls back all of it.  Other threads and processes wait meanwhile.
@@ -63,16 +65,25 @@ class Store:
             outer = used.transaction
             if used.core.lock.owned() and outer is not None:
                 with self._innermost(used, Transaction(outer), outer) as savepoint:
-                    yield savepoint
+                    try:
+                        used.core.inside = private
+                        yield savepoint
+                    finally:
+                        used.core.inside = False
                     savepoint.close()
                     if used.core.forked():
                         raise commit.another_process()
-                    outer.absorb(savepoint)
+                    try:
+                        used.core.inside = True
+                        outer.absorb(savepoint)
+                    finally:
+                        used.core.inside = False
                 return
             with (
                 commit.transaction(used.core, used.group, self._options.lock_timeout) as tx,
                 self._innermost(used, tx, None),
             ):
+                used.core.inside = private
                 yield tx
             self._read_lsn.set(tx.lsn)
             self._checkpoint_if_due(used)
@@ -256,7 +267,7 @@ class Store:
             self._attachment = used
         return used
 
-    @contextmanager
+    @closing_contextmanager
     def _innermost(
         self, used: registry.Attachment, tx: Transaction, outer: Transaction | None
     ) -> Iterator[Transaction]:
@@ -267,7 +278,7 @@ class Store:
             if used.transaction is tx:  # else an interrupt kept us, and it is another thread's turn
                 used.transaction = outer
 
-    @contextmanager
+    @closing_contextmanager
     def _exclusive(self, used: registry.Attachment) -> Iterator[Transaction | None]:
         """Hold the global lock; gives the transaction that this thread has open, if any."""
         inside = used.transaction if used.core.lock.owned() else None
@@ -307,6 +318,11 @@ class _Call:
         self._used = used = self._store._use()
         if used.core.lock.owned():
             finish_interrupted()
+            if used.core.lock.owned() and used.core.inside:
+                raise TransactionError(
+                    "the database was used by a signal handler, a finalizer or a field type"
+                    " inside one of its own calls; nothing was done"
+                )
         used.calls.add(self)
         if self._store._attachment is not used:
             used.calls.discard(self)
