@@ -38,7 +38,7 @@ HEADER_LINE = re.compile(
     rb" state=(safe|off_) boot=([0-9a-f-]{36}) check=([0-9a-f]{16})\n"
 )
 NAME = re.compile(rb"[A-Za-z0-9_][A-Za-z0-9_.-]*\.dat|schema\.json")
-LIMIT = 1 << 50
+LIMIT = 1 << 43
 
 
 @dataclass
@@ -109,7 +109,7 @@ class PageReader:
         offset = 8192 + lsn - self.base
         line = self.log[offset : offset + 95]
         match = FRAME_LINE.fullmatch(line)
-        if match is None or int(match[2]) != lsn or int(match[4]) > LIMIT:
+        if match is None or int(match[2]) != lsn:
             return None
         payload = self.log[offset + 95 : offset + 95 + int(match[3])]
         digest = hashlib.blake2b(line[:78] + payload, digest_size=8, key=self.salt)

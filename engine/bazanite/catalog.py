@@ -85,6 +85,8 @@ def _field_spec(name: str, kind: FieldType) -> FieldSpec:
     if isinstance(kind, TEXT) and type(kind) is not TEXT:
         raise ValidationError(f"'{name}': TEXT cannot be subclassed")
     own = type(kind).__name__
+    if not (name + own).isprintable():
+        raise ValidationError(f"{name!a}: names of fields and types must be printable")
     if not own or (own in _BUILT_IN and type(kind) is not _BUILT_IN[own]):
         raise ValidationError(f"'{name}': a type of one's own cannot be called {own!r}")
     if not 0 < kind.size < _LARGEST_FIELD:
@@ -185,6 +187,8 @@ class _Decoder:
         size, null = document.get("size"), document.get("null")
         if not (isinstance(name, str) and name and isinstance(kind, str) and kind):
             self._refuse(expected, document)
+        if not (name + kind).isprintable():  # it is shown to people, in any terminal
+            self._refuse(f"{expected} with printable names", ascii(name + kind))
         if type(size) is not int or not 0 < size < _LARGEST_FIELD or not isinstance(null, bool):
             self._refuse(expected, document)
         if kind == "TEXT" and size != TEXT_WIDTH:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 
+from .errors import CorruptionError
 from .system import File
 
 _ZEROS = bytes(1 << 20)
@@ -25,6 +26,15 @@ def read_up_to(file: File, size: int, offset: int) -> bytes:
         size -= len(data)
         offset += len(data)
     return b"".join(parts)
+
+
+def read_whole(file: File, path: str) -> bytes:
+    """All bytes of a file; CorruptionError if it is larger than any memory."""
+    size = file.size()
+    try:
+        return read_up_to(file, size, 0)
+    except (MemoryError, OverflowError) as error:
+        raise CorruptionError(path, 0, "a file that fits in memory", f"{size} bytes") from error
 
 
 def write_all(file: File, data: bytes, offset: int) -> None:

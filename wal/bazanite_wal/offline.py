@@ -16,7 +16,7 @@ from .attach import ATTACHED_NAME, LOCK_NAME, SHARED_NAME
 from .datafiles import DataFiles
 from .errors import DirectoryError, Holder, LockTimeout
 from .header import FRAMES_START, Header, decode_header
-from .io import read_up_to
+from .io import read_whole
 from .layer import PageLayer, View
 from .lock import GlobalLock, lock_holder
 from .log import LOG_NAME
@@ -107,7 +107,7 @@ def _read_log(directory: Directory) -> bytes | None:
     except FileNotFoundError:
         return None
     try:
-        return read_up_to(file, file.size(), 0)
+        return read_whole(file, f"{directory.path}/{LOG_NAME}")
     finally:
         file.close()
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from .datafiles import DataFiles
 from .errors import CorruptionError, DirectoryError, UnsafeShutdownError
 from .header import FRAMES_START, NO_BOOT, Header
-from .io import read_up_to
+from .io import read_whole
 from .log import (
     LOG_NAME,
     NEW_LOG_NAME,
@@ -102,7 +102,7 @@ def _see_to_the_log(directory: Directory, system: System, options: StoreOptions)
 def _read_log(directory: Directory) -> bytes:
     file = directory.open(LOG_NAME)
     try:
-        return read_up_to(file, file.size(), 0)
+        return read_whole(file, f"{directory.path}/{LOG_NAME}")
     finally:
         file.close()
 
