@@ -53,7 +53,7 @@ def transaction(core: Core, group: GroupCommit, timeout: float | None) -> Iterat
                 raise another_process()
             check_thread(core)
             tx.check_whole()
-            if tx.operations:
+            if tx.has_changes:
                 lsn = append(core, group, FRAME, tx.after_images(core.header.sector))
                 core.counts["commits"] += 1
             tx.lsn = lsn or core.position
@@ -71,7 +71,7 @@ def transaction(core: Core, group: GroupCommit, timeout: float | None) -> Iterat
         elif nested:
             sync_and_apply_locked(core, group)
     if not nested:
-        _settle_or_explain(core, group, lsn, committed=bool(tx.operations) and failure is None)
+        _settle_or_explain(core, group, lsn, committed=tx.has_changes and failure is None)
     if failure is not None:
         raise failure
 

@@ -46,6 +46,11 @@ class Transaction(PageLayer):
         self.lsn = 0
 
     @property
+    def has_changes(self) -> bool:
+        """Whether a commit has anything to write; unlike ``operations`` it copies nothing."""
+        return bool(self._log)
+
+    @property
     def operations(self) -> list[Operation]:
         """The changes so far, in order."""
         return [
