@@ -36,6 +36,9 @@ class Files(dict[str, bytes]):
     def size(self, name: str) -> int:
         return len(self.get(name, b""))
 
+    def next_data(self, name: str, offset: int) -> int | None:
+        return offset
+
     def patched(self, name: str, offset: int, data: bytes) -> Files:
         """A copy with other bytes at one place."""
         old = self[name]

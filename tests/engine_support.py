@@ -61,6 +61,9 @@ class _NoFiles:
     def size(self, name: str) -> int:
         return 0
 
+    def next_data(self, name: str, offset: int) -> int | None:
+        return None
+
 
 def memory(**files: bytes) -> PageLayer:
     """A write set over no files, with these in it; ``a__free_dat`` stands for ``a__free.dat``."""

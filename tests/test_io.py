@@ -37,6 +37,9 @@ class Choppy:
     def size(self) -> int:
         return len(self.data)
 
+    def next_data(self, offset: int) -> int | None:
+        return offset
+
     def truncate(self, size: int) -> None: ...
     def sync_data(self) -> None: ...
     def sync(self) -> None: ...

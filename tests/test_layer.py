@@ -25,6 +25,11 @@ class Files:
     def size(self, name: str) -> int:
         return len(self.content.get(name, b""))
 
+    def next_data(self, name: str, offset: int) -> int | None:
+        data = self.content.get(name, b"")[offset:]
+        zeros = len(data) - len(data.lstrip(b"\0"))
+        return offset + zeros if zeros < len(data) else None
+
     def apply(self, operations: list[Operation]) -> Files:
         for operation in operations:
             data = self.content.setdefault(operation.name, bytearray())
@@ -76,6 +81,9 @@ def assert_same(layer: PageLayer, model: Files, source: random.Random, context: 
         for _ in range(3):
             offset, size = source.randrange(25_000), source.randrange(9000)
             assert layer.read(name, offset, size) == model.read(name, offset, size), context
+            found, first = layer.next_data(name, offset), model.next_data(name, offset)
+            assert found is None or offset <= found < model.size(name), context
+            assert first is None or (found is not None and found <= first), context
 
 
 @pytest.mark.parametrize("seed", range(60))

@@ -71,14 +71,33 @@ class Reader:
             self._unreadable_at(name, 0, error)
             return 0
 
-    def chunks(self, name: str, item_size: int) -> Iterator[tuple[int, bytes]]:
-        """The file in order, as (offset, bytes) pieces; a partial last item is left out."""
+    def chunks(
+        self, name: str, item_size: int, *, skip_zeros: bool = False
+    ) -> Iterator[tuple[int, bytes]]:
+        """The file in order, as (offset, bytes) pieces; a partial last item is left out.
+
+        With ``skip_zeros`` pieces that are zeros all over are left out, and holes are not read.
+        """
         step = max(CHUNK_SIZE // item_size, 1) * item_size
         end = self.size(name) // item_size * item_size
-        for offset in range(0, end, step):
+        offset = 0
+        while offset < end:
             data = self._read(name, offset, min(step, end - offset))
+            if skip_zeros and data and not data.strip(b"\0"):
+                offset = self._next_item(name, offset + step, item_size, end)
+                continue
             if data:
                 yield offset, data[: len(data) // item_size * item_size]
+            offset += step
+
+    def _next_item(self, name: str, offset: int, item_size: int, end: int) -> int:
+        """Where the first item from ``offset`` on starts that may not be zeros, else ``end``."""
+        try:
+            found = self._view.next_data(name, offset)
+        except (DBError, OSError) as error:
+            self._unreadable_at(name, offset, error)
+            return offset
+        return end if found is None else found // item_size * item_size
 
     def at(self, name: str, offset: int, size: int) -> bytes:
         """A few bytes anywhere; fewer at the end of the file."""

@@ -36,8 +36,8 @@ class Slots:
     def check_index(self) -> None:
         """Each entry names a slot, and the row there has the entry's id."""
         width = self.layout.int_width
-        for start, data in self._reader.chunks(self.layout.files.index, width):
-            if data.count(b"#") == len(data) or data.count(b"\0") == len(data):
+        for start, data in self._reader.chunks(self.layout.files.index, width, skip_zeros=True):
+            if data.count(b"#") == len(data):
                 continue
             for offset in range(0, len(data), width):
                 entry = data[offset : offset + width]

@@ -47,14 +47,18 @@ class RowIndex:
         """(id, slot) of every entry that names one, in id order."""
         size = view.size(self._name)
         step = max(1, CHUNK_SIZE_BYTES // self._width) * self._width
-        for start in range(0, size, step):
+        start = 0
+        while start < size:
             data = view.read(self._name, start, min(step, size - start))
             if not data.strip(b"\0"):
+                found = view.next_data(self._name, start + step)
+                start = size if found is None else found // self._width * self._width
                 continue
             for position in range(0, len(data), self._width):
                 slot = self._decode(data[position : position + self._width], start + position)
                 if slot is not None:
                     yield (start + position) // self._width + 1, slot
+            start += step
 
     def _decode(self, entry: bytes, offset: int) -> int | None:
         if len(entry) == self._width:

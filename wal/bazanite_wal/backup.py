@@ -9,7 +9,9 @@ from .log import create_log
 from .options import StoreOptions
 from .system import Directory, System
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 16
+"""Less than any gap that was left sparse: all zeros of such a gap are at an end of some chunk."""
+_BLOCK = 4096
 
 
 def copy_to(
@@ -39,12 +41,25 @@ def copy_to(
 def _copy(files: DataFiles, name: str, directory: Directory) -> None:
     file = directory.create(name)
     try:
-        offset = 0
-        while data := files.read(name, offset, _CHUNK):
-            if data.strip(b"\0"):  # holes of a sparse index stay holes
-                write_all(file, data, offset)
+        size = files.size(name)
+        offset: int | None = 0
+        while offset is not None and (data := files.read(name, offset, _CHUNK)):
+            start, end = _blocks_in_use(data)
+            if start < end:
+                write_all(file, data[start:end], offset + start)
             offset += len(data)
-        file.truncate(offset)
+            if start == end:  # asked only where zeros were read: a dense file is read as it is
+                offset = files.next_data(name, offset)
+        file.truncate(size)
         file.sync()
     finally:
         file.close()
+
+
+def _blocks_in_use(data: bytes) -> tuple[int, int]:
+    """From where to where ``data`` is more than zeros, in whole blocks: holes stay holes."""
+    end = len(data.rstrip(b"\0"))
+    if not end:
+        return 0, 0
+    start = len(data) - len(data.lstrip(b"\0"))
+    return start - start % _BLOCK, min(len(data), end + -end % _BLOCK)

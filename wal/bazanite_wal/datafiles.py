@@ -54,6 +54,13 @@ class DataFiles:
         except OSError as error:
             raise self._unreadable(name, error) from error
 
+    def next_data(self, name: str, offset: int) -> int | None:
+        try:
+            file = self._files.get(name) or self._open(name)
+            return None if file is None or offset > LARGEST_FILE else file.next_data(offset)
+        except OSError as error:
+            raise self._unreadable(name, error) from error
+
     def create(self, names: Iterable[str]) -> None:
         """Make the missing files, empty; all these names are durable on return.
 

@@ -31,6 +31,10 @@ class View(Protocol):
         """The file's length in bytes; 0 if there is no such file."""
         ...
 
+    def next_data(self, name: str, offset: int) -> int | None:
+        """Where the first byte at or after ``offset`` may be that is not zero; None: nowhere."""
+        ...
+
 
 class WriteSet(View, Protocol):
     """A view that can be changed; nothing reaches a file before the commit."""
@@ -106,6 +110,18 @@ class PageLayer:
                     start - number * PAGE_SIZE : stop - number * PAGE_SIZE
                 ]
         return bytes(result)
+
+    def next_data(self, name: str, offset: int) -> int | None:
+        file = self._files.get(name)
+        if file is None:
+            return self._base.next_data(name, offset)
+        first = offset // PAGE_SIZE
+        places = [max(offset, n * PAGE_SIZE) for n in file.pages if n >= first]
+        shown = self._base.next_data(name, offset) if offset < file.floor else None
+        if shown is not None and shown < file.floor:
+            places.append(shown)
+        found = min(places, default=file.size)
+        return found if found < file.size else None
 
     def write(self, name: str, offset: int, data: bytes) -> None:
         if not data:

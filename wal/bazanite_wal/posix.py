@@ -7,6 +7,7 @@ lock, and a descriptor kept open would hold a dead parent's lock.  Descriptors d
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import mmap
 import os
@@ -26,6 +27,7 @@ _WORD_SIZE = 8
 
 _handles: set[_Handle] = set()
 _handles_lock = threading.RLock()
+_SEEK_DATA: int | None = getattr(os, "SEEK_DATA", None)
 _forks = 0
 """How many forks lie between the first process of this program and this one."""
 
@@ -95,6 +97,18 @@ class PosixFile(_Handle):
 
     def size(self) -> int:
         return os.fstat(self._fd).st_size
+
+    def next_data(self, offset: int) -> int | None:
+        if _SEEK_DATA is None:
+            return offset
+        try:
+            return os.lseek(self._fd, offset, _SEEK_DATA)  # moves the cursor, which nobody uses
+        except OSError as error:
+            if error.errno == errno.ENXIO:
+                return None
+            if error.errno in (errno.EINVAL, errno.ENOTSUP):
+                return offset
+            raise
 
     def sync_data(self) -> None:
         os.fdatasync(self._fd)
