@@ -54,6 +54,7 @@ def transaction(core: Core, group: GroupCommit, timeout: float | None) -> Iterat
             check_thread(core)
             tx.check_whole()
             if tx.has_changes:
+                _refuse_too_large(core, tx)
                 lsn = append(core, group, FRAME, tx.after_images(core.header.sector))
                 core.counts["commits"] += 1
             tx.lsn = lsn or core.position
@@ -74,6 +75,22 @@ def transaction(core: Core, group: GroupCommit, timeout: float | None) -> Iterat
         _settle_or_explain(core, group, lsn, committed=tx.has_changes and failure is None)
     if failure is not None:
         raise failure
+
+
+def _refuse_too_large(core: Core, tx: Transaction) -> None:
+    """DirectoryError if the files may not grow that far in this process, or on this disk.
+
+    Once durable, such a frame could not be applied, and everyone would have to wait for it.  It is
+    no ValidationError, as the same call may do elsewhere: like a full disk, not like a bad value.
+    """
+    size, name = tx.furthest
+    largest = core.files.largest_size(name)
+    if size > largest:
+        raise DirectoryError(
+            f"{core.directory.path}/{name}: the transaction is rolled back: it needs a file of"
+            f" {size} bytes, and the limit is {largest} (of the file system, or of this process:"
+            " RLIMIT_FSIZE, `ulimit -f`)"
+        )
 
 
 def another_process() -> TransactionError:

@@ -61,6 +61,11 @@ class DataFiles:
         except OSError as error:
             raise self._unreadable(name, error) from error
 
+    def largest_size(self, name: str) -> int:
+        """How many bytes this process could make the file have."""
+        file = self._files.get(name) or self._open(name)
+        return LARGEST_FILE if file is None else file.largest_size()
+
     def create(self, names: Iterable[str]) -> None:
         """Make the missing files, empty; all these names are durable on return.
 
@@ -91,15 +96,11 @@ class DataFiles:
                     " for it. Put the file back or restore the directory from a backup; nothing was"
                     " deleted"
                 )
-            if isinstance(operation, Write):
-                write_all(file, operation.data, operation.offset)
-            elif isinstance(operation, Truncate):
-                file.truncate(operation.size)
-            else:
-                end = operation.offset + operation.count
-                for offset in range(operation.offset, end, _FILL_CHUNK):
-                    count = min(_FILL_CHUNK, end - offset)
-                    write_all(file, bytes((operation.byte,)) * count, offset)
+            try:
+                _change(file, operation)
+            except OSError as error:  # which may become an error about "an earlier transaction"
+                error.filename = error.filename or f"{self._directory.path}/{operation.name}"
+                raise
 
     def sync_all(self) -> None:
         """Make every open file's bytes and size durable (a smaller size too, hence not only data).
@@ -128,3 +129,15 @@ class DataFiles:
         else:
             self.joined = True
         return winner
+
+
+def _change(file: File, operation: Operation) -> None:
+    if isinstance(operation, Write):
+        write_all(file, operation.data, operation.offset)
+    elif isinstance(operation, Truncate):
+        file.truncate(operation.size)
+    else:
+        end = operation.offset + operation.count
+        for offset in range(operation.offset, end, _FILL_CHUNK):
+            count = min(_FILL_CHUNK, end - offset)
+            write_all(file, bytes((operation.byte,)) * count, offset)

@@ -12,6 +12,7 @@ import fcntl
 import mmap
 import os
 import platform
+import resource
 import stat
 import threading
 import time
@@ -20,6 +21,7 @@ from typing import cast
 
 from filelock import lock_descriptor, unlock_descriptor
 
+from .frame import LARGEST_FILE
 from .system import Directory, File, LockFile, SharedWords, ThreadLock, Words
 
 _HOLDER_TEXT_SIZE = 512
@@ -109,6 +111,28 @@ class PosixFile(_Handle):
             if error.errno in (errno.EINVAL, errno.ENOTSUP):
                 return offset
             raise
+
+    def largest_size(self) -> int:
+        limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+        most = LARGEST_FILE if limit == resource.RLIM_INFINITY else min(limit, LARGEST_FILE)
+        if self._has_place(most):
+            return most
+        least = 0
+        while most - least > 1:
+            middle = (least + most) // 2
+            least, most = (middle, most) if self._has_place(middle) else (least, middle)
+        return least
+
+    def _has_place(self, offset: int) -> bool:
+        """Whether the file system's files can be so long.
+
+        Linux seeks no further.  FILESIZEBITS does not do: glibc calls 32 what it does not know.
+        """
+        try:
+            os.lseek(self._fd, offset, os.SEEK_SET)
+        except OSError as error:
+            return error.errno not in (errno.EINVAL, errno.EOVERFLOW)
+        return True
 
     def sync_data(self) -> None:
         os.fdatasync(self._fd)

@@ -60,6 +60,11 @@ class Transaction(PageLayer):
             for entry in self._log
         ]
 
+    @property
+    def furthest(self) -> tuple[int, str]:
+        """How long a changed file has to be on the way, at the most, and which one it is."""
+        return max((_end(entry), entry.name) for entry in self._log)
+
     def write(self, name: str, offset: int, data: bytes) -> None:
         self._check(name, offset, len(data))
         if data:
@@ -134,3 +139,9 @@ class Transaction(PageLayer):
             raise ValidationError(f"not a data file's name: {name!r}")
         if not 0 <= offset <= LARGEST_FILE - count:
             raise ValidationError(f"{name}: no file has an offset or size of {offset} + {count}")
+
+
+def _end(entry: _GrowingWrite | Fill | Truncate) -> int:
+    if isinstance(entry, _GrowingWrite):
+        return entry.offset + len(entry.data)
+    return entry.size if isinstance(entry, Truncate) else entry.offset + entry.count
