@@ -73,6 +73,11 @@ def is_busy(store: Store) -> bool:
 
 def in_child(work: Callable[[], object]) -> int:
     """Run ``work`` in a forked child; its exit status, 0 if it returned."""
+    return os.waitstatus_to_exitcode(os.waitpid(start_child(work), 0)[1])
+
+
+def start_child(work: Callable[[], object]) -> int:
+    """Begin to run ``work`` in a forked child; its pid."""
     pid = os.fork()
     if pid == 0:
         status = 1
@@ -85,7 +90,7 @@ def in_child(work: Callable[[], object]) -> int:
         finally:
             _save_coverage()
             os._exit(status)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    return pid
 
 
 def _save_coverage() -> None:

@@ -125,6 +125,11 @@ class Core:
             return True  # the last: it may have died in its sync
         return generation in (self.joined_generation, self.words[shared.REDO])
 
+    def living_pids(self) -> str:
+        """The processes that have the directory open, for a message."""
+        pids = [pid for _, pid in shared.attached_pids(self.words)]
+        return ", ".join(str(pid) for pid in pids if self.system.process_command(pid))
+
     def check_poisoned(self) -> None:
         """PoisonedError if a sync failed for anyone attached."""
         if self.words[shared.POISONED]:
@@ -136,10 +141,8 @@ class Core:
         return self.poisoned()
 
     def poisoned(self) -> PoisonedError:
-        pids = [pid for _, pid in shared.attached_pids(self.words)]
-        others = [str(pid) for pid in pids if self.system.process_command(pid)]
         return PoisonedError(
             f"{self.directory.path}: a sync of the log or of a table failed: nobody knows what is"
-            f" on disk. Close every process that has it open (pids {', '.join(others)}); the next"
+            f" on disk. Close every process that has it open (pids {self.living_pids()}); the next"
             " one to open it recovers every acknowledged transaction"
         )

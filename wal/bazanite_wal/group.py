@@ -186,9 +186,10 @@ class GroupCommit:
             )
         pid = core.words[shared.SYNCING]
         command = core.system.process_command(pid) if pid else ""
+        who = f"pid {pid} ({command})" if command else f"unknown, one of pids {core.living_pids()}"
         return CommitUncertain(
             f"{path}: nobody confirmed for {seconds} seconds that the log is on disk; the process"
-            f" that syncs it is {f'pid {pid} ({command})' if command else 'unknown'}. The outcome"
+            f" that syncs it is {who}. The outcome"
             " of this transaction is unknown until the database is used again"
         )
 
