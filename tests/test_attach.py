@@ -18,6 +18,7 @@ from bazanite_wal.errors import (
     NetworkFileSystemError,
     PoisonedError,
 )
+from bazanite_wal.frame import HEADER_SIZE
 from bazanite_wal.posix import POSIX, PosixLockFile
 from seam import Killed, Seam
 from store_support import LOG, SMALL, core, get, opened, put, word
@@ -175,7 +176,7 @@ def test_the_last_to_close_checkpoints_and_the_others_only_leave_a_mark(tmp_path
     first, second = opened(tmp_path, seam), opened(tmp_path, last)
     lsn = put(first, b"first")
     first.close()
-    assert word(second, shared.END) == lsn + 95
+    assert word(second, shared.END) == lsn + HEADER_SIZE
     assert (tmp_path / LOG).read_bytes().count(b"MARK  ") == 1
     assert seam.count("sync", "a.dat") == 0
     second.close()
@@ -191,7 +192,7 @@ def test_damage_before_the_mark_of_a_closed_process_is_corruption_not_a_torn_tai
     first.close()
     seam.kill()
     data = bytearray((tmp_path / LOG).read_bytes())
-    data[8192 + 100] ^= 1
+    data[8192 + HEADER_SIZE + 5] ^= 1
     (tmp_path / LOG).write_bytes(data)
     with pytest.raises(CorruptionError) as caught:
         opened(tmp_path, Seam())

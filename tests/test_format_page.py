@@ -30,7 +30,7 @@ STOPS = 60
 # ------------------------------------------------------------------ the reader, from the page alone
 
 FRAME_LINE = re.compile(
-    rb"(FRAME|MARK ) (\d{20}) (\d{12}) (\d{20}) ([0-9a-f]{16}) ([0-9a-f]{16})\n"
+    rb"(FRAME|MARK ) (\d{20}) (\d{12}) (\d{20}) ([0-9a-f]{16}) ([0-9a-f]{16}) (.{16})(.)", re.DOTALL
 )
 FRAME_START = re.compile(rb"(?:FRAME|MARK ) (\d{20}) ")
 HEADER_LINE = re.compile(
@@ -105,18 +105,27 @@ class PageReader:
         self.bad_lsn = lsn
         self._judge_tail(lsn, previous)
 
-    def _frame(self, lsn: int) -> PageFrame | None:
+    def _checksum(self, covered: bytes) -> bytes:
+        return hashlib.blake2b(covered, digest_size=8, key=self.salt).hexdigest().encode()
+
+    def _genuine_line(self, lsn: int) -> re.Match[bytes] | None:
         offset = 8192 + lsn - self.base
-        line = self.log[offset : offset + 95]
-        match = FRAME_LINE.fullmatch(line)
-        if match is None or int(match[2]) != lsn:
+        match = FRAME_LINE.fullmatch(self.log[offset : offset + 112])
+        if match is None or int(match[2]) != lsn or self._checksum(match[0][:78]) != match[6]:
             return None
-        payload = self.log[offset + 95 : offset + 95 + int(match[3])]
-        digest = hashlib.blake2b(line[:78] + payload, digest_size=8, key=self.salt)
-        if len(payload) != int(match[3]) or digest.hexdigest().encode() != match[6]:
+        return match
+
+    def _frame(self, lsn: int) -> PageFrame | None:
+        match = self._genuine_line(lsn)
+        if match is None:
             return None
-        end = lsn + 95 + len(payload)
-        return PageFrame(match[1], lsn, end, int(match[4]), match[5], match[6], payload)
+        start = 8192 + lsn - self.base + 112
+        payload = self.log[start : start + int(match[3])]
+        checksum = self._checksum(match[0][:95] + payload)
+        if len(payload) != int(match[3]) or match[0][95:] != checksum + b"\n":
+            return None
+        end = lsn + 112 + len(payload)
+        return PageFrame(match[1], lsn, end, int(match[4]), match[5], checksum, payload)
 
     def _judge_tail(self, bad_lsn: int, previous: bytes) -> None:
         first = FRAME_START.match(self.log, 8192)
@@ -124,16 +133,16 @@ class PageReader:
             self.verdict = "corrupt"
             return
         offset = 8192 + bad_lsn - self.base
-        later: list[PageFrame] = []
+        watermarks: list[int] = []
         for place in range(offset, len(self.log) - 26):
             match = FRAME_START.match(self.log, place)
             if match is not None and int(match[1]) == self.base + place - 8192:
-                frame = self._frame(int(match[1]))
-                later += [frame] if frame is not None else []
-        if any(frame.watermark > bad_lsn for frame in later):
+                line = self._genuine_line(int(match[1]))
+                watermarks += [int(line[4])] if line is not None else []
+        if any(watermark > bad_lsn for watermark in watermarks):
             self.verdict = "corrupt"
         elif (
-            later
+            watermarks
             or self.log[offset + 6 : offset + 26] == b"%020d" % bad_lsn
             or self.log[offset + 61 : offset + 77] == previous
         ):
@@ -284,8 +293,15 @@ def flipped(log: bytes, place: int) -> bytes:
     return log[:place] + bytes([log[place] ^ 1]) + log[place + 1 :]
 
 
+def scattered(log: bytes, place: int) -> bytes:
+    """Damage here and again further on: header lines survive it whose payloads do not."""
+    for further in range(place, len(log), 251):
+        log = flipped(log, further)
+    return log
+
+
 @pytest.mark.parametrize("powersafe", [True, False])
-@pytest.mark.parametrize("damage", [cut, flipped])
+@pytest.mark.parametrize("damage", [cut, flipped, scattered])
 def test_the_pages_reader_judges_cut_and_damaged_logs_as_the_engine_does(
     tmp_path: Path, damage: Callable[[bytes, int], bytes], powersafe: bool
 ) -> None:
@@ -320,7 +336,7 @@ def test_the_example_on_the_page_is_a_log_and_says_what_the_page_says() -> None:
     log = example()
     assert len(log) == 16384
     page = compare(log)
-    assert (page.generation, page.base, page.verdict, page.end) == (2, 8192, "clean", 8585)
+    assert (page.generation, page.base, page.verdict, page.end) == (2, 8192, "clean", 8636)
     assert page.operations == [
         [("write", "a.dat", 0, b"1        foo  \n"), ("write", "a__seqnum.dat", 0, b"1")],
         [("fill", "a.text.dat", 0, b"#" * 12), ("truncate", "a__seqnum.dat", 0)],
@@ -344,7 +360,7 @@ def test_the_offsets_of_the_fields_are_those_on_the_page() -> None:
             log[:183],
             b"?generation=? salt=? base=? sector=? state=? boot=? check=?",
         ),
-        (frames.split("## 7.")[0], log[8192 : 8192 + 95], b"? ? ? ? ? ?"),
+        (frames.split("## 7.")[0], log[8192 : 8192 + 112], b"? ? ? ? ? ? ?"),
     ):
         masked = bytearray(line)
         for offset, size in re.findall(r"^\| (\d+) \| (\d+) \| ", section, re.MULTILINE):

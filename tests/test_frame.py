@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +20,7 @@ from bazanite_wal.frame import (
     claims_position,
     decode_frame,
     decode_operations,
+    decode_watermark,
     encode_frame,
     encode_operations,
     initial_chain,
@@ -51,13 +54,14 @@ def test_a_frame_reads_back_as_what_was_written(
 
 def test_a_frame_is_a_readable_header_line_and_one_line_an_operation() -> None:
     payload = encode_operations([Write("a.dat", 3, b"foo"), Fill("a.dat", 7, 0x2A, 5)])
-    data, checksum = encode_frame(FRAME, 95, 42, "0" * 16, SALT, payload)
+    data, checksum = encode_frame(FRAME, 112, 42, "0" * 16, SALT, payload)
+    line = b"FRAME 00000000000000000112 000000000038 00000000000000000042 0000000000000000 "
+    check = blake2b(line, digest_size=8, key=SALT).hexdigest().encode()
     assert len(data) - len(payload) == HEADER_SIZE
-    assert data == (
-        b"FRAME 00000000000000000095 000000000038 00000000000000000042 0000000000000000 "
-        + checksum.encode()
-        + b"\nwrite a.dat 3 3\nfoo\nfill a.dat 7 2a 5\n"
-    )
+    operations = b"write a.dat 3 3\nfoo\nfill a.dat 7 2a 5\n"
+    assert data == line + check + b" " + checksum.encode() + b"\n" + operations
+    covered = line + check + b" " + operations
+    assert checksum == blake2b(covered, digest_size=8, key=SALT).hexdigest()
 
 
 def test_a_mark_has_no_operations() -> None:
@@ -84,10 +88,40 @@ def test_every_shorter_frame_is_incomplete() -> None:
 
 def test_a_frame_of_another_salt_or_position_is_none() -> None:
     data, _ = encode_frame(FRAME, 50, 0, CHAIN, SALT, b"")
-    with pytest.raises(FrameError, match="checksum differs"):
+    with pytest.raises(FrameError, match="header check differs"):
         decode_frame(data, 0, 50, SALT[::-1])
     with pytest.raises(FrameError, match="no frame of this position"):
         decode_frame(data, 0, 51, SALT)
+
+
+def test_a_damaged_length_is_not_believed() -> None:
+    data, _ = encode_frame(FRAME, 0, 0, CHAIN, SALT, b"truncate a.dat 4\n")
+    with pytest.raises(FrameError, match="header check differs"):
+        decode_frame(data[:27] + b"9" * 12 + data[39:], 0, 0, SALT)
+
+
+def test_a_line_tells_its_watermark_whatever_became_of_its_payload() -> None:
+    data, _ = encode_frame(FRAME, 7, 5, CHAIN, SALT, b"truncate a.dat 4\n")
+    assert decode_watermark(b"before" + data[:HEADER_SIZE], 6, 7, SALT) == 5
+    assert decode_watermark(data[:-1] + b"X", 0, 7, SALT) == 5
+    with pytest.raises(FrameError, match="incomplete header line"):
+        decode_watermark(data[: HEADER_SIZE - 1], 0, 7, SALT)
+    with pytest.raises(FrameError, match="no frame of this position"):
+        decode_watermark(data, 0, 8, SALT)
+    for bit in range(95 * 8):  # all that stands before the checksum of the frame
+        damaged = bytearray(data)
+        damaged[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(FrameError):
+            decode_watermark(bytes(damaged), 0, 7, SALT)
+
+
+def test_a_header_check_is_never_a_frames_checksum() -> None:
+    """They cover texts of different lengths, even where there is no payload."""
+    data, checksum = encode_frame(MARK, 0, 0, CHAIN, SALT, b"")
+    assert data[78:94] != checksum.encode()
+    for swapped in (checksum.encode(), data[78:94]):
+        with pytest.raises(FrameError):
+            decode_frame(data[:78] + swapped + b" " + swapped + b"\n", 0, 0, SALT)
 
 
 def test_zeros_are_no_frame() -> None:
@@ -156,7 +190,7 @@ def test_the_largest_numbers_that_are_allowed_are_read() -> None:
     assert decode_operations(encode_operations(changes)) == changes
 
 
-def test_a_torn_header_claims_its_position_by_its_lsn_or_by_its_predecessor() -> None:
+def test_a_torn_line_claims_its_position_by_its_lsn_or_by_its_predecessor() -> None:
     data, _ = encode_frame(FRAME, 123, 0, CHAIN, SALT, b"")
     assert claims_position(data, 0, 123, "f" * 16)
     assert claims_position(data, 0, 124, CHAIN)

@@ -14,6 +14,7 @@ from bazanite_wal.errors import (
     CorruptionError,
     PoisonedError,
 )
+from bazanite_wal.frame import HEADER_SIZE
 from bazanite_wal.section import help_apply
 from seam import Killed, Seam
 from store_support import LOG, attachment, core, get, opened, put, unsynced, word
@@ -147,7 +148,7 @@ def test_a_damaged_frame_of_a_dead_syncer_poisons_instead_of_being_made_durable(
     with pytest.raises(Killed):
         put(first, b"new")
     with open(tmp_path / LOG, "r+b") as file:
-        file.seek(core(second).header.file_offset(lsn) + 100)
+        file.seek(core(second).header.file_offset(lsn) + HEADER_SIZE + 5)
         file.write(b"\xff")
     with pytest.raises(PoisonedError) as caught:
         attachment(second).group.wait_durable(lsn + 1)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bazanite_wal.errors import CorruptionError
-from bazanite_wal.frame import FRAME, encode_frame, initial_chain
+from bazanite_wal.frame import FRAME, HEADER_SIZE, encode_frame, initial_chain
 from bazanite_wal.header import FRAMES_START, NO_BOOT
 from bazanite_wal.log import LOG_NAME, Log, LogSettings, create_log, next_generation
 from bazanite_wal.posix import POSIX
@@ -32,19 +32,19 @@ def test_frames_are_read_back_and_a_bad_one_is_corruption_with_its_place(tmp_pat
     log = made(tmp_path)
     header = log.read_header()
     first, chain = encode_frame(FRAME, 0, 0, initial_chain(header.salt), header.salt, b"")
-    second, _ = encode_frame(FRAME, 95, 0, chain, header.salt, b"truncate a.dat 1\n")
+    second, _ = encode_frame(FRAME, HEADER_SIZE, 0, chain, header.salt, b"truncate a.dat 1\n")
     log.write(header, 0, first + second)
     end = len(first + second)
-    assert [frame.lsn for frame in log.frames(header, 0, end)] == [0, 95]
-    assert log.frames(header, 95, end)[0].payload == b"truncate a.dat 1\n"
+    assert [frame.lsn for frame in log.frames(header, 0, end)] == [0, HEADER_SIZE]
+    assert log.frames(header, HEADER_SIZE, end)[0].payload == b"truncate a.dat 1\n"
     assert log.frames(header, end, end) == []
     with pytest.raises(CorruptionError) as caught:
         log.frames(header, 0, end + 1)
     assert (caught.value.path, caught.value.offset) == (log.path, FRAMES_START + end)
-    unchained, _ = encode_frame(FRAME, 95, 0, "0" * 16, header.salt, b"")
-    log.write(header, 95, unchained)
+    unchained, _ = encode_frame(FRAME, HEADER_SIZE, 0, "0" * 16, header.salt, b"")
+    log.write(header, HEADER_SIZE, unchained)
     with pytest.raises(CorruptionError, match="does not follow"):
-        log.frames(header, 0, 190)
+        log.frames(header, 0, 2 * HEADER_SIZE)
 
 
 def test_a_log_grows_with_zeros_and_shrinks(tmp_path: Path) -> None:

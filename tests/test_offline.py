@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bazanite_wal.errors import DirectoryError, LockTimeout
+from bazanite_wal.frame import HEADER_SIZE
 from bazanite_wal.offline import Live, open_offline
 from seam import Seam
 from store_support import LOG, SMALL, opened, put, unsynced
@@ -118,12 +119,12 @@ def test_a_damaged_log_is_shown_up_to_the_damage(tmp_path: Path) -> None:
     seam = Seam()
     store = opened(tmp_path, seam, log_size_bytes=SMALL)
     put(store, b"one")
-    second = 8192 + 95 + len(b"write a.dat 0 3\none\n")
+    second = 8192 + HEADER_SIZE + len(b"write a.dat 0 3\none\n")
     put(store, b"two")
     put(store, b"six")
     seam.kill()
     data = bytearray((tmp_path / LOG).read_bytes())
-    data[second + 100] ^= 1
+    data[second + HEADER_SIZE + 5] ^= 1
     (tmp_path / LOG).write_bytes(data)
     (tmp_path / "a.dat").write_bytes(b"")
     with open_offline(str(tmp_path)) as found:

@@ -10,6 +10,7 @@ import pytest
 
 from bazanite_wal import shared
 from bazanite_wal.errors import CorruptionError, DirectoryError, UnsafeShutdownError
+from bazanite_wal.frame import HEADER_SIZE
 from bazanite_wal.header import FRAMES_START
 from bazanite_wal.recovery import RecoveryReport
 from seam import Killed, Seam
@@ -63,7 +64,7 @@ def test_a_torn_tail_is_dropped_and_reported(
     offset = core(store).header.file_offset(second)
     seam.kill()
     data = bytearray((tmp_path / LOG).read_bytes())
-    data[offset + 100] ^= 1
+    data[offset + HEADER_SIZE + 5] ^= 1
     (tmp_path / LOG).write_bytes(data)
     with caplog.at_level(logging.INFO, "bazanite"):
         again = opened(tmp_path, Seam())
@@ -78,7 +79,7 @@ def test_a_torn_tail_is_dropped_and_reported(
 def test_corruption_is_refused_with_its_place_and_nothing_is_changed(tmp_path: Path) -> None:
     killed(tmp_path, b"one", b"two", b"six")
     data = bytearray((tmp_path / LOG).read_bytes())
-    data[FRAMES_START + 100] ^= 1
+    data[FRAMES_START + HEADER_SIZE + 5] ^= 1
     (tmp_path / LOG).write_bytes(data)
     before = (tmp_path / "a.dat").read_bytes()
     for _ in range(2):
@@ -257,7 +258,7 @@ def test_without_power_safe_overwrite_frames_start_sectors_and_pages_are_logged_
     put(store, b"." * 5000)
     base = core(store).header.base
     lsn = put(store, b"X", offset=100)
-    assert (lsn - 95 - base) % 4096 != 0
+    assert (lsn - HEADER_SIZE - base) % 4096 != 0
     frames = core(store).log.frames(core(store).header, base, lsn)
     assert all((frame.lsn - base) % 4096 == 0 for frame in frames)
     images = frames[-1].operations()

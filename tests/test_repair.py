@@ -8,6 +8,7 @@ import pytest
 
 from bazanite_wal import shared
 from bazanite_wal.errors import CorruptionError, PoisonedError
+from bazanite_wal.frame import HEADER_SIZE
 from seam import Killed, Seam
 from store_support import LOG, SMALL, core, get, is_busy, opened, put, word
 
@@ -60,7 +61,7 @@ def test_a_torn_frame_is_not_adopted_and_is_overwritten(tmp_path: Path) -> None:
 
     def tear() -> None:
         with open(tmp_path / LOG, "r+b") as file:
-            file.seek(core(store).header.file_offset(end) + 110)
+            file.seek(core(store).header.file_offset(end) + HEADER_SIZE)
             file.write(bytes(10))
         dying.kill()
         raise Killed

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass, field
 
 import pytest
 
 from bazanite_wal.frame import (
     FRAME,
+    HEADER_SIZE,
     MARK,
     FrameError,
     Write,
@@ -103,7 +105,7 @@ def test_a_bad_frame_that_a_later_watermark_covers_is_corruption() -> None:
     log.write(b"one")
     bad = log.write(b"two")
     log.add(b"", watermark=log.end, kind=MARK)
-    log.area[bad - 1000 + 100] ^= 1
+    log.area[bad - 1000 + HEADER_SIZE + 5] ^= 1
     scan = log.scan()
     assert (scan.tail, scan.bad_lsn, scan.end) == ("corrupt", bad, bad)
     assert scan.bad_offset == FRAMES_START + bad - 1000
@@ -116,9 +118,71 @@ def test_a_bad_frame_that_nothing_covers_is_a_torn_tail_and_what_follows_is_coun
     bad = log.write(b"two")
     log.write(b"three", watermark=bad)
     log.write(b"four", watermark=bad)
-    log.area[bad - 1000 + 100] ^= 1
+    log.area[bad - 1000 + HEADER_SIZE + 5] ^= 1
     scan = log.scan()
     assert (scan.tail, len(scan.frames), scan.dropped_frames) == ("torn", 1, 2)
+
+
+def test_a_later_line_whose_own_payload_is_torn_still_proves_the_corruption() -> None:
+    log = Builder()
+    log.write(b"one")
+    bad = log.write(b"two")
+    last = log.write(b"six", watermark=log.end)
+    log.area[bad - 1000 + HEADER_SIZE + 5] ^= 1
+    log.area[last - 1000 + HEADER_SIZE :] = bytes(len(log.area[last - 1000 + HEADER_SIZE :]))
+    scan = log.scan()
+    assert (scan.tail, scan.bad_lsn, scan.dropped_frames) == ("corrupt", bad, 1)
+    assert f"the frame at LSN {last} says" in scan.detail
+    log.area[last - 1000 + 41] ^= 1  # its watermark
+    assert log.scan().tail == "torn"
+
+
+def test_a_later_line_alone_tells_that_the_tail_is_torn() -> None:
+    log = Builder()
+    log.write(b"one")
+    bad = log.write(b"two")
+    last = log.write(b"six", watermark=bad)
+    log.area[bad - 1000 : last - 1000] = bytes(last - bad)
+    log.area[last - 1000 + HEADER_SIZE] ^= 1
+    scan = log.scan()
+    assert (scan.tail, scan.bad_lsn, scan.dropped_frames) == ("torn", bad, 1)
+
+
+@pytest.mark.parametrize("sector", [1, 512])
+@pytest.mark.parametrize("seed", range(200))
+def test_no_power_cut_looks_like_corruption_or_takes_a_durable_frame(
+    seed: int, sector: int
+) -> None:
+    """Of the bytes since the last sync, each sector is any version that was ever written to it."""
+    rng = random.Random(seed)
+    log = Builder(Header(2, SALT, 1000, sector), bytearray(1 << 14))
+    older = Builder(Header(1, b"old salt", 1000, sector), log.area)
+    while older.end < 1000 + 12_000:
+        older.write(b"o" * rng.randrange(900), watermark=older.end)
+    durable, durable_frames = 1000, 0
+    versions = [bytes(log.area)]
+    for _ in range(rng.randrange(2, 12)):
+        payload = encode_operations([Write("a.dat", 0, b"n" * rng.randrange(900))])
+        if rng.random() < 0.3:  # a write that fails half-way, is rolled back, and overwritten
+            before = log.end, log.chain, bytes(log.area)
+            start = log.add(payload, watermark=durable) - 1000
+            end = log.end - 1000
+            log.ends.pop()
+            log.end, log.chain, cut = *before[:2], rng.randrange(start, end)
+            log.area[cut:] = before[2][cut:]
+        elif rng.random() < 0.3:
+            versions = [bytes(log.area)]
+            durable, durable_frames = log.end, len(log.ends)
+        else:
+            log.add(payload, watermark=durable)
+        versions.append(bytes(log.area))
+    area = b"".join(
+        rng.choice(versions)[place : place + 512] for place in range(0, len(log.area), 512)
+    )
+    scan = scan_generation(area, log.header)
+    assert scan.tail != "corrupt"
+    assert len(scan.frames) >= durable_frames
+    assert [frame.end for frame in scan.frames] == log.ends[: len(scan.frames)]
 
 
 def test_frames_of_an_older_generation_never_validate() -> None:
@@ -133,7 +197,7 @@ def test_frames_of_an_older_generation_never_validate() -> None:
 def test_a_frame_forged_inside_a_value_never_validates() -> None:
     log = Builder()
     inner = Builder(Header(2, b"guessed!", 1000))
-    start = log.write(b"x") + 95 + len(b"write a.dat 0 1\n")
+    start = log.write(b"x") + HEADER_SIZE + len(b"write a.dat 0 1\n")
     inner.end = start
     inner.write(b"forged", watermark=1 << 40)
     log = Builder()
@@ -149,6 +213,7 @@ def test_a_frame_that_does_not_name_its_predecessor_ends_the_log() -> None:
     log, ghost = Builder(), Builder()
     log.write(b"real")
     log.write(b"next")
+    log.write(b"last")
     ghost.write(b"dead")
     log.area[: ghost.end - 1000] = ghost.area[: ghost.end - 1000]
     scan = log.scan()

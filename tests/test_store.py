@@ -10,6 +10,7 @@ import pytest
 
 from bazanite_wal import shared
 from bazanite_wal.errors import DBError, DirectoryError, TransactionError
+from bazanite_wal.frame import HEADER_SIZE
 from bazanite_wal.layer import View
 from bazanite_wal.store import Store
 from seam import Seam
@@ -197,8 +198,8 @@ def test_a_log_that_falls_idle_is_marked_by_the_next_read(tmp_path: Path) -> Non
     now[0] += 2
     get(store)
     get(store)
-    assert word(store, shared.END) == lsn + 95
-    assert word(store, shared.WATERMARK) == lsn + 95
+    assert word(store, shared.END) == lsn + HEADER_SIZE
+    assert word(store, shared.WATERMARK) == lsn + HEADER_SIZE
     put(store, b"y")
     now[0] += 2
     seam.fail("write_at", "wal.log", OSError(28, "No space left on device"))

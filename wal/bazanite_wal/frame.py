@@ -3,10 +3,15 @@
 Pure: no I/O.  docs/format.md specifies the bytes.  A frame is one fixed-width text line followed
 by its payload; the payload lists after-images of byte ranges, so replaying it twice is harmless.
 
-Invariants: the checksum is keyed with the generation's random salt and covers the header line and
-the payload, so neither an older generation's bytes nor a value that merely looks like a frame
-validates; each frame names its predecessor's checksum (the first one: the salt), so a frame never
-follows one that it did not know.
+Invariants: both checksums are keyed with the generation's random salt, so neither an older
+generation's bytes nor a value that merely looks like a frame validates.  The header check covers
+the line alone: a line that passes was written by the engine, at this very place (its LSN), so its
+length and its watermark may be believed even if the payload is torn.  The frame checksum covers
+the line and the payload.  Each frame names its predecessor's checksum (the first one: the salt), so
+a frame never follows one that it did not know.
+
+The salt stands in the log in clear: the checks are against accidents and innocent content, not
+against someone who reads and writes the directory's files, who owns the database anyway.
 """
 
 from __future__ import annotations
@@ -18,10 +23,13 @@ from hashlib import blake2b
 
 FRAME = b"FRAME"
 MARK = b"MARK "
-HEADER_SIZE = 95
-"""Kind 5, LSN 20, length 12, watermark 20, previous 16, checksum 16, five spaces, newline."""
+HEADER_SIZE = 112
+"""Kind 5, LSN 20, length 12, watermark 20, previous, header check and checksum 16 each, newline."""
 
-_CHECKED_SIZE = HEADER_SIZE - 17  # all but the checksum and the newline
+# The header check covers the first 78 bytes, the checksum the first 95 and the payload: texts of
+# different lengths, so that neither can be the other's, and one hash state serves both.
+_CHECKED_SIZE = HEADER_SIZE - 34
+_COVERED_SIZE = HEADER_SIZE - 17
 
 _FILE_NAME = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*\.dat|schema\.json)\Z")
 LARGEST_FILE = 1 << 43
@@ -102,44 +110,61 @@ def encode_frame(
     """The whole frame's bytes, and its checksum (16 hexadecimal digits) for the next one."""
     checked = b"%s %020d %012d %020d %s " % (kind, lsn, len(payload), watermark, previous.encode())
     digest = blake2b(checked, digest_size=8, key=salt)
+    header_check = b"%s " % digest.hexdigest().encode()
+    digest.update(header_check)
     digest.update(payload)
     checksum = digest.hexdigest()
-    return b"%s%s\n%s" % (checked, checksum.encode(), payload), checksum
+    return b"%s%s%s\n%s" % (checked, header_check, checksum.encode(), payload), checksum
 
 
 def decode_frame(data: bytes | memoryview, position: int, lsn: int, salt: bytes) -> Frame:
     """The frame at ``data[position:]``, which must say that it starts at log position ``lsn``.
 
-    FrameError if it is incomplete, is another position's or generation's, or fails its checksum.
+    FrameError if it is incomplete, is another position's or generation's, or fails a checksum.
     The chain to its predecessor is the caller's to check.
     """
-    header = bytes(data[position : position + HEADER_SIZE])
-    if len(header) < HEADER_SIZE:
-        raise FrameError("incomplete header line")
-    kind = header[:5]
-    if kind not in (FRAME, MARK) or header[5:27] != b" %020d " % lsn:
-        raise FrameError("no frame of this position")
-    length = _number(header[27:39])
+    line, digest = _checked_line(data, position, lsn, salt)
+    length = _number(line[27:39])
     start = position + HEADER_SIZE
     payload = bytes(data[start : start + length])
     if len(payload) < length:
         raise FrameError("incomplete payload")
-    digest = blake2b(header[:_CHECKED_SIZE], digest_size=8, key=salt)
+    digest.update(line[_CHECKED_SIZE:_COVERED_SIZE])
     digest.update(payload)
     checksum = digest.hexdigest()
-    if header[_CHECKED_SIZE:] != checksum.encode() + b"\n":
+    if line[_COVERED_SIZE:] != checksum.encode() + b"\n":
         raise FrameError("checksum differs")
-    previous = header[61:77].decode("ascii", "replace")
-    watermark = header[40:60]
-    if not watermark.isdigit():
-        raise FrameError(f"not a number: {watermark!r}")
-    return Frame(kind, lsn, int(watermark), previous, checksum, payload)
+    previous = line[61:77].decode("ascii", "replace")
+    return Frame(line[:5], lsn, _watermark(line), previous, checksum, payload)
+
+
+def decode_watermark(data: bytes | memoryview, position: int, lsn: int, salt: bytes) -> int:
+    """What the header line at ``data[position:]`` says was durable; its payload is not looked at.
+
+    FrameError if no header line that the engine wrote at log position ``lsn`` stands there.
+    """
+    return _watermark(_checked_line(data, position, lsn, salt)[0])
+
+
+def _checked_line(
+    data: bytes | memoryview, position: int, lsn: int, salt: bytes
+) -> tuple[bytes, blake2b]:
+    """The header line of log position ``lsn``, and the hash of what its own check covers."""
+    line = bytes(data[position : position + HEADER_SIZE])
+    if len(line) < HEADER_SIZE:
+        raise FrameError("incomplete header line")
+    if line[:5] not in (FRAME, MARK) or line[5:27] != b" %020d " % lsn:
+        raise FrameError("no frame of this position")
+    digest = blake2b(line[:_CHECKED_SIZE], digest_size=8, key=salt)
+    if line[_CHECKED_SIZE:_COVERED_SIZE] != b"%s " % digest.hexdigest().encode():
+        raise FrameError("header check differs")
+    return line, digest
 
 
 def claims_position(data: bytes | memoryview, position: int, lsn: int, previous: str) -> bool:
-    """Whether a header line of exactly this place in the chain stands here, whole or damaged.
+    """Whether a damaged header line of exactly this place in the chain seems to stand here.
 
-    It tells a torn frame from the leftovers of an older generation; it proves nothing.
+    It tells a torn line from the leftovers of an older generation; it proves nothing.
     """
     header = bytes(data[position : position + HEADER_SIZE])
     return header[6:26] == b"%020d" % lsn or header[61:77] == previous.encode()
@@ -189,6 +214,12 @@ def decode_operations(payload: bytes) -> list[Operation]:
         else:
             raise FrameError(f"payload offset {position}: unknown operation {words[0][:20]!r}")
     return operations
+
+
+def _watermark(line: bytes) -> int:
+    if not line[40:60].isdigit():
+        raise FrameError(f"not a number: {line[40:60]!r}")
+    return int(line[40:60])
 
 
 def _number(text: bytes) -> int:

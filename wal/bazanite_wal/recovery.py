@@ -41,8 +41,8 @@ class RecoveryReport:
     """What recovery found: frames redone, and what it dropped as a torn tail.
 
     ``torn`` tells that a transaction was being written when its writer or the machine stopped; it
-    was never acknowledged.  ``dropped_frames`` counts whole frames behind it, never acknowledged
-    either.
+    was never acknowledged.  ``dropped_frames`` counts frames behind it, whole or torn, never
+    acknowledged either.
     """
 
     frames: int

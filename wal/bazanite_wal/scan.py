@@ -6,12 +6,20 @@ not name its predecessor.  What stands there is one of:
 - *clean*: nothing of this generation: zeros, or an older generation's bytes;
 - *torn*: a frame that was being written when its writer or the machine stopped; nothing that
   follows proves that it was ever durable, so it was never acknowledged, and is dropped;
-- *corrupt*: a later valid frame carries a durable watermark beyond this point, so what stood here
+- *corrupt*: a later header line carries a durable watermark beyond this point, so what stood here
   was durable once and is damaged now; or the log begins with a frame of a generation above the
   newest valid header, so that header is damaged: nobody may guess.
 
+A later line proves this by itself, even if its payload is torn: its own check says that the engine
+wrote it here, in this generation, and the watermark was true when it was written.  That stays true,
+because what is durable is never taken back nor overwritten within a generation.  Whatever part of
+the unsynced bytes a power cut leaves, their watermarks lie at or below the first of them.
+
 Damage to the very last group of frames looks like a torn tail: in a log that syncs once per commit
 nothing can tell them apart.
+
+The work is linear in the log's size: each payload is hashed once, in the walk; behind its end only
+header lines are looked at.
 """
 
 from __future__ import annotations
@@ -19,9 +27,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from .frame import Frame, FrameError, claims_position, decode_frame, initial_chain
+from .frame import (
+    Frame,
+    FrameError,
+    claims_position,
+    decode_frame,
+    decode_watermark,
+    initial_chain,
+)
 from .header import FRAMES_START, SLOT_SPACING, Header, newest_header
 
 _FRAME_LINE = re.compile(rb"(?:FRAME|MARK ) (\d{20}) ")
@@ -32,9 +47,9 @@ class Scan:
     """What a log's bytes hold.
 
     ``end`` is the log position after the last valid frame; ``tail`` says what follows it;
-    ``dropped_frames`` counts whole frames of this generation behind a torn one; ``detail`` is for
-    a person; ``bad_lsn`` is the position of the first frame that is not valid, ``bad_offset`` the
-    place in the file of what is wrong.
+    ``dropped_frames`` counts frames of this generation behind a torn one, by their header lines;
+    ``detail`` is for a person; ``bad_lsn`` is the position of the first frame that is not valid,
+    ``bad_offset`` the place in the file of what is wrong.
     """
 
     header: Header
@@ -95,8 +110,9 @@ def scan_generation(area: bytes, header: Header) -> Scan:
     bad_offset = header.file_offset(bad_lsn)
     if unreadable:  # its checksum holds, so this is no torn frame: nobody may drop it
         return Scan(header, tuple(frames), end, chain, "corrupt", bad_lsn, bad_offset, 0, detail)
-    later = list(_later_frames(area, header, bad_lsn))
-    covering = [frame for frame in later if frame.watermark > bad_lsn]
+    lines = list(_genuine_lines(area, header, bad_lsn))
+    later = [line for line in lines if line.lsn > bad_lsn]
+    covering = [line for line in lines if line.watermark > bad_lsn]
     tail: Literal["clean", "torn", "corrupt"]
     if covering:
         tail = "corrupt"
@@ -104,19 +120,27 @@ def scan_generation(area: bytes, header: Header) -> Scan:
             f"; the frame at LSN {covering[0].lsn} says that the log was durable up to LSN"
             f" {covering[0].watermark}"
         )
-    elif later or claims_position(area, bad_lsn - header.base, bad_lsn, chain):
+    elif lines or claims_position(area, bad_lsn - header.base, bad_lsn, chain):
         tail = "torn"
     else:
         tail, detail = "clean", ""
     return Scan(header, tuple(frames), end, chain, tail, bad_lsn, bad_offset, len(later), detail)
 
 
-def _later_frames(area: bytes, header: Header, after: int) -> Iterator[Frame]:
-    """Whole frames of this generation beyond a bad one, wherever they start."""
-    for match in _FRAME_LINE.finditer(area, after - header.base):
+class _Line(NamedTuple):
+    lsn: int
+    watermark: int
+
+
+def _genuine_lines(area: bytes, header: Header, start: int) -> Iterator[_Line]:
+    """Header lines that the engine wrote in this generation, from ``start`` on, wherever they are.
+
+    A value may be full of lines that look right: each costs the hash of one line, no more.
+    """
+    for match in _FRAME_LINE.finditer(area, start - header.base):
         lsn = header.base + match.start()
-        if int(match[1]) == lsn and lsn >= after:
+        if int(match[1]) == lsn:
             try:
-                yield decode_frame(area, match.start(), lsn, header.salt)
+                yield _Line(lsn, decode_watermark(area, match.start(), lsn, header.salt))
             except FrameError:
                 continue
