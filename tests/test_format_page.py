@@ -128,10 +128,13 @@ class PageReader:
         return PageFrame(match[1], lsn, end, int(match[4]), match[5], checksum, payload)
 
     def _judge_tail(self, bad_lsn: int, previous: bytes) -> None:
-        first = FRAME_START.match(self.log, 8192)
-        if first is not None and int(first[1]) > self.base:
-            self.verdict = "corrupt"
-            return
+        first = FRAME_LINE.fullmatch(self.log[8192 : 8192 + 112])
+        if first is not None and int(first[2]) > self.base:
+            key = bytes.fromhex(first[5].decode())
+            check = hashlib.blake2b(first[0][:78], digest_size=8, key=key).hexdigest()
+            if check.encode() == first[6]:
+                self.verdict = "corrupt"
+                return
         offset = 8192 + bad_lsn - self.base
         watermarks: list[int] = []
         for place in range(offset, len(self.log) - 26):

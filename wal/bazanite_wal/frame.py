@@ -32,6 +32,7 @@ _CHECKED_SIZE = HEADER_SIZE - 34
 _COVERED_SIZE = HEADER_SIZE - 17
 
 _FILE_NAME = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*\.dat|schema\.json)\Z")
+_FIRST_LINE = re.compile(rb"(?:FRAME|MARK ) \d{20} \d{12} \d{20} [0-9a-f]{16} ")
 LARGEST_FILE = 1 << 43
 """8 TiB: what every local file system takes, so that a durable frame can always be applied."""
 LARGEST_FILL = 1 << 30
@@ -144,6 +145,20 @@ def decode_watermark(data: bytes | memoryview, position: int, lsn: int, salt: by
     FrameError if no header line that the engine wrote at log position ``lsn`` stands there.
     """
     return _watermark(_checked_line(data, position, lsn, salt)[0])
+
+
+def decode_first_lsn(data: bytes | memoryview, position: int) -> int:
+    """The LSN in a genuine header line of any generation's first frame at ``data[position:]``.
+
+    Such a line names its generation's salt as its predecessor, so it proves itself.  FrameError if
+    there is none, which includes a mixture of the lines of two generations.
+    """
+    line = bytes(data[position : position + HEADER_SIZE])
+    if not _FIRST_LINE.match(line):
+        raise FrameError("no header line of a first frame")
+    lsn = _number(line[6:26])
+    _checked_line(line, 0, lsn, bytes.fromhex(line[61:77].decode()))
+    return lsn
 
 
 def _checked_line(

@@ -33,6 +33,7 @@ from .frame import (
     Frame,
     FrameError,
     claims_position,
+    decode_first_lsn,
     decode_frame,
     decode_watermark,
     initial_chain,
@@ -82,10 +83,13 @@ def scan_log(log: bytes) -> Scan | None:
     if header is None:
         return None
     scan = scan_generation(log[FRAMES_START:], header)
-    first = _FRAME_LINE.match(log, FRAMES_START)
-    if first is not None and int(first[1]) > header.base:
+    try:
+        first = decode_first_lsn(log, FRAMES_START)
+    except FrameError:
+        return scan
+    if first > header.base:
         # Frames of a generation come only after its header is durable, and older ones lie below.
-        detail = f"the log holds frames of a later generation, from LSN {int(first[1])} on"
+        detail = f"the log holds frames of a later generation, from LSN {first} on"
         slot = (header.generation + 1) % 2 * SLOT_SPACING
         return replace(scan, tail="corrupt", bad_offset=slot, detail=detail)
     return scan
