@@ -21,6 +21,8 @@ _COMMANDS = {
     "wal": ("wal_command", "show or verify the write-ahead log"),
     "checkpoint": ("checkpoint_command", "recover if necessary, empty the log into the tables"),
     "torture": ("torture", "kill writers at random moments, recover, judge"),
+    "explore": ("explore_command", "cut the power at every point, open every legal disk, judge"),
+    "merge": ("merge_command", "add up the parts of an exploration that was spread"),
 }
 
 _EXAMPLES = """\

@@ -1,0 +1,150 @@
+"""A campaign: many tasks in several processes, counted together into one verdict."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import time
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from .canary import canary_is_found
+from .explorer import Violation
+from .tasks import Part, Scope, Task, carry_out, plan
+from .workload import Workload
+
+VERDICTS = ("survived", "lost", "not measured", "harness broken")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What to explore: ``shard`` is (i, n) for the i-th of n parts, counted from 1."""
+
+    scope: Scope = "quick"
+    seed: int = 0
+    jobs: int = 1
+    shard: tuple[int, int] = (1, 1)
+    workload: Workload | None = None
+
+
+@dataclass(slots=True)
+class Campaign:
+    """What came out.  ``canary`` tells whether the planted bug was found."""
+
+    scope: str
+    seed: int
+    shard: str = "1/1"
+    parts: list[Part] = field(default_factory=list)
+    canary: bool = False
+    seconds: float = 0.0
+    jobs: int = 1
+    interrupted: bool = False
+    planned: int = 0
+
+    @property
+    def verdict(self) -> str:
+        """It survived only if all was explored, the canary was found, and nothing was lost."""
+        if not self.canary:
+            return "harness broken"
+        if self.violations:
+            return "lost"
+        done = len(self.parts) == self.planned and self.total("visited") > 0
+        return "survived" if done and not self.interrupted else "not measured"
+
+    @property
+    def violations(self) -> list[Violation]:
+        """All of them, in the order of the plan."""
+        return [violation for part in self.parts for violation in part.violations]
+
+    def total(self, name: str) -> int:
+        """The sum of one count over all parts."""
+        return sum(getattr(part, name) for part in self.parts)
+
+    @property
+    def states_per_second(self) -> float:
+        """States visited a second, of all processes together."""
+        return self.total("visited") / self.seconds if self.seconds else 0.0
+
+    @property
+    def judged_per_second_and_job(self) -> float:
+        """Different disks recovered by the engine, a second and process."""
+        busy = sum(part.seconds for part in self.parts)
+        return self.total("unique") / busy if busy else 0.0
+
+    @property
+    def exhaustive_percent(self) -> float:
+        """The share of crash points of which every legal state was visited."""
+        points = self.total("points")
+        return 100.0 * self.total("exhaustive_points") / points if points else 0.0
+
+    def as_document(self) -> dict[str, Any]:
+        """For ``--json`` and for ``merge``; docs/crash-model.md explains the counts."""
+        return {
+            "verdict": self.verdict,
+            "profile": self.scope,
+            "seed": self.seed,
+            "shard": self.shard,
+            "canary_found": self.canary,
+            "interrupted": self.interrupted,
+            "workloads": self.total("workloads"),
+            "points": self.total("points"),
+            "states": self.total("visited"),
+            "states_unique": self.total("unique"),
+            "addresses_legal": self.total("legal"),
+            "addresses_covered": self.total("covered"),
+            "states_exhaustive_percent": round(self.exhaustive_percent, 2),
+            "violations": len(self.violations),
+            "states_per_second": round(self.states_per_second, 1),
+            "judged_per_second_and_job": round(self.judged_per_second_and_job, 1),
+            "jobs": self.jobs,
+            "seconds": round(self.seconds, 2),
+            "planned": self.planned,
+            "parts": [
+                {key: value for key, value in asdict(part).items() if key != "violations"}
+                | {"violations": len(part.violations), "percent": round(part.percent, 4)}
+                for part in self.parts
+            ],
+            "first_violations": [_violation_document(v) for v in self.violations[:20]],
+        }
+
+
+def explore(settings: Settings, on_part: Callable[[Campaign, Part], None]) -> Campaign:
+    """Carry a campaign out; ``on_part`` hears of each part as it is done.  Ctrl-C ends it early."""
+    tasks = plan(settings.scope, settings.seed, settings.workload)
+    index, count = settings.shard
+    mine = tasks[index - 1 :: count]
+    campaign = Campaign(settings.scope, settings.seed, f"{index}/{count}", jobs=settings.jobs)
+    campaign.planned = len(mine)
+    started = time.monotonic()
+    try:
+        campaign.canary = canary_is_found()
+        with closing(_results(mine, settings.jobs)) as results:
+            for part in results:
+                campaign.parts.append(part)
+                campaign.seconds = time.monotonic() - started
+                on_part(campaign, part)
+    except KeyboardInterrupt:
+        campaign.interrupted = True
+    campaign.seconds = time.monotonic() - started
+    return campaign
+
+
+def _results(tasks: list[Task], jobs: int) -> Generator[Part]:
+    if jobs == 1:
+        yield from map(carry_out, tasks)
+        return
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(jobs, initializer=_leave_interrupts_to_the_parent) as pool:
+        yield from pool.imap_unordered(carry_out, tasks)
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _violation_document(violation: Violation) -> dict[str, Any]:
+    document = asdict(violation)
+    document["workload"] = violation.workload.as_json()
+    return document

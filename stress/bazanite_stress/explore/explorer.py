@@ -1,0 +1,227 @@
+"""Exploring one workload: every crash point, the legal disks there, the verdict on each.
+
+Where the legal disks of a point are few enough when equal ones are merged, all are visited; where
+not, those of ``sampling``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from bazanite_stress.simulation.disk import Disk, Profile
+from bazanite_stress.simulation.legal import NO_TEARING, Choice, Legal, Space, Tearing, spaces
+from bazanite_stress.simulation.machine import Machine
+
+from .judge import Judge, Outcome
+from .model import Model, describe
+from .runner import Point, Run, WrongAnswer, setup_machine
+from .sampling import addresses
+from .workload import Workload
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How far to go: different disks of one space to visit all, addresses of a sampled one."""
+
+    exhaustive: int = 20_000
+    sample: int = 300
+    violations: int = 5
+    seed: str = "0"
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A legal disk that came back wrong, and its address.
+
+    ``prefix`` and ``choice`` name the disk within ``point``; ``expected`` are descriptions of the
+    states that would have been right.
+    """
+
+    workload: Workload
+    profile: Profile
+    sector: int
+    point: Point
+    prefix: int
+    choice: Choice
+    lost: tuple[str, ...]
+    expected: tuple[str, ...]
+    found: str
+    rule: str
+    states: int
+
+
+@dataclass(slots=True)
+class Tally:
+    """What an exploration saw.
+
+    ``legal`` is the closed-form count of all addresses of its points, ``covered`` how many of them
+    lead to a disk that was visited.  ``visited`` counts the different disks of each point, and
+    ``unique`` the different disks of all of them, each of which the real engine recovered.
+    """
+
+    points: int = 0
+    exhaustive_points: int = 0
+    legal: int = 0
+    covered: int = 0
+    visited: int = 0
+    unique: int = 0
+    violations: list[Violation] = field(default_factory=list)
+
+    def add(self, other: Tally) -> None:
+        """Take over what another one counted."""
+        self.points += other.points
+        self.exhaustive_points += other.exhaustive_points
+        self.legal += other.legal
+        self.covered += other.covered
+        self.visited += other.visited
+        self.unique += other.unique
+        self.violations += other.violations
+
+
+class Enough(Exception):
+    """The limit of violations is reached."""
+
+
+class Explorer:
+    """Explores workloads that share tables and options, under one profile and sector size."""
+
+    def __init__(
+        self,
+        workload: Workload,
+        profile: Profile,
+        sector: int = 512,
+        *,
+        limits: Limits | None = None,
+        tearing: Tearing = NO_TEARING,
+        judge: Judge | None = None,
+        on_states: Callable[[int], None] | None = None,
+    ) -> None:
+        self.workload = workload
+        self.profile: Profile = profile
+        self.sector = sector
+        self.limits = limits or Limits()
+        self.tearing = tearing
+        self.judge = judge or Judge(workload, profile, sector)
+        self.tally = Tally()
+        self._on_states = on_states
+        self._run: Run | None = None
+
+    def explore(self) -> Tally:
+        """Visit every point; what was seen, violations included."""
+        before = self.judge.unique
+        self._run = run = Run(self.workload, prepared(self.workload, self.profile, self.sector),
+                              self._visit)  # fmt: skip
+        try:
+            run.start()
+            run.finish()
+        except WrongAnswer as error:
+            self._report_answer(run, str(error))
+        except Enough:
+            pass
+        self.tally.unique += self.judge.unique - before
+        return self.tally
+
+    def _visit(self, point: Point) -> None:
+        run = self._run
+        assert run is not None
+        folder = run.machine.folder
+        if folder is None:
+            return
+        self.tally.points += 1
+        right = right_states(run, point)
+        exhaustive = True
+        for space in spaces(run.machine.disk, folder, self.tearing):
+            self.tally.legal += space.count
+            listed = space.merged(self.limits.exhaustive)
+            exhaustive = exhaustive and listed is not None
+            for legal in listed if listed is not None else self._sampled(space, point):
+                self.tally.visited += 1
+                self.tally.covered += legal.multiplicity
+                outcome = self.judge.outcome(legal.image)
+                rule = broken_rule(outcome, right, run.workload.durability)
+                if rule:
+                    self._report(point, space, legal.choice, outcome, right, rule)
+        self.tally.exhaustive_points += exhaustive
+        if self._on_states is not None:
+            self._on_states(self.tally.visited)
+
+    def _sampled(self, space: Space, point: Point) -> Iterator[Legal]:
+        seed = f"{self.limits.seed}/{point.number}/{space.prefix}"
+        for choice in addresses(space, self.limits.sample, seed):
+            yield Legal(space.image(choice), 1, choice)
+
+    def _report(
+        self,
+        point: Point,
+        space: Space,
+        choice: Choice,
+        outcome: Outcome,
+        right: list[Model],
+        rule: str,
+    ) -> None:
+        self.tally.violations.append(
+            Violation(
+                self.workload,
+                self.profile,
+                self.sector,
+                point,
+                space.prefix,
+                choice,
+                lost_units(space, choice),
+                tuple(describe(model.content()) for model in right),
+                outcome.describe(),
+                rule,
+                self.tally.visited,
+            )
+        )
+        if len(self.tally.violations) >= self.limits.violations:
+            raise Enough
+
+    def _report_answer(self, run: Run, text: str) -> None:
+        point = Point(run.points, 0, "a call returned", 0, 0)
+        self.tally.violations.append(
+            Violation(self.workload, self.profile, self.sector, point, 0, (), (), (), text,
+                      "a call's answer is not the model's", self.tally.visited)
+        )  # fmt: skip
+
+
+def prepared(workload: Workload, profile: Profile, sector: int) -> Machine:
+    """A machine on which the workload's setup was carried out, and which was then restarted."""
+    machine = Machine(Disk(profile, sector))
+    setup_machine(workload, machine)
+    if machine.folder is None:
+        return machine
+    return Machine.from_image(machine.image(), profile, sector, boot=2)
+
+
+def right_states(run: Run, point: Point) -> list[Model]:
+    """The states of which one must come back; within a call also what the call leads to."""
+    return run.states[point.lowest : point.highest + 1]
+
+
+def broken_rule(outcome: Outcome, right: list[Model], durability: str) -> str:
+    """The rule of the verdict that this outcome breaks, "" if it is right."""
+    if outcome.wrong:
+        return outcome.wrong
+    if durability == "off":
+        return ""  # it opened, or refused with a typed error
+    if outcome.refused:
+        return "a legal disk was refused"
+    fitting = [model for model in right if model.content() == outcome.content]
+    if not fitting:
+        return "the rows are those of no state that is right here"
+    if outcome.next_ids and not any(
+        dict(outcome.next_ids) == model.next_ids() for model in fitting
+    ):
+        return "the rows are right, the next automatic ids are not"
+    return ""
+
+
+def lost_units(space: Space, choice: Choice) -> tuple[str, ...]:
+    """Which units are not at their newest, for a person."""
+    return tuple(
+        unit.where
+        for unit, option in zip(space.units, choice, strict=True)
+        if unit.events[option] != max(unit.events)
+    )

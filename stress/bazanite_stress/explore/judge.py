@@ -1,0 +1,160 @@
+"""The verdict on one disk: recover it with the real engine and see what it says.
+
+Recovering, then: the rows, the engine's own check, whether everything that recovery built on is
+durable, whether a second recovery gives the same bytes, and whether a new transaction is accepted
+and kept, with the ids that the model expects.  What only depends on the recovered files is worked
+out once for each of them, and equal disks are judged once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from bazanite import DB
+from bazanite_stress.simulation.disk import Image, Profile
+from bazanite_stress.simulation.legal import least_image
+from bazanite_stress.simulation.machine import PATH, Machine
+from bazanite_stress.simulation.system import SimulatedSystem
+
+from .model import Content, content_of, describe
+from .runner import read_content
+from .workload import Workload
+
+_LONGEST = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a disk came back as: its rows and the ids it gives next, or what went wrong.
+
+    ``refused``: the class name of a typed error with which opening was refused.  ``wrong`` names
+    the rule that is broken whatever the rows are.
+    """
+
+    content: Content | None
+    next_ids: tuple[tuple[str, int], ...] = ()
+    refused: str = ""
+    wrong: str = ""
+
+    def describe(self) -> str:
+        """For a person."""
+        if self.wrong or self.refused:
+            return self.wrong or f"refused: {self.refused}"
+        assert self.content is not None
+        return describe(self.content)
+
+
+class Judge:
+    """Opens disks of one kind of workload.  Outcomes are kept: equal disks are judged once."""
+
+    def __init__(self, workload: Workload, profile: Profile, sector: int, *, boot: int = 7) -> None:
+        self._workload = workload
+        self._profile: Profile = profile
+        self._sector = sector
+        self._boot = boot
+        self._classes = workload.classes()
+        self._outcomes: dict[object, Outcome] = {}
+        self._recovered: dict[object, Outcome] = {}
+
+    @property
+    def unique(self) -> int:
+        """How many different disks were judged."""
+        return len(self._outcomes)
+
+    def outcome(self, image: Image | None) -> Outcome:
+        """What opening this disk gives."""
+        key = image_key(image)
+        found = self._outcomes.get(key)
+        if found is None:
+            machine = Machine.from_image(image, self._profile, self._sector, self._boot)
+            found = self._outcomes[key] = self.judge_machine(machine)
+        return found
+
+    def judge_machine(self, machine: Machine) -> Outcome:
+        """What opening the database on this machine gives; not remembered."""
+        system = SimulatedSystem(machine, "recovery")
+        try:
+            db = self._open(system)
+        except Exception as error:  # noqa: BLE001  any error is a verdict
+            return refusal(error)
+        assert machine.folder is not None
+        image = machine.image()
+        least = least_image(machine.disk, machine.folder)
+        key = (image_key(image), image_key(least))
+        found = self._recovered.get(key)
+        if found is None:
+            found = self._recovered[key] = self._judge_recovered(db, image, least, machine.boot)
+        system.kill()
+        return found
+
+    def _judge_recovered(self, db: DB, image: Image, least: Image, boot: int) -> Outcome:
+        """``image`` is what the recovery behind ``db`` gave, ``least`` what of it is durable."""
+        try:
+            content = read_content(db, self._workload)
+            problems = db.check().problems
+            if problems:
+                return Outcome(content, wrong=_short(f"check() finds: {problems[0]}"))
+            if self._workload.durability != "full":
+                db.close()
+                return Outcome(content)
+            for survived in (least, image):
+                again = Machine.from_image(survived, self._profile, self._sector, boot + 1)
+                db = self._open(SimulatedSystem(again, "second recovery"))
+                if read_content(db, self._workload) != content:
+                    return Outcome(content, wrong="a second recovery gives other rows")
+                if data_files(again.image()) != data_files(image):
+                    return Outcome(content, wrong="a second recovery gives other bytes")
+            return self._probe(db, content, again)
+        except Exception as error:  # noqa: BLE001  any error is a verdict
+            return Outcome(None, wrong=_short(f"after recovery: {error!r}"))
+
+    def _probe(self, db: DB, content: Content, machine: Machine) -> Outcome:
+        """A new transaction must be accepted, get the next ids, and be kept by a power cut."""
+        with db.transaction():
+            rows = {name: dict(db.insert(name, {})) for name in self._workload.tables}
+        assert machine.folder is not None
+        # durability="full": it has returned, so nothing may be lost
+        image = least_image(machine.disk, machine.folder)
+        third = Machine.from_image(image, self._profile, self._sector, machine.boot + 1)
+        after = read_content(self._open(SimulatedSystem(third, "probe")), self._workload)
+        expected = {name: {n: dict(row) for n, row in found} for name, found in content}
+        for name, row in rows.items():
+            expected[name][row["id"]] = row
+        if after != content_of(expected):
+            return Outcome(content, wrong="a new transaction after recovery is lost")
+        return Outcome(content, tuple((name, row["id"]) for name, row in sorted(rows.items())))
+
+    def _open(self, system: SimulatedSystem) -> DB:
+        options: dict[str, Any] = dict(self._workload.options)
+        return DB(
+            self._classes,
+            PATH,
+            durability=self._workload.durability,
+            system=system,
+            **options,
+        )
+
+
+def refusal(error: Exception) -> Outcome:
+    """An error that opening ended in; only typed ones can ever be right."""
+    from bazanite.errors import DBError  # noqa: PLC0415  beside its only use
+
+    text = _short(f"{type(error).__name__}: {error}")
+    if isinstance(error, DBError):
+        return Outcome(None, refused=text)
+    return Outcome(None, wrong=f"opening raised {text}")
+
+
+def image_key(image: Image | None) -> object:
+    """Equal exactly for equal disks."""
+    return None if image is None else tuple(sorted(image.items()))
+
+
+def data_files(image: Image) -> Image:
+    """The files that hold rows; the log and the volatile files may differ."""
+    return {name: data for name, data in image.items() if name.endswith((".dat", ".json"))}
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

@@ -1,0 +1,166 @@
+"""What a workload must lead to, worked out in plain dictionaries, without the database.
+
+Rule R17 of docs/crash-model.md: a verdict never asks the engine what is right.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .workload import Columns, Step
+
+Values = dict[str, Any]
+
+Content = tuple[tuple[str, tuple[tuple[int, tuple[tuple[str, Any], ...]], ...]], ...]
+"""All rows of all tables, sorted, hashable: equal exactly if the databases say the same."""
+
+Error = str
+"""The class name of the error that a step must end in."""
+
+
+@dataclass(slots=True)
+class TableModel:
+    """Rows by id, and the last id given out automatically."""
+
+    columns: Columns
+    rows: dict[int, Values] = field(default_factory=dict)
+    last_id: int = 0
+
+    def next_id(self) -> int:
+        """The id that the next insert without one gets."""
+        number = self.last_id + 1
+        while number in self.rows:
+            number += 1
+        return number
+
+
+class Model:
+    """The state of a database.  A step that fails changes nothing."""
+
+    def __init__(self, tables: Mapping[str, Columns]) -> None:
+        self.tables = {name: TableModel(columns) for name, columns in tables.items()}
+
+    def clone(self) -> Model:
+        return copy.deepcopy(self)
+
+    def content(self) -> Content:
+        """All rows."""
+        return content_of({name: table.rows for name, table in self.tables.items()})
+
+    def next_ids(self) -> dict[str, int]:
+        """What the next automatic id of each table is."""
+        return {name: table.next_id() for name, table in self.tables.items()}
+
+    def apply(self, step: Step) -> Any:
+        """Carry the step out; returns what the call must return, or raises ModelError."""
+        if step[0] in ("transaction", "rollback"):
+            return self._group(step)
+        return getattr(self, f"_{step[0]}")(*step[1:])
+
+    def _group(self, step: Step) -> None:
+        before = copy.deepcopy(self.tables)
+        for inner in step[1]:
+            try:
+                self.apply(inner)
+            except ModelError:
+                continue  # the caller of a failed call goes on
+        if step[0] == "rollback":
+            self.tables = before
+
+    def _insert(self, table: str, values: Values) -> Values:
+        target = self.tables[table]
+        self._check_relations(target, values)
+        number = values.get("id")
+        if number is None:
+            number = target.last_id = target.next_id()
+        elif number in target.rows:
+            raise ModelError("ValidationError")
+        row = {"id": number} | {name: values.get(name) for name in target.columns}
+        target.rows[number] = row
+        return row
+
+    def _insert_many(self, table: str, rows: list[Values]) -> list[Values]:
+        before = copy.deepcopy(self.tables)
+        try:
+            return [self._insert(table, values) for values in rows]
+        except ModelError:
+            self.tables = before
+            raise
+
+    def _update(self, table: str, number: int, values: Values) -> Values:
+        target = self.tables[table]
+        if number not in target.rows:
+            raise ModelError("NotFoundError")
+        self._check_relations(target, values)
+        target.rows[number] = target.rows[number] | values
+        return target.rows[number]
+
+    def _delete(self, table: str, number: int) -> None:
+        if number not in self.tables[table].rows:
+            raise ModelError("NotFoundError")
+        del self.tables[table].rows[number]
+
+    def _truncate(self, table: str, cascade: bool) -> None:
+        emptied = [table]
+        for name in emptied:
+            for other, target in self.tables.items():
+                refers = [c for c, kind in target.columns.items() if kind[:2] == ["fk", name]]
+                held = any(row[c] is not None for row in target.rows.values() for c in refers)
+                if not refers or other in emptied:
+                    continue
+                if cascade:
+                    emptied.append(other)
+                elif held:
+                    raise ModelError("ValueError")
+        for name in emptied:
+            self.tables[name].rows.clear()
+            self.tables[name].last_id = 0
+
+    def _find(self, table: str, number: int) -> Values | None:
+        return self.tables[table].rows.get(number)
+
+    def _checkpoint(self) -> None:
+        """Changes nothing that anyone can read."""
+
+    def _reopen(self) -> None:
+        """Changes nothing that anyone can read."""
+
+    def _check_relations(self, target: TableModel, values: Values) -> None:
+        for name, kind in target.columns.items():
+            referred = values.get(name)
+            if kind[0] != "fk" or referred is None:
+                continue
+            if referred not in self.tables[kind[1]].rows:
+                raise ModelError("ValueError")
+
+
+class ModelError(Exception):
+    """The step must fail with an error of this class name."""
+
+
+def content_of(tables: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> Content:
+    """Rows by table and id, in comparable form."""
+    return tuple(
+        (name, tuple((n, tuple(sorted(rows[n].items()))) for n in sorted(rows)))
+        for name, rows in sorted(tables.items())
+    )
+
+
+def describe(content: Content) -> str:
+    """The rows for a person, one line a table."""
+    lines: list[str] = []
+    for name, rows in content:
+        shown = [
+            "{" + ", ".join(f"{key}: {_shown(value)}" for key, value in row) + "}"
+            for _, row in rows
+        ]
+        lines.append(f"{name}: {', '.join(shown) or 'no rows'}")
+    return "\n".join(lines)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:30]}...{text[-10:]} ({len(value)} characters)"

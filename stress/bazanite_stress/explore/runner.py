@@ -1,0 +1,201 @@
+"""Running a workload on a simulated machine, with its model beside it, stopping at crash points.
+
+A *crash point* is a moment at which the set of disks that a power cut may leave is largest: just
+before a sync, and when a call has returned.  In between the set only grows, so these are enough.
+
+At each point some states are right.  State ``i`` is what the first ``i`` transactions lead to.
+Within the next one (``durability="full"``) both ``i`` and ``i + 1`` are right, and when it has
+returned only ``i + 1`` is.  With "normal" every state since the last checkpoint is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from bazanite import DB
+from bazanite.errors import DBError
+from bazanite_stress.simulation.machine import PATH, Machine
+from bazanite_stress.simulation.system import SimulatedSystem
+
+from .model import Model, ModelError, content_of
+from .workload import Step, Workload
+
+SYNCS = frozenset({"sync", "sync_data", "sync_names", "sync_own_name"})
+_QUIET = frozenset({"load", "store", "acquire", "sleep", "directory"})
+
+
+class WrongAnswer(Exception):
+    """The engine answered a call otherwise than the model: no crash is needed to see it."""
+
+
+class _RolledBack(Exception):
+    """What leaves a transaction that is to be rolled back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A crash point: its number, the step it lies in or behind, and the states that are right."""
+
+    number: int
+    step: int
+    what: str
+    lowest: int
+    highest: int
+
+
+@dataclass(slots=True)
+class Run:
+    """A workload under way.  ``on_point`` is called at each crash point, the machine stands still.
+
+    ``states`` are the model after each number of steps; ``calls`` counts the calls that reached the
+    disk.
+    """
+
+    workload: Workload
+    machine: Machine
+    on_point: Callable[[Point], None]
+    seed: str = "writer"
+    states: list[Model] = field(default_factory=list)
+    points: int = 0
+    calls: int = 0
+    db: DB | None = None
+    system: SimulatedSystem | None = None
+    _step: int = 0
+    _durable: int = 0
+
+    def start(self) -> None:
+        """Open the database: step 0 lies before the first one."""
+        self.states = [setup_model(self.workload)]
+        self.system = SimulatedSystem(self.machine, self.seed)
+        self.system.watch = self._watch
+        self._open()
+        self._point("opened")
+
+    def finish(self) -> None:
+        """All steps, then the close."""
+        for number, step in enumerate(self.workload.steps):
+            self.take(number, step)
+        self._step = len(self.workload.steps)
+        assert self.db is not None
+        self.db.close()
+        self._durable = len(self.states) - 1
+        self._point("closed")
+
+    def take(self, number: int, step: Step) -> None:
+        """One step, in the model and in the engine; WrongAnswer if they disagree."""
+        self._step = number
+        if step[0] == "lock":  # each call inside is a transaction of its own
+            assert self.db is not None
+            with self.db.storage.lock():
+                for inner in step[1]:
+                    self.take(number, inner)
+            return
+        model = self.states[-1].clone()
+        try:
+            expected, error = model.apply(step), ""
+        except ModelError as refusal:
+            expected, error = None, str(refusal)
+        self.states.append(self.states[-1] if error else model)
+        self._carry_out(step, expected, error)
+        self._step = number + 1
+        if self.workload.durability == "full" or step[0] in ("checkpoint", "reopen"):
+            self._durable = len(self.states) - 1
+        self._point(f"{step[0]} returned")
+
+    def _carry_out(self, step: Step, expected: Any, error: str) -> None:
+        try:
+            found = self._perform(step)
+        except (DBError, ValueError) as failure:
+            if type(failure).__name__ != error:
+                raise WrongAnswer(
+                    f"{step}: {failure!r}, expected {error or expected!r}"
+                ) from failure
+            return
+        if error:
+            raise WrongAnswer(f"{step}: returned {found!r}, expected {error}")
+        if expected is not None and found != expected:
+            raise WrongAnswer(f"{step}: returned {found!r}, expected {expected!r}")
+
+    def _perform(self, step: Step) -> Any:
+        db = self.db
+        assert db is not None
+        match step:
+            case ["transaction", inner]:
+                with db.transaction():
+                    self._inner(inner)
+            case ["rollback", inner]:
+                with suppress(_RolledBack), db.transaction():
+                    self._inner(inner)
+                    raise _RolledBack
+            case ["checkpoint"]:
+                db.checkpoint()
+            case ["reopen"]:
+                db.close()
+                self._open()
+            case [call, *arguments]:
+                return _CALLS[call](db, *arguments)
+        return None
+
+    def _inner(self, steps: list[Step]) -> None:
+        for step in steps:
+            with suppress(DBError, ValueError):
+                self._perform(step)
+
+    def _open(self) -> None:
+        workload = self.workload
+        options = dict(workload.options)
+        self.db = DB(
+            workload.classes(), PATH, durability=workload.durability, system=self.system, **options
+        )
+
+    def _watch(self, operation: str, name: str, _size: int) -> None:
+        if operation in SYNCS:
+            self._point(f"before {operation} {name}".rstrip())
+        if operation not in _QUIET:
+            self.calls += 1
+
+    def _point(self, what: str) -> None:
+        self.points += 1
+        if self._step < self.workload.explore_from:
+            return
+        highest = len(self.states) - 1
+        lowest = self._durable if self.workload.durability != "off" else 0
+        self.on_point(Point(self.points, self._step, what, lowest, highest))
+
+
+def setup_model(workload: Workload) -> Model:
+    """The model after the setup."""
+    model = Model(workload.tables)
+    for step in workload.setup or ():
+        model.apply(step)
+    return model
+
+
+def setup_machine(workload: Workload, machine: Machine) -> None:
+    """Carry the setup out on this machine and close: everything is durable then."""
+    if workload.setup is None:
+        return
+    quiet = Workload("setup", workload.tables, workload.setup, None, "full", workload.options)
+    run = Run(quiet, machine, lambda _point: None, seed="setup")
+    run.start()
+    run.finish()
+
+
+def read_content(db: DB, workload: Workload) -> Any:
+    """All rows that the engine gives, in the model's form."""
+    return content_of(
+        {name: {row["id"]: dict(row) for row in db.find_all(name)} for name in workload.tables}
+    )
+
+
+_CALLS: dict[str, Callable[..., Any]] = {
+    "insert": lambda db, table, values: dict(db.insert(table, values)),
+    "insert_many": lambda db, table, rows: [dict(row) for row in db.insert_many(table, rows)],
+    "update": lambda db, table, number, values: dict(db.update_by_id(table, number, values)),
+    "delete": lambda db, table, number: db.delete_by_id(table, number),
+    "truncate": lambda db, table, cascade: db.truncate(table, cascade),
+    "find": lambda db, table, number: db.find_by_id(table, number),
+}

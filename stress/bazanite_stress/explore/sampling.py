@@ -1,0 +1,78 @@
+"""Which addresses of a space to visit when there are too many to visit all.
+
+In this order, each once: nothing survived, everything did, everything but one unit, only one unit,
+everything up to some moment, everything after it; then every pair of options of two units together
+(greedily, in few addresses); then addresses drawn from a seeded generator.  The first kinds are
+what has found bugs in real systems; see docs/crash-model.md.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+
+from bazanite_stress.simulation.legal import Choice, Space, Unit
+
+_MOST_PAIRED_UNITS = 40
+
+
+def addresses(space: Space, limit: int, seed: str) -> Iterator[Choice]:
+    """At most ``limit`` different addresses of this space."""
+    seen: set[Choice] = set()
+    for choice in _candidates(space.units, seed):
+        if choice not in seen:
+            seen.add(choice)
+            yield choice
+            if len(seen) >= limit or len(seen) >= space.count:
+                return
+
+
+def _candidates(units: Sequence[Unit], seed: str) -> Iterator[Choice]:
+    newest = tuple(max(range(len(u.events)), key=u.events.__getitem__) for u in units)
+    oldest = tuple(min(range(len(u.events)), key=u.events.__getitem__) for u in units)
+    yield oldest
+    yield newest
+    for i in range(len(units)):
+        yield (*newest[:i], oldest[i], *newest[i + 1 :])
+        yield (*oldest[:i], newest[i], *oldest[i + 1 :])
+    moments = sorted({event for unit in units for event in unit.events}, reverse=True)
+    for moment in moments:
+        yield tuple(_at(unit, moment) for unit in units)
+        yield tuple(
+            new if unit.events[new] > moment else old
+            for unit, new, old in zip(units, newest, oldest, strict=True)
+        )
+    generator = random.Random(seed)
+    if len(units) <= _MOST_PAIRED_UNITS:
+        yield from _pairwise(units, generator)
+    while units:
+        yield tuple(generator.randrange(len(unit.options)) for unit in units)
+    yield ()
+
+
+def _at(unit: Unit, moment: int) -> int:
+    """The newest option that is not newer than the moment, or else the oldest."""
+    oldest = min(unit.events)
+    known = [option for option, event in enumerate(unit.events) if event <= max(moment, oldest)]
+    return max(known, key=unit.events.__getitem__)
+
+
+def _pairwise(units: Sequence[Unit], generator: random.Random) -> Iterator[Choice]:
+    """Addresses that together hold every pair of options of every two units."""
+    missing = {
+        (i, a, j, b)
+        for i in range(len(units))
+        for j in range(i + 1, len(units))
+        for a in range(len(units[i].options))
+        for b in range(len(units[j].options))
+    }
+    while missing:
+        i, a, j, b = min(missing)
+        choice = [generator.randrange(len(unit.options)) for unit in units]
+        choice[i], choice[j] = a, b
+        missing -= {
+            (p, choice[p], q, choice[q])
+            for p in range(len(units))
+            for q in range(p + 1, len(units))
+        }
+        yield tuple(choice)

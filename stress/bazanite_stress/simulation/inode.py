@@ -1,0 +1,201 @@
+"""One simulated file: what processes see, what is durable, and the versions in between.
+
+A sector (of ``sector`` bytes) is dirty from its first write until a sync.  Its *chain* lists what
+it held since: the durable content first, then its content after each write.  A power cut leaves any
+version of the chain, whatever the other sectors do.  Size changes form a list of their own.
+
+Invariant: ``data`` is what a read returns; ``durable`` and ``durable_size`` are what the medium
+holds for certain.  After a sync of everything they are equal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+SyncFate = Literal["lost", "kept", "evicted later"]
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A sector's whole content after the operation with number ``event``."""
+
+    event: int
+    data: bytes
+
+
+@dataclass(slots=True)
+class Chain:
+    """Versions of one dirty sector, oldest first.
+
+    ``fresh``: the medium never held this sector as part of the file, so that a persisted size may
+    show garbage there.  ``cuts`` are the truncations that removed the sector or its tail; once one
+    of them is durable nothing older can come back (in a journalling file system).  ``written`` is
+    the range within the sector that its last write covered: the power may go in the middle of it.
+    """
+
+    versions: list[Version]
+    fresh: bool
+    cuts: list[int] = field(default_factory=list)
+    written: tuple[int, int] = (0, 0)
+
+
+class Inode:
+    """See the module's text.  ``number`` identifies it; ``kind`` is "file" or "directory"."""
+
+    __slots__ = ("chains", "data", "durable", "durable_size", "number", "sector", "sizes", "stale")
+
+    def __init__(self, number: int, sector: int, content: bytes = b"") -> None:
+        self.number = number
+        self.sector = sector
+        self.data = bytearray(content)
+        self.durable = bytes(content)
+        self.durable_size = len(content)
+        self.chains: dict[int, Chain] = {}
+        self.sizes: list[tuple[int, int]] = []
+        self.stale = False
+        """Whether clean pages may differ from the medium, because a sync failed."""
+
+    @property
+    def pending(self) -> bool:
+        """Whether a power cut could leave anything but what processes see."""
+        return bool(self.chains or self.sizes)
+
+    def clone(self) -> Inode:
+        """An equal inode that shares nothing mutable."""
+        twin = Inode(self.number, self.sector)
+        twin.data = bytearray(self.data)
+        twin.durable = self.durable
+        twin.durable_size = self.durable_size
+        twin.chains = {
+            index: Chain(list(chain.versions), chain.fresh, list(chain.cuts), chain.written)
+            for index, chain in self.chains.items()
+        }
+        twin.sizes = list(self.sizes)
+        twin.stale = self.stale
+        return twin
+
+    def write(self, data: bytes | memoryview, offset: int, event: int) -> None:
+        """Put bytes into the page cache; a gap before them reads as zeros."""
+        end = offset + len(data)
+        if not data:
+            return
+        if end > len(self.data):
+            self.data.extend(bytes(end - len(self.data)))
+            self.sizes.append((event, end))
+        first, last = offset // self.sector, (end - 1) // self.sector
+        for index in range(first, last + 1):
+            self._dirty(index)
+        self.data[offset:end] = data
+        for index in range(first, last + 1):
+            chain = self.chains[index]
+            start = index * self.sector
+            chain.versions.append(Version(event, self._sector(index)))
+            chain.written = (max(offset - start, 0), min(end - start, self.sector))
+
+    def truncate(self, size: int, event: int) -> None:
+        """Cut or grow the file; what is cut off reads as zeros should the file grow again."""
+        old = len(self.data)
+        if size == old:
+            return
+        self.sizes.append((event, size))
+        if size > old:
+            self.data.extend(bytes(size - old))
+            return
+        last = max(old, self.durable_size)
+        touched = range(size // self.sector, -(-last // self.sector))
+        for index in touched:
+            self._dirty(index)
+        del self.data[size:]
+        for index in touched:
+            chain = self.chains[index]
+            chain.versions.append(Version(event, self._sector(index)))
+            chain.cuts.append(event)
+            chain.written = (0, 0)
+
+    def sync(self) -> None:
+        """Make dirty sectors and the size durable; a clean page is not written."""
+        self.durable = self._written_back(len(self.data))
+        self.durable_size = len(self.data)
+        self.chains.clear()
+        self.sizes.clear()
+
+    def sync_data(self) -> None:
+        """Make content durable, and the size if the file grew; a cut stays pending (R9)."""
+        size = len(self.data)
+        if size >= self.durable_size:
+            self.sync()
+            return
+        self.durable = self._written_back(size) + self.durable[size:]
+        for index in list(self.chains):
+            start = index * self.sector
+            if start + self.sector <= size:
+                del self.chains[index]
+            elif start < size:  # what stands before the cut is durable now
+                chain = self.chains[index]
+                base = self.durable[start : start + self.sector].ljust(self.sector, b"\0")
+                chain.versions = [Version(0, base), Version(chain.cuts[-1], self._sector(index))]
+
+    def sync_sizes(self, event: int) -> None:
+        """Make the size changes up to this event durable, but no data (a journal's commit)."""
+        done = [size for number, size in self.sizes if number <= event]
+        if not done:
+            return
+        self.sizes = [(number, size) for number, size in self.sizes if number > event]
+        size = done[-1]
+        for index, chain in self.chains.items():
+            made = [number for number in chain.cuts if number <= event]
+            if made:
+                chain.versions = [v for v in chain.versions if v.event >= made[-1]]
+                chain.cuts = [number for number in chain.cuts if number > event]
+                start = index * self.sector
+                content = bytearray(self.durable)
+                content[start : start + self.sector] = chain.versions[0].data
+                self.durable = bytes(content)
+        self.durable = self.durable[:size].ljust(size, b"\0")
+        self.durable_size = size
+
+    def fail_sync(self, fates: dict[int, SyncFate], default: SyncFate) -> None:
+        """A sync that failed: each dirty sector reached the medium or not, and all are clean (R13).
+
+        "lost": it did not, and the page is gone too; "kept": it did; "evicted later": it did not,
+        but reads still see it until the machine stops.
+        """
+        size = len(self.data)
+        content = bytearray(self.durable.ljust(size, b"\0"))
+        for index in list(self.chains):
+            fate = fates.get(index, default)
+            start = index * self.sector
+            stop = min(start + self.sector, size)
+            if start >= size:
+                continue
+            if fate == "kept":
+                content[start:stop] = self.data[start:stop]
+            elif fate == "lost":
+                self.data[start:stop] = content[start:stop]
+            else:
+                self.stale = True
+        self.durable = bytes(content)
+        self.chains.clear()  # the size is metadata: it stays pending
+
+    def _written_back(self, size: int) -> bytes:
+        """The medium's first ``size`` bytes once every dirty sector has reached it."""
+        if not self.stale:
+            return bytes(self.data[:size])
+        content = bytearray(self.durable[:size].ljust(size, b"\0"))
+        for index in self.chains:
+            start = index * self.sector
+            stop = min(start + self.sector, size)
+            content[start:stop] = self.data[start:stop]
+        return bytes(content)
+
+    def _dirty(self, index: int) -> None:
+        if index not in self.chains:
+            start = index * self.sector
+            base = self.durable[start : start + self.sector].ljust(self.sector, b"\0")
+            fresh = start >= self.durable_size
+            self.chains[index] = Chain([Version(0, base)], fresh)
+
+    def _sector(self, index: int) -> bytes:
+        start = index * self.sector
+        return bytes(self.data[start : start + self.sector]).ljust(self.sector, b"\0")

@@ -1,0 +1,134 @@
+"""`bazanite explore`: cut the power at every point of a workload, open every legal disk, judge."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+from bazanite_stress.explore.campaign import Campaign, Settings, explore
+from bazanite_stress.explore.report import as_table, describe_violation
+from bazanite_stress.explore.tasks import SCOPES, Part
+from bazanite_stress.explore.workload import Workload, load_workload
+
+from .output import FINDINGS, FINE, USAGE, CommandError, print_json
+
+_EXAMPLES = """\
+examples:
+  bazanite explore                           the quick profile: less than a minute
+  bazanite explore --profile ci              a million states: some minutes
+  bazanite explore --workload mine:WORKLOAD  a workload of your own (docs/crash-model.md)
+  bazanite explore --profile soak --shard 3/20 --json > 3.json    one of twenty parts
+  bazanite merge *.json                      the verdict on all parts together
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `bazanite explore`."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.description = (
+        "Run workloads on a simulated machine, cut the power at every crash point, open every\n"
+        "disk that may be left with the real engine, and hold what comes back against a model.\n"
+        "Exit status: 0 it survived, 1 something was lost or nothing measured."
+    )
+    parser.epilog = _EXAMPLES
+    add = parser.add_argument
+    add("--profile", choices=SCOPES, default="quick", help="how much (default quick)")
+    add("--seed", type=int, default=0, help="of what is sampled (default 0)")
+    add(
+        "--jobs",
+        type=_positive,
+        default=os.cpu_count() or 1,
+        help="processes (default: one a core)",
+    )
+    add("--workload", metavar="MODULE:NAME", help="explore this Workload instead")
+    add("--shard", type=_shard, default=(1, 1), metavar="I/N", help="only the I-th of N parts")
+    add("--json", action="store_true", help="one JSON document on stdout")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Explore, print what came out; the exit status."""
+    settings = Settings(args.profile, args.seed, args.jobs, args.shard, _workload(args.workload))
+    progress = _Progress(args.json)
+    campaign = explore(settings, progress.part_done)
+    progress.done()
+    if args.json:
+        print_json(campaign.as_document())
+    else:
+        print(as_table(campaign))
+    for violation in campaign.violations[:3]:
+        print(f"\n{describe_violation(violation)}", file=sys.stderr)
+    return FINE if campaign.verdict == "survived" else FINDINGS
+
+
+def _workload(reference: str | None) -> Workload | None:
+    if reference is None:
+        return None
+    sys.path.insert(0, str(Path.cwd()))  # as python -m does
+    try:
+        return load_workload(reference)
+    except (TypeError, ValueError) as error:
+        raise CommandError(f"--workload {error}", USAGE) from error
+    finally:
+        sys.path.pop(0)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 256:
+        raise argparse.ArgumentTypeError(f"must be a number from 1 to 256, not {text!r}")
+    return int(text)
+
+
+def _shard(text: str) -> tuple[int, int]:
+    index, _, count = text.partition("/")
+    if not (index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)):
+        raise argparse.ArgumentTypeError(f"must be I/N with 1 <= I <= N, not {text!r}")
+    return int(index), int(count)
+
+
+class _Progress:
+    """What a person sees while it runs: on a terminal one line that changes."""
+
+    def __init__(self, quiet: bool) -> None:
+        self._tty = sys.stderr.isatty()
+        self._quiet = quiet
+        self._next = time.monotonic() + (0.0 if self._tty else 10.0)
+
+    def part_done(self, campaign: Campaign, part: Part) -> None:
+        """Another task is finished."""
+        now = time.monotonic()
+        if now < self._next and not part.violations:
+            return
+        self._next = now + (0.2 if self._tty else 10.0)
+        done = len(campaign.parts)
+        left = campaign.seconds / done * (campaign.planned - done)
+        line = (
+            f"{campaign.seconds:6.1f} s  {done} of {campaign.planned} tasks"
+            f"  {campaign.total('visited'):,} states  {campaign.states_per_second:,.0f}/s"
+            f"  {len(campaign.violations)} violations  about {left:.0f} s left"
+        )
+        sys.stderr.write(f"\r\x1b[K{line}" if self._tty else f"{line}\n")
+        sys.stderr.flush()
+
+    def done(self) -> None:
+        """Leave the terminal's line."""
+        if self._tty:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+
+def read_documents(paths: list[str]) -> list[dict[str, object]]:
+    """The JSON documents of earlier runs; CommandError names the file that is none."""
+    documents = []
+    for path in paths:
+        try:
+            document = json.loads(Path(path).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise CommandError(f"{path}: {error}", USAGE) from error
+        if not isinstance(document, dict) or "verdict" not in document:
+            raise CommandError(f"{path}: not what `bazanite explore --json` prints", USAGE)
+        documents.append(document)
+    return documents
