@@ -38,6 +38,7 @@ class Seam:
         self.file_system = file_system
         self.calls: list[tuple[str, str]] = []
         self.dead = False
+        self.places: dict[object, object] = {}
         self.pid = next(_pids)
         self._alive: set[int] = set()
         self.rules: list[Callable[[str, str, int], None]] = []

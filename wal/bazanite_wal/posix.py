@@ -295,7 +295,10 @@ class _OwnedLock:
 
 
 class PosixSystem:
-    """The process's own operating system; stateless, so all handles may share one."""
+    """The process's own operating system; all handles may share one."""
+
+    def __init__(self) -> None:
+        self.places: dict[object, object] = {}
 
     def directory(self, path: str, *, create: bool) -> Directory:
         if create:

@@ -2,7 +2,7 @@
 
 Two attachments in one process would each think the other's locks their own.  Keyed by device and
 inode, so that two paths of one directory meet; and by process, so that a forked child attaches anew
-(what it inherited was closed when it was born).
+(what it inherited was closed when it was born).  The system object holds them: it is the process.
 """
 
 from __future__ import annotations
@@ -46,8 +46,6 @@ class _Place:
         self.attachment: Attachment | None = None
 
 
-# By incarnation: a forked child inherits its ancestors' places, and must use none of them.
-_places: dict[tuple[int, int, tuple[int, int]], _Place] = {}
 
 
 def acquire(system: System, path: str, options: StoreOptions) -> Attachment:
@@ -105,8 +103,11 @@ def _released(place: _Place, attachment: Attachment) -> bool:
 
 
 def _place(system: System, identity: tuple[int, int]) -> _Place:
-    key = (id(system), system.incarnation(), identity)
-    return _places.get(key) or _places.setdefault(key, _Place(system.thread_lock()))
+    # By incarnation: a forked child inherits its ancestors' places, and must use none of them.
+    key = (system.incarnation(), identity)
+    place = system.places.get(key) or system.places.setdefault(key, _Place(system.thread_lock()))
+    assert isinstance(place, _Place)
+    return place
 
 
 def _identity(system: System, path: str) -> tuple[int, int]:

@@ -41,7 +41,7 @@ class SimulatedSystem:
         self.pid = machine.new_pid(command)
         self._seed = f"{seed}/{self.pid}/{machine.boot}"
         self._random = 0
-        self._open: dict[int, object] = {}
+        self.places: dict[object, object] = {}
 
     def call(self, operation: str, name: str, size: int = 0) -> int:
         """One call is about to happen; how many of its bytes it may transfer."""
