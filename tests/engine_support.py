@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import bazoola
+import pytest
 
 from bazanite import CHAR, DB, FK, INT, PK, TEXT, Field, Schema, Table
 from bazanite_wal.layer import PageLayer
@@ -54,6 +56,9 @@ class TableTree(Table):
     schema = Schema([Field("id", PK()), Field("parent", FK("tree", null=True))])
 
 
+ALL = (TableA, TableB, TableB2, TableC, TableD, TableF, TableG, TableTree)
+
+
 class _NoFiles:
     def read(self, name: str, offset: int, size: int) -> bytes:
         return b""
@@ -90,6 +95,13 @@ def opened(directory: Path, *tables: type[Table], int_width: int | None = None) 
     )
 
 
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[DB]:
+    """An empty database with all tables from here; closed after the test."""
+    with opened(tmp_path, *ALL) as database:
+        yield database
+
+
 def table_class(table: Any, *fields: Field) -> type[Table]:
     """A table of this name with an id and these fields."""
     return type("Made", (Table,), {"name": table, "schema": Schema([Field("id", PK()), *fields])})
@@ -119,22 +131,3 @@ def usual_tables(module: ModuleType) -> list[Any]:
 def their_db(path: Path, *tables: Any) -> Any:
     """A Bazoola database in this directory."""
     return bazoola.DB(list(tables) or usual_tables(bazoola), str(path))
-
-
-__all__ = [
-    "TableA",
-    "TableB",
-    "TableB2",
-    "TableC",
-    "TableD",
-    "TableF",
-    "TableG",
-    "TableTree",
-    "data_bytes",
-    "foreign_table",
-    "memory",
-    "opened",
-    "table_class",
-    "their_db",
-    "usual_tables",
-]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,25 +20,10 @@ from bazanite import (
 )
 from engine_support import (
     TableA,
-    TableB,
-    TableB2,
-    TableC,
-    TableD,
-    TableF,
-    TableG,
-    TableTree,
     data_bytes,
     opened,
     table_class,
 )
-
-ALL = (TableA, TableB, TableB2, TableC, TableD, TableF, TableG, TableTree)
-
-
-@pytest.fixture
-def db(tmp_path: Path) -> Iterator[DB]:
-    with opened(tmp_path, *ALL) as database:
-        yield database
 
 
 def test_every_public_name_is_there() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,24 +24,11 @@ from bazanite import (
 from engine_support import (
     TableA,
     TableB,
-    TableB2,
-    TableC,
-    TableD,
     TableF,
-    TableG,
-    TableTree,
     data_bytes,
     opened,
     table_class,
 )
-
-ALL = (TableA, TableB, TableB2, TableC, TableD, TableF, TableG, TableTree)
-
-
-@pytest.fixture
-def db(tmp_path: Path) -> Iterator[DB]:
-    with opened(tmp_path, *ALL) as database:
-        yield database
 
 
 def test_close_twice_is_fine_and_use_after_it_is_not(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,26 +13,8 @@ from bazanite import (
     ValidationError,
 )
 from engine_support import (
-    TableA,
-    TableB,
-    TableB2,
-    TableC,
-    TableD,
-    TableF,
-    TableG,
-    TableTree,
     data_bytes,
-    opened,
 )
-
-ALL = (TableA, TableB, TableB2, TableC, TableD, TableF, TableG, TableTree)
-
-
-@pytest.fixture
-def db(tmp_path: Path) -> Iterator[DB]:
-    with opened(tmp_path, *ALL) as database:
-        yield database
-
 
 REFUSED: dict[str, tuple[Callable[[DB], object], type[Exception], str]] = {
     "unknown table": (lambda db: db.insert("x", {}), ValidationError, "No such table"),

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -74,20 +75,14 @@ def test_a_grandchild_and_a_second_child_attach_for_themselves(tmp_path: Path) -
 def test_a_child_born_in_a_transaction_cannot_commit_it_and_the_parent_can(tmp_path: Path) -> None:
     store = opened(tmp_path)
     put(store, b"old")
-    parent = os.getpid()
-    status = -1
-    try:
-        with store.transaction() as tx:
-            tx.write("a.dat", 0, b"new")
-            pid = os.fork()
-            if pid:
-                status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    except TransactionError as error:
-        os._exit(0 if "another process" in error.message else 2)
-    finally:
-        if os.getpid() != parent:
-            os._exit(1)
-    assert status == 0
+    with ExitStack() as section:
+        section.enter_context(store.transaction()).write("a.dat", 0, b"new")
+
+        def child() -> None:
+            with pytest.raises(TransactionError, match="another process"):
+                section.close()
+
+        assert in_child(child) == 0
     assert get(store) == b"new"
     store.close()
 
@@ -95,46 +90,33 @@ def test_a_child_born_in_a_transaction_cannot_commit_it_and_the_parent_can(tmp_p
 def test_an_exception_in_a_child_born_in_a_transaction_is_passed_on(tmp_path: Path) -> None:
     store = opened(tmp_path)
     put(store, b"old")
-    parent = os.getpid()
-    status = -1
-    try:
-        with store.transaction() as tx:
-            tx.write("a.dat", 0, b"new")
-            pid = os.fork()
-            if not pid:
+    with ExitStack() as section:
+        section.enter_context(store.transaction()).write("a.dat", 0, b"new")
+
+        def child() -> None:
+            with pytest.raises(ZeroDivisionError), section:
                 raise ZeroDivisionError
-            status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    except ZeroDivisionError:
-        os._exit(0)
-    finally:
-        if os.getpid() != parent:
-            os._exit(1)
-    assert status == 0
+
+        assert in_child(child) == 0
     assert get(store) == b"new"
     store.close()
 
 
-@pytest.mark.parametrize("section", ["lock", "reading"])
+@pytest.mark.parametrize("kind", ["lock", "reading"])
 def test_a_child_born_while_its_parent_reads_or_holds_the_lock_leaves_that_quietly(
-    tmp_path: Path, section: str
+    tmp_path: Path, kind: str
 ) -> None:
     # Leaving it once looked at the shared words, which were unmapped at the fork.
     store = opened(tmp_path)
     put(store, b"x")
-    parent = os.getpid()
-    status = -1
-    try:
-        with getattr(store, section)():
-            pid = os.fork()
-            if pid:
-                status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        if os.getpid() != parent:
+    with ExitStack() as section:
+        section.enter_context(getattr(store, kind)())
+
+        def child() -> None:
+            section.close()
             store.close()
-            os._exit(0)
-    finally:
-        if os.getpid() != parent:
-            os._exit(1)
-    assert status == 0
+
+        assert in_child(child) == 0
     assert get(store) == b"x"
     store.close()
 
