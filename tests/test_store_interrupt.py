@@ -25,8 +25,7 @@ LEVELS = ("full", "normal", "off")
 def put_calls(path: str, durability: str) -> int:
     """How many calls a transaction makes that has to checkpoint first."""
     seam = Seam()
-    store = open_store(path, options(durability), seam)
-    fill_log(store)
+    store = filled(path, durability, seam)
     before = len(seam.calls)
     put(store, 10)
     calls = len(seam.calls) - before
@@ -34,10 +33,12 @@ def put_calls(path: str, durability: str) -> int:
     return calls
 
 
-def fill_log(store: Store) -> None:
-    """So many transactions that the next one is over the checkpoint's threshold."""
+def filled(path: str, durability: str, seam: Seam | None = None) -> Store:
+    """A store with so many transactions that the next one is over the checkpoint's threshold."""
+    store = open_store(path, options(durability), seam)
     for value in range(1, 6):
         put(store, value)
+    return store
 
 
 def judge(path: str, store: Store, durability: str, context: object) -> None:
@@ -63,8 +64,7 @@ def test_an_interrupt_at_any_call_leaves_a_whole_transaction_or_none(
     for step in range(put_calls(str(tmp_path / "count"), durability)):
         path = str(tmp_path / f"{step}")
         seam = Seam()
-        store = open_store(path, options(durability), seam)
-        fill_log(store)
+        store = filled(path, durability, seam)
         seam.interrupt_at(step, KeyboardInterrupt(), after=after)
         try:
             put(store, 10)
@@ -108,8 +108,7 @@ def test_an_interrupt_wherever_python_delivers_one_leaves_a_whole_transaction_or
     number = part
     while True:
         path = str(tmp_path / f"{number}")
-        store = open_store(path, options("full"))
-        fill_log(store)
+        store = filled(path, "full")
         interrupt = _Interrupter(number)
         sys.setprofile(interrupt)
         try:
@@ -131,8 +130,7 @@ def test_an_error_at_any_write_leaves_a_whole_transaction_or_none_and_a_typed_er
     for step in range(put_calls(str(tmp_path / "count"), durability)):
         path = str(tmp_path / f"{step}")
         seam = Seam()
-        store = open_store(path, options(durability), seam)
-        fill_log(store)
+        store = filled(path, durability, seam)
         failed = seam.fail_first(step, ("write_at", "truncate", "create"), 28)
         refused: DBError | None = None
         try:

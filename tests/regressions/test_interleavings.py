@@ -54,6 +54,12 @@ def power_cut(path: Path, data: dict[str, bytes], target: Path) -> Path:
     return target
 
 
+def flip_in_header(path: Path, generation: int, offset: int) -> None:
+    log = bytearray(path.read_bytes())
+    log[generation % 2 * SLOT_SPACING + offset] ^= 1
+    path.write_bytes(log)
+
+
 def data_files(path: Path) -> dict[str, bytes]:
     return {name: (path / name).read_bytes() for name in ("a.dat", "b.dat")}
 
@@ -216,9 +222,7 @@ def test_damage_to_the_newest_header_is_named(tmp_path: Path, offset: int) -> No
     generation = store.stats()["generation"]
     seam.kill()
     cut = power_cut(path, seen, tmp_path / "cut")
-    log = bytearray((cut / "wal.log").read_bytes())
-    log[generation % 2 * SLOT_SPACING + offset] ^= 1
-    (cut / "wal.log").write_bytes(log)
+    flip_in_header(cut / "wal.log", generation, offset)
     try:
         again = opened(cut, Seam())
     except CorruptionError:
@@ -329,9 +333,7 @@ def test_damage_to_the_newest_header_is_named_when_bases_are_equal(tmp_path: Pat
     generation = store.stats()["generation"]
     seam.kill()
     cut = power_cut(path, {"a.dat": b"", "b.dat": b""}, tmp_path / "cut")
-    log = bytearray((cut / "wal.log").read_bytes())
-    log[generation % 2 * SLOT_SPACING + 40] ^= 1
-    (cut / "wal.log").write_bytes(log)
+    flip_in_header(cut / "wal.log", generation, 40)
     try:
         again = opened(cut, Seam())
     except CorruptionError:
