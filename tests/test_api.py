@@ -18,6 +18,7 @@ from bazanite import (
     Row,
     ValidationError,
 )
+from bazanite_wal import errors as log_errors
 from engine_support import (
     TableA,
     data_bytes,
@@ -29,6 +30,12 @@ from engine_support import (
 def test_every_public_name_is_there() -> None:
     for name in bazanite.__all__:
         assert hasattr(bazanite, name)
+
+
+def test_every_error_that_the_log_raises_is_public() -> None:
+    errors = [name for name, value in vars(log_errors).items() if isinstance(value, type)]
+    assert "DBError" in errors
+    assert set(errors) <= set(bazanite.__all__)
 
 
 def test_insert_returns_the_row_as_it_reads(db: DB) -> None:

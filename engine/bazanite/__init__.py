@@ -4,26 +4,10 @@ Bazoola's API over a write-ahead log; docs/ has the reference (api.md), the diff
 Bazoola, the files' format and the protocol.
 """
 
+from . import errors
 from .cond import EQ, GT, ISUBSTR, LT, SUBSTR, BaseCond
 from .db import DB
-from .errors import (
-    CommittedNotApplied,
-    CommitUncertain,
-    CorruptionError,
-    DBError,
-    DirectoryError,
-    DurabilityMismatch,
-    Holder,
-    InconsistentDataError,
-    LockTimeout,
-    NetworkFileSystemError,
-    NotFoundError,
-    PoisonedError,
-    SchemaMismatch,
-    TransactionError,
-    UnsafeShutdownError,
-    ValidationError,
-)
+from .errors import *  # noqa: F403 - that module is the list of errors, and no more
 from .fields import CHAR, FK, INT, PK, TEXT, Field, FieldType
 from .join import BaseJoin, InverseJoin, Join
 from .row import Row
@@ -44,27 +28,12 @@ __all__ = [
     "TEXT",
     "BaseCond",
     "BaseJoin",
-    "CommitUncertain",
-    "CommittedNotApplied",
-    "CorruptionError",
-    "DBError",
-    "DirectoryError",
-    "DurabilityMismatch",
     "Field",
     "FieldType",
-    "Holder",
-    "InconsistentDataError",
     "InverseJoin",
     "Join",
-    "LockTimeout",
-    "NetworkFileSystemError",
-    "NotFoundError",
-    "PoisonedError",
     "Row",
     "Schema",
-    "SchemaMismatch",
     "Table",
-    "TransactionError",
-    "UnsafeShutdownError",
-    "ValidationError",
 ]
+__all__ += errors.__all__
