@@ -14,9 +14,12 @@ from random import Random
 import pytest
 
 from bazanite_stress.torture import load
+from bazanite_stress.torture.actions import perform
+from bazanite_stress.torture.adapters import open_store
 from bazanite_stress.torture.effects import slot_of
 from bazanite_stress.torture.history import read_history
 from bazanite_stress.torture.journal import Journal
+from bazanite_stress.torture.judge import Snapshot, judge
 from bazanite_stress.torture.killer import (
     LOCK_TABLE,
     LONGEST_SECONDS,
@@ -131,6 +134,28 @@ def planned(count: int, seed: int, *, rolls_back: bool = True) -> tuple[Model, l
         model.apply(operation, ids)
         intents.append(intent)
     return model, intents
+
+
+def test_what_a_writer_does_to_a_database_is_what_its_intents_say(tmp_path: Path) -> None:
+    model, tables = loaded_model(2)
+    store = open_store("bazanite", tables, tmp_path, "off")
+    for table in tables:
+        store.insert_many(table.name, list(model.rows[table.name].values()))
+    own = model.share(1, 2, set(), Random(5))
+    planner = Planner(Random(5), own, 1, 2, real_text=True, rolls_back=True)
+    kinds = set()
+    for number in range(300):
+        intent = planner.next(f"1.9.{number}")
+        kinds.add(intent["kind"])
+        operation = operation_of(intent)
+        ids = perform(store, intent, own)
+        own.apply(operation.owned(), ids)
+        model.apply(operation, ids)
+    store.checkpoint()
+    assert kinds | {"checkpoint"} == set(EFFECTS)
+    snapshot = Snapshot({table.name: store.scan(table.name) for table in tables})
+    assert judge(model, [], snapshot) == []
+    store.close()
 
 
 def test_the_same_seed_plans_the_same_operations() -> None:

@@ -3,7 +3,7 @@
     schema      the tables that the writers use, in words that both engines understand
     effects     what an operation does to rows: the language of intents, of model and judge
     operations  which operations there are: planned from a seed, told as effects
-    actions     the same operations, carried out on a database
+    actions     the operations, carried out on a database
     adapters    one small interface, two engines: Bazanite and Bazoola
     load        rows from a CSV file or from dpkg's list of packages
     journal     what a writer was about to do and what was acknowledged; outlives its SIGKILL

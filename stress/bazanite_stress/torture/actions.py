@@ -1,21 +1,26 @@
 """The operations, carried out on a database; and what a writer sees with its own eyes.
 
-Each action does what `operations.operation_of` says the intent does, through the public API, and
-returns the ids of the rows that it inserted, in the order of the operation's Inserts. Reads that
-must not come out as they do raise `Seen`.
+Most intents are carried out effect by effect, in the order in which `operations.operation_of` tells
+them, all in one transaction. The others, of which the effects do not say how they come about, have
+an action of their own here. All go through the public API and return the ids of the rows that they
+inserted, in the order of the operation's Inserts. Reads that must not come out as they do raise
+`Seen`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 
 from bazanite_stress.torture.adapters import Store
+from bazanite_stress.torture.effects import Add, Ban, Change, Delete, Effect, Insert
 from bazanite_stress.torture.model import Model, number
 from bazanite_stress.torture.operations import (
     Intent,
     ledger_row,
     note_changes,
     note_row,
+    operation_of,
 )
 from bazanite_stress.torture.schema import ACCOUNTS, START_BALANCE, Row
 
@@ -38,7 +43,27 @@ def perform(store: Store, intent: Intent, own: Model) -> list[int]:
     """Carry out the intent; ids of the inserted rows. `own`: what the writer knows of its rows."""
     if intent["kind"] == "look":
         return _look(store, intent, own)
-    return ACTIONS[intent["kind"]](store, intent)
+    action = ACTIONS.get(intent["kind"])
+    if action:
+        return action(store, intent)
+    effects = operation_of(intent).effects
+    with store.transaction() if len(effects) > 1 else nullcontext():  # one call needs none
+        return [row_id for effect in effects for row_id in _carry_out(store, effect, own)]
+
+
+def _carry_out(store: Store, effect: Effect, own: Model) -> list[int]:
+    match effect:
+        case Insert(table, key, row):
+            return [store.insert(table, {"id": key, **row} if own.keys[table] == "id" else row)]
+        case Change(table, key, changes):
+            store.update(table, own.ids[table][key], changes)
+        case Delete(table, key):
+            store.delete(table, own.ids[table][key])
+        case Add(table, key, column, amount):
+            _add(store, table, int(key), column, amount)
+        case Ban():
+            raise TypeError(f"{effect}: nothing that can be done")
+    return []
 
 
 def _existing(store: Store, table: str, row_id: int) -> Row:
@@ -53,30 +78,6 @@ def _add(store: Store, table: str, row_id: int, column: str, amount: int) -> Non
     store.update(table, row_id, {column: value + amount})
 
 
-def _move(store: Store, entry: Intent, column: str, sign: int = 1) -> None:
-    _add(store, "accounts", entry["source"], column, -sign * entry["amount"])
-    _add(store, "accounts", entry["target"], column, sign * entry["amount"])
-
-
-def _transfer(store: Store, intent: Intent) -> list[int]:
-    ids = []
-    with store.transaction():
-        if intent["ledger_first"]:
-            ids = [store.insert("ledger", ledger_row(intent))]
-        _move(store, intent, "balance")
-        if not intent["ledger_first"]:
-            ids = [store.insert("ledger", ledger_row(intent))]
-    return ids
-
-
-def _settle(store: Store, intent: Intent) -> list[int]:
-    with store.transaction():
-        for entry in intent["entries"]:
-            store.delete("ledger", entry["id"])
-            _move(store, entry, "settled")
-    return []
-
-
 def _notes(store: Store, intent: Intent) -> list[int]:
     rows = [note_row(intent, note["token"], note) for note in intent["notes"]]
     if len(rows) == 1:
@@ -87,25 +88,6 @@ def _notes(store: Store, intent: Intent) -> list[int]:
 def _edit_all(store: Store, intent: Intent, notes: list[Intent]) -> None:
     for note in notes:
         store.update("notes", note["id"], note_changes(intent, note["size"]))
-
-
-def _edit(store: Store, intent: Intent) -> list[int]:
-    if len(intent["notes"]) == 1:
-        _edit_all(store, intent, intent["notes"])
-        return []
-    with store.transaction():
-        _edit_all(store, intent, intent["notes"])
-    return []
-
-
-def _erase(store: Store, intent: Intent) -> list[int]:
-    if len(intent["notes"]) == 1:
-        store.delete("notes", intent["notes"][0]["id"])
-        return []
-    with store.transaction():
-        for note in intent["notes"]:
-            store.delete("notes", note["id"])
-    return []
 
 
 def _count(store: Store, intent: Intent) -> list[int]:
@@ -125,7 +107,8 @@ def _rolled_back(store: Store, intent: Intent) -> list[int]:
     try:
         with store.transaction():
             store.insert("notes", note_row(intent, intent["token"], note))
-            _move(store, intent, "balance")
+            _add(store, "accounts", intent["source"], "balance", -intent["amount"])
+            _add(store, "accounts", intent["target"], "balance", intent["amount"])
             if intent["deep"]:
                 with store.transaction():
                     store.insert("ledger", ledger_row(intent))
@@ -164,20 +147,6 @@ def _refused(store: Store, intent: Intent) -> list[int]:
     raise Seen("dangling reference accepted", "ValueError", f"id {found}")
 
 
-def _patch(store: Store, intent: Intent) -> list[int]:
-    store.update(intent["table"], intent["id"], intent["changes"])
-    return []
-
-
-def _drop(store: Store, intent: Intent) -> list[int]:
-    store.delete(intent["table"], intent["id"])
-    return []
-
-
-def _restore(store: Store, intent: Intent) -> list[int]:
-    return [store.insert(intent["table"], {"id": intent["id"], **intent["row"]})]
-
-
 def _checkpoint(store: Store, _: Intent) -> list[int]:
     store.checkpoint()
     return []
@@ -207,18 +176,11 @@ def _audit(store: Store, intent: Intent) -> list[int]:
 
 
 ACTIONS: dict[str, Callable[[Store, Intent], list[int]]] = {
-    "transfer": _transfer,
-    "settle": _settle,
     "notes": _notes,
-    "edit": _edit,
-    "erase": _erase,
     "count": _count,
     "rolled back": _rolled_back,
     "savepoint": _savepoint,
     "refused": _refused,
-    "patch": _patch,
-    "drop": _drop,
-    "restore": _restore,
     "checkpoint": _checkpoint,
     "audit": _audit,
 }

@@ -59,16 +59,17 @@ def note_changes(intent: Intent, size: int | None) -> Row:
     return {"mark": intent["token"], "body": text_of(intent["token"], size)}
 
 
-def _moved(intent: Intent, column: str, sign: int = 1) -> list[Effect]:
+def _moved(intent: Intent, column: str) -> list[Effect]:
     return [
-        Add("accounts", intent["source"], column, -sign * intent["amount"]),
-        Add("accounts", intent["target"], column, sign * intent["amount"]),
+        Add("accounts", intent["source"], column, -intent["amount"]),
+        Add("accounts", intent["target"], column, intent["amount"]),
     ]
 
 
 def _transfer(intent: Intent) -> list[Effect]:
-    row = ledger_row(intent)
-    return [Insert("ledger", intent["token"], row), *_moved(intent, "balance")]
+    entry = Insert("ledger", intent["token"], ledger_row(intent))
+    moved = _moved(intent, "balance")
+    return [entry, *moved] if intent["ledger_first"] else [*moved, entry]
 
 
 def _settle(intent: Intent) -> list[Effect]:
