@@ -1,8 +1,9 @@
 # Bazanite: `make help` lists what there is.  Needs GNU make and Python 3.11 or newer, nothing else.
 #
 # Everything runs in .venv, made on first use.  Two stamps say what is installed there: .runtime
-# (the package itself) and .dev (the tools as well); both depend on pyproject.toml alone, so a
-# second `make test` with nothing changed installs nothing and needs no network.
+# (the package, and the original for torture --engine bazoola) and .dev (the tools as well); both
+# depend on pyproject.toml alone, so a second `make test` with nothing changed installs nothing and
+# needs no network.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -57,7 +58,7 @@ $(VENV)/pyvenv.cfg:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.runtime: pyproject.toml | $(VENV)/pyvenv.cfg
-	$(PIP) install --editable '.[bazoola]'  # the original too, for torture --engine bazoola
+	$(PIP) install --editable '.[bazoola]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/pyvenv.cfg

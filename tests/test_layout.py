@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import io
+import re
 import sys
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -94,6 +97,44 @@ def test_only_one_module_talks_to_the_operating_system(path: Path) -> None:
         and node.func.id in {"open", "print", "input"}
     ]
     assert wrong + calls == []
+
+
+NO_CODE = {
+    *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT),
+    tokenize.ENDMARKER,
+}
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
+
+
+def lines_of_code(text: str) -> int:
+    """How many lines hold something else than blanks, comments and docstrings."""
+    lines: set[int] = set()
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type not in NO_CODE:
+            lines.update(range(token.start[0], token.end[0] + 1))
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, DOCUMENTED) and ast.get_docstring(node):
+            docstring = node.body[0]
+            lines -= set(range(docstring.lineno, (docstring.end_lineno or 0) + 1))
+    return len(lines)
+
+
+def test_lines_of_code_are_counted_without_blanks_comments_and_docstrings() -> None:
+    page = '"""Page\n\none."""\n\n# why\n'
+    value = 'x = """a\n\nb"""  # three lines\n'
+    function = 'def f():\n    """D."""\n    g(\n    )\n'
+    assert lines_of_code(page + value + function) == 0 + 3 + 3
+
+
+SIZES = re.compile(r"log is about ([\d,]+) lines of code and the tables are about ([\d,]+)")
+
+
+def test_the_readme_says_how_large_the_core_is() -> None:
+    said = SIZES.search(" ".join((ROOT / "README.md").read_text("utf-8").split()))
+    assert said is not None
+    for figure, folder in zip(said.groups(), ("wal", "engine"), strict=True):
+        count = sum(lines_of_code(path.read_text("utf-8")) for path in sources(folder))
+        assert abs(int(figure.replace(",", "")) - count) <= 0.15 * count, f"{folder}: {count}"
 
 
 def test_no_file_is_longer_than_a_reader_can_hold() -> None:

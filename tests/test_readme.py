@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import codeop
 import re
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -47,3 +50,16 @@ def test_each_example_of_the_reference_prints_what_stands_below_it(tmp_path: Pat
     shown = [text for language, text in blocks if language == "text"]
     assert len(examples) >= 8
     assert outputs_of(examples, tmp_path) == shown
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/api.md"])
+def test_each_example_can_be_pasted_into_an_interactive_session(page: str) -> None:
+    # There an empty line ends a block, and nothing else does: three examples were syntax errors.
+    for language, text in blocks_of(page):
+        if language == "python":
+            statement: list[str] = []
+            for line in [*text.splitlines(), ""]:
+                statement.append(line)
+                if codeop.compile_command("\n".join(statement), symbol="single"):
+                    statement = []
+            assert statement == []

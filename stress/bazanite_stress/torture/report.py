@@ -124,7 +124,7 @@ def as_json(tally: Tally) -> str:
 
 def as_table(tally: Tally) -> str:
     """The same for people."""
-    modes = ", ".join(f"{mode} {count}" for mode, count in sorted(tally.kills_by_mode.items()))
+    modes = ", ".join(f"{count} {mode}" for mode, count in sorted(tally.kills_by_mode.items()))
     durability = f", durability {tally.durability}" if tally.durability else ""
     rows = [
         ("verdict", tally.verdict + (" (interrupted)" if tally.interrupted else "")),
