@@ -31,9 +31,17 @@ class Killed(BaseException):
 
 
 class Seam:
-    """A System.  ``calls`` lists (operation, file name) of every call so far."""
+    """A System.  ``calls`` lists (operation, file name) of every call so far.
 
-    def __init__(self, *, boot: str | None = None, file_system: str | None = None) -> None:
+    With ``steady`` its clock moves by sleeping only, so that the same work makes the same calls
+    however busy the machine is.
+    """
+
+    def __init__(
+        self, *, boot: str | None = None, file_system: str | None = None, steady: bool = False
+    ) -> None:
+        self.steady = steady
+        self._slept = 0.0
         self.boot = boot
         self.file_system = file_system
         self.calls: list[tuple[str, str]] = []
@@ -170,13 +178,14 @@ class Seam:
         return POSIX.ordered_memory()
 
     def monotonic(self) -> float:
-        return POSIX.monotonic()
+        return 1000.0 + self._slept if self.steady else POSIX.monotonic()
 
     def wall_time(self) -> float:
         return POSIX.wall_time()
 
     def sleep(self, seconds: float) -> None:
         self.call("sleep", "", lambda: POSIX.sleep(seconds))
+        self._slept += seconds
 
     def random_bytes(self, count: int) -> bytes:
         return POSIX.random_bytes(count)

@@ -24,7 +24,7 @@ LEVELS = ("full", "normal", "off")
 
 def put_calls(path: str, durability: str) -> int:
     """How many calls a transaction makes that has to checkpoint first."""
-    seam = Seam()
+    seam = Seam(steady=True)
     store = filled(path, durability, seam)
     before = len(seam.calls)
     put(store, 10)
@@ -46,12 +46,12 @@ def judge(path: str, store: Store, durability: str, context: object) -> None:
     assert value_of(store) in (5, 10), context
     put(store, 11)
     assert value_of(store) == 11, context
-    other = open_store(path, options(durability), Seam())
+    other = open_store(path, options(durability), Seam(steady=True))
     put(other, 12)
     assert value_of(store) == 12, context
     other.close()
     store.close()
-    again = open_store(path, options(durability), Seam())
+    again = open_store(path, options(durability), Seam(steady=True))
     assert value_of(again) == 12, context
     again.close()
 
@@ -63,7 +63,7 @@ def test_an_interrupt_at_any_call_leaves_a_whole_transaction_or_none(
 ) -> None:
     for step in range(put_calls(str(tmp_path / "count"), durability)):
         path = str(tmp_path / f"{step}")
-        seam = Seam()
+        seam = Seam(steady=True)
         store = filled(path, durability, seam)
         seam.interrupt_at(step, KeyboardInterrupt(), after=after)
         try:
@@ -129,7 +129,7 @@ def test_an_error_at_any_write_leaves_a_whole_transaction_or_none_and_a_typed_er
 ) -> None:
     for step in range(put_calls(str(tmp_path / "count"), durability)):
         path = str(tmp_path / f"{step}")
-        seam = Seam()
+        seam = Seam(steady=True)
         store = filled(path, durability, seam)
         failed = seam.fail_first(step, ("write_at", "truncate", "create"), 28)
         refused: DBError | None = None

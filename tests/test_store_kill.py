@@ -51,7 +51,7 @@ def work(seam: Seam, path: str, durability: str, acknowledged: list[int]) -> Non
 
 def steps(path: Path, durability: str) -> int:
     """How many calls the whole workload makes."""
-    seam = Seam()
+    seam = Seam(steady=True)
     work(seam, str(path / "count"), durability, [])
     return len(seam.calls)
 
@@ -64,12 +64,12 @@ def test_a_process_killed_at_any_step_loses_nothing_acknowledged(
     total = steps(tmp_path, durability)
     for step in range(part, total, 12):
         path = str(tmp_path / f"{step}")
-        seam = Seam()
+        seam = Seam(steady=True)
         seam.kill_at(step)
         acknowledged: list[int] = []
         with pytest.raises(Killed):
             work(seam, path, durability, acknowledged)
-        store = open_store(path, options(durability), Seam())
+        store = open_store(path, options(durability), Seam(steady=True))
         last = acknowledged[-1] if acknowledged else 0
         assert value_of(store) in (last, last + 1), f"killed before call {step}: {seam.calls[-1:]}"
         put(store, 99)
@@ -85,9 +85,9 @@ def test_a_survivor_takes_over_from_a_process_killed_at_any_step(
     total = steps(tmp_path, durability)
     for step in range(part, total, 12):
         path = str(tmp_path / f"{step}")
-        survivor = open_store(path, options(durability), Seam())
+        survivor = open_store(path, options(durability), Seam(steady=True))
         put(survivor, 0)
-        seam = Seam()
+        seam = Seam(steady=True)
         seam.kill_at(step)
         acknowledged: list[int] = []
         try:
@@ -100,7 +100,7 @@ def test_a_survivor_takes_over_from_a_process_killed_at_any_step(
         put(survivor, 77)
         assert value_of(survivor) == 77
         survivor.close()
-        again = open_store(path, options(durability), Seam())
+        again = open_store(path, options(durability), Seam(steady=True))
         assert value_of(again) == 77
         again.close()
 
@@ -108,14 +108,14 @@ def test_a_survivor_takes_over_from_a_process_killed_at_any_step(
 @pytest.mark.parametrize("part", range(4))
 def test_recovery_killed_at_any_step_ends_in_the_same_bytes(tmp_path: Path, part: int) -> None:
     def prepare(path: str) -> None:
-        seam = Seam()
+        seam = Seam(steady=True)
         store = open_store(path, options("full"), seam)
         for value in range(1, 9):
             put(store, value)
         seam.kill()
 
     prepare(str(tmp_path / "count"))
-    seam = Seam()
+    seam = Seam(steady=True)
     open_store(str(tmp_path / "count"), options("full"), seam)
     total = len(seam.calls)
     seam.kill()
@@ -123,10 +123,10 @@ def test_recovery_killed_at_any_step_ends_in_the_same_bytes(tmp_path: Path, part
         path = str(tmp_path / f"{step}")
         prepare(path)
         for again in (step, step // 2):
-            seam = Seam()
+            seam = Seam(steady=True)
             seam.kill_at(again)
             with pytest.raises(Killed):
                 open_store(path, options("full"), seam)
-        store = open_store(path, options("full"), Seam())
+        store = open_store(path, options("full"), Seam(steady=True))
         assert value_of(store) == 8
         store.close()
