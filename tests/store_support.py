@@ -12,15 +12,17 @@ from typing import Any
 from bazanite_wal import shared
 from bazanite_wal.commit import append
 from bazanite_wal.core import Core
-from bazanite_wal.frame import FRAME, Write
+from bazanite_wal.frame import FRAME, Frame, Write
 from bazanite_wal.options import StoreOptions
 from bazanite_wal.registry import Attachment
+from bazanite_wal.scan import scan_log
 from bazanite_wal.section import exclusive
 from bazanite_wal.store import Store, open_store
 from seam import Seam
 
 SMALL = 8192
 LOG = "wal.log"
+NEW = "wal.log.new"
 FORK = "ignore:This process .* is multi-threaded:DeprecationWarning"
 
 
@@ -105,3 +107,10 @@ def _save_coverage() -> None:
 def descriptors() -> int:
     """How many descriptors this process has open."""
     return len(os.listdir("/proc/self/fd"))
+
+
+def frames_in(directory: Path) -> tuple[Frame, ...]:
+    """The frames that the log of this directory holds."""
+    scan = scan_log((directory / LOG).read_bytes())
+    assert scan is not None
+    return scan.frames

@@ -64,7 +64,8 @@ class PageReader:
     verdict: str = "clean"
 
     def __post_init__(self) -> None:
-        headers = [found for slot in (0, 1) if (found := self._header(slot)) is not None]
+        places = [(slot, 4096 * slot + copy) for slot in (0, 1) for copy in (0, 2048)]
+        headers = [found for place in places if (found := self._header(*place)) is not None]
         if not headers:
             raise ValueError("neither header slot is valid")
         newest = max(headers, key=lambda match: int(match[1]))
@@ -76,8 +77,8 @@ class PageReader:
         self.end = self.base
         self._walk(newest[2])
 
-    def _header(self, slot: int) -> re.Match[bytes] | None:
-        line = self.log[slot * 4096 : slot * 4096 + 183]
+    def _header(self, slot: int, offset: int) -> re.Match[bytes] | None:
+        line = self.log[offset : offset + 183]
         match = HEADER_LINE.fullmatch(line)
         if (
             match is None

@@ -86,16 +86,20 @@ class DataFiles:
             self._directory.sync()  # else a frame could name a file that a power cut took away
             self._durable_names.update(names)
 
+    def require(self, name: str) -> File:
+        """The open file; DirectoryError if the log has changes for a file that is not there."""
+        file = self._files.get(name) or self._open(name)
+        if file is None:
+            raise DirectoryError(
+                f"{self._directory.path}/{name} is missing, but the log has changes for it. Put the"
+                " file back or restore the directory from a backup; nothing was deleted"
+            )
+        return file
+
     def apply(self, operations: Iterable[Operation]) -> None:
         """Make these changes in place, in order; each is absolute, so any repetition is right."""
         for operation in operations:
-            file = self._files.get(operation.name) or self._open(operation.name)
-            if file is None:
-                raise DirectoryError(
-                    f"{self._directory.path}/{operation.name} is missing, but the log has changes"
-                    " for it. Put the file back or restore the directory from a backup; nothing was"
-                    " deleted"
-                )
+            file = self.require(operation.name)
             try:
                 _change(file, operation)
             except OSError as error:  # which may become an error about "an earlier transaction"

@@ -173,7 +173,7 @@ class GroupCommit:
         if header.generation == core.words[shared.GENERATION] and start < end:
             core.log.frames(header, start, end)
             core.log.write(header, start, core.log.read(header, start, end))
-        core.log.write_header(header)
+        core.log.write_header_again(header)
 
     def _uncertain(self, lsn: int) -> CommitUncertain | CommittedNotApplied:
         core = self._core

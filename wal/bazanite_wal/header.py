@@ -1,7 +1,9 @@
 """The header codec of the log: what a generation is, in one checksummed text line.
 
 Pure: no I/O.  The log has two header slots, ``SLOT_SPACING`` bytes apart; generation g lives in
-slot g mod 2, so that starting a generation never overwrites the header of the one before.
+slot g mod 2, so that starting a generation never overwrites the header of the one before.  A header
+that must be written again (nobody knows whether it is durable) is not written over itself, where a
+torn write could destroy it: its copy goes to a place of its own in the same slot.
 
 Invariant: a slot is rewritten only after the other one, which is newer, is durable.
 """
@@ -13,6 +15,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 SLOT_SPACING = 4096
+COPY_SPACING = 2048
 FRAMES_START = 2 * SLOT_SPACING
 SALT_SIZE = 8
 NO_BOOT = "-" * 36
@@ -89,14 +92,21 @@ def decode_header(slot: bytes) -> Header | None:
     )
 
 
-def newest_header(slots: bytes) -> Header | None:
-    """The valid header of the highest generation in the first FRAMES_START bytes of a log."""
+def headers_in(slots: bytes) -> list[Header]:
+    """The valid headers in a log's first FRAMES_START bytes; equal ones (copies) only once."""
     found: list[Header] = []
     for index in range(2):
-        header = decode_header(slots[index * SLOT_SPACING : (index + 1) * SLOT_SPACING])
-        if header is not None and header.generation % 2 == index:
-            found.append(header)
-    return max(found, key=lambda header: header.generation, default=None)
+        start = index * SLOT_SPACING
+        for offset in (start, start + COPY_SPACING):
+            header = decode_header(slots[offset : offset + LINE_SIZE])
+            if header is not None and header.generation % 2 == index and header not in found:
+                found.append(header)
+    return found
+
+
+def newest_header(slots: bytes) -> Header | None:
+    """The valid header of the highest generation in the first FRAMES_START bytes of a log."""
+    return max(headers_in(slots), key=lambda header: header.generation, default=None)
 
 
 def _checksum(checked: bytes) -> bytes:

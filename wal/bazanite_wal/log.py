@@ -8,11 +8,13 @@ valid header is damaged, always; a header slot is written only while the other o
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from .errors import CorruptionError
 from .frame import Frame, FrameError
 from .header import (
+    COPY_SPACING,
     FRAMES_START,
     NO_BOOT,
     SALT_SIZE,
@@ -60,6 +62,13 @@ class Log:
     def write_header(self, header: Header) -> None:
         """Put the header into its slot; not durable until the next sync."""
         write_all(self._file, encode_header(header), header.slot_offset)
+
+    def write_header_again(self, header: Header) -> None:
+        """Put a copy of the newest header beside it; not durable until the next sync.
+
+        Not over itself: if the power goes in the middle, the first one is still what it was.
+        """
+        write_all(self._file, encode_header(header), header.slot_offset + COPY_SPACING)
 
     def read(self, header: Header, start: int, end: int) -> bytes:
         """The bytes of log positions [start, end)."""
@@ -143,6 +152,10 @@ def write_new_log(directory: Directory, header: Header, area: bytes, size: int) 
         write_all(file, area, FRAMES_START)
         write_all(file, encode_header(header), header.slot_offset)
         file.sync()  # else the rename could survive and these bytes not
+    except BaseException:
+        with suppress(OSError):
+            directory.remove(NEW_LOG_NAME)  # give back what there was not enough of
+        raise
     finally:
         file.close()
     directory.rename(NEW_LOG_NAME, LOG_NAME)

@@ -15,7 +15,7 @@ from . import shared
 from .attach import ATTACHED_NAME, LOCK_NAME, SHARED_NAME
 from .datafiles import DataFiles
 from .errors import DirectoryError, Holder, LockTimeout
-from .header import FRAMES_START, Header, decode_header
+from .header import FRAMES_START, Header, headers_in
 from .io import read_whole
 from .layer import PageLayer, View
 from .lock import GlobalLock, lock_holder
@@ -96,8 +96,7 @@ def open_offline(
         changed = tuple(name for name in view.touched_files() if _differs(files, view, name))
         names = tuple(sorted({*files.names(), *view.touched_files()}))
         slots = log[:FRAMES_START] if log is not None else b""
-        found = (decode_header(slots[:4096]), decode_header(slots[4096:]))
-        headers = tuple(header for header in found if header is not None)
+        headers = tuple(headers_in(slots))
         yield Offline(directory.path, log, headers, scan, view, names, changed, live, locked)
 
 

@@ -1,9 +1,10 @@
 """Recovery: what the first process to open a directory does, alone, before anyone else may.
 
-Order: read and verify the log in memory; write those very bytes and the newest header again and
-sync, before trusting them (a killed process leaves frames that only the page cache holds, a failed
-sync leaves clean pages that never reached the disk); redo every frame from that memory; sync all
-data files and the directory; start a new generation, and sync its header.
+Order: read and verify the log in memory; write those very bytes into a new log and rename it (if
+there is no frame, only a copy of the newest header) before trusting them, because a killed process
+leaves frames that only the page cache holds, and a failed sync leaves clean pages that never
+reached the disk; redo every frame from that memory; sync all data files and the directory; start a
+new generation, and sync its header.
 
 Invariant: interrupted anywhere, any number of times, by a kill or a power cut, it starts over from
 the same log and ends in the same bytes.
@@ -11,6 +12,7 @@ the same log and ends in the same bytes.
 
 from __future__ import annotations
 
+import errno
 import logging
 from dataclasses import dataclass
 
@@ -56,7 +58,7 @@ def recover(
     """Bring the directory to its newest consistent state, all of it durable on return.
 
     Caller holds ``.lock`` and holds ``.attached`` exclusively.  CorruptionError, DirectoryError or
-    UnsafeShutdownError leave the log as it is, so that a later attempt starts over.
+    UnsafeShutdownError leave every frame in the log, so that a later attempt starts over.
     """
     _see_to_the_log(directory, system, options)
     data = _read_log(directory)
@@ -64,18 +66,22 @@ def recover(
     if scan is None:
         raise no_header(f"{directory.path}/{LOG_NAME}")
     _refuse_what_cannot_be_trusted(directory, system, options, scan)
-    _make_verified_bytes_durable(directory, options, data, scan)
     files = DataFiles(directory)
-    log = Log.open(directory)
+    log: Log | None = None
     try:
         files.open_all()
+        for name in {o.name for frame in scan.frames for o in frame.operations()}:
+            files.require(name)
+        _make_verified_bytes_durable(directory, options, data, scan)
+        log = Log.open(directory)
         for frame in scan.frames:
             files.apply(frame.operations())
         files.sync_all()  # else the new generation would forget what no file has
         directory.sync()
         header = _start_generation(log, system, options, scan, len(data))
     except BaseException:
-        log.close()
+        if log is not None:
+            log.close()
         files.close()
         raise
     report = RecoveryReport(len(scan.frames), scan.tail == "torn", scan.dropped_frames)
@@ -132,15 +138,22 @@ def _refuse_what_cannot_be_trusted(
 def _make_verified_bytes_durable(
     directory: Directory, options: StoreOptions, data: bytes, scan: Scan
 ) -> None:
-    area = data[FRAMES_START : FRAMES_START + scan.end - scan.header.base]
-    if scan.header.sector > 1 or options.sector > 1:
-        # overwriting in place could tear what is being made durable
-        write_new_log(directory, scan.header, area, len(data))
-        return
+    header = scan.header
+    area = data[FRAMES_START : FRAMES_START + scan.end - header.base]
+    aligned = header.sector > 1 or options.sector > 1
+    try:
+        if area or aligned:
+            # never over themselves: a torn write would damage what was durable all along
+            write_new_log(directory, header, area, len(data))
+            return
+    except OSError as error:
+        if aligned or error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        # no room for a second log: rather this risk, of two faults at once, than no recovery
     log = Log.open(directory)
     try:
-        log.write(scan.header, scan.header.base, area)
-        log.write_header(scan.header)
+        log.write(header, header.base, area)
+        log.write_header_again(header)
         log.sync()  # else recovery would build on bytes that a power cut takes back
     finally:
         log.close()

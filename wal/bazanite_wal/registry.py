@@ -46,8 +46,6 @@ class _Place:
         self.attachment: Attachment | None = None
 
 
-
-
 def acquire(system: System, path: str, options: StoreOptions) -> Attachment:
     """The process's attachment to this directory, made if there is none yet.
 
