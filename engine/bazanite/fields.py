@@ -39,6 +39,17 @@ def utf8(value: str | bytes) -> bytes:
     return bytes(value)
 
 
+def parse_int(data: bytes) -> int:
+    """The number in a column: ``-`` if negative, ASCII digits, then spaces; else ValueError.
+
+    ``int`` alone would make a number of damaged bytes such as `` 1``, ``1_0`` or ``+1``.
+    """
+    digits = data.rstrip(b" ")
+    if not digits.removeprefix(b"-").isdigit():
+        raise ValueError(f"not a number: {data!r}")
+    return int(digits)
+
+
 class FieldType(ABC):
     """Base of all types; subclass it for your own.
 
@@ -101,7 +112,7 @@ class INT(FieldType):
             if not self.null:
                 raise NullNotAllowed
             return None, end
-        return int(data), end
+        return parse_int(data), end
 
     def validate_type(self, val: int | None) -> None:
         if val is None:
@@ -177,7 +188,7 @@ class TEXT(FieldType):
             if not self.null:
                 raise NullNotAllowed
             return None, end
-        offset = int(data)
+        offset = parse_int(data)
         if offset < 0:
             raise ValueError("negative offset")
         return offset, end
