@@ -14,7 +14,7 @@ from bazanite_wal.layer import View, WriteSet
 
 from . import textfile
 from .codec import Layout
-from .errors import NotFoundError, TransactionError, ValidationError
+from .errors import NotFoundError, TransactionError, ValidationError, shown_value
 from .fields import TEXT, Field, utf8
 from .freestack import FreeStack
 from .insert import ForeignCheck, check_text_offset, checked_id
@@ -26,7 +26,7 @@ def stored_row(view: View, layout: Layout, pk: int) -> tuple[int, Row, bytes]:
     """(slot, row with TEXT as offsets, its bytes) of the row with this id, or NotFoundError."""
     slot = find_slot(view, layout, pk)
     if slot is None:
-        raise NotFoundError(f"Row with ID={pk} does not exist")
+        raise NotFoundError(f"Row with ID={shown_value(int(pk))} does not exist")
     row, data = layout.codec.row_at(view, slot, pk)
     return slot, row, data
 
@@ -34,7 +34,7 @@ def stored_row(view: View, layout: Layout, pk: int) -> tuple[int, Row, bytes]:
 def find_slot(view: View, layout: Layout, pk: int) -> int | None:
     """The slot of the row with this id; None if there is none, or if no row could have it."""
     if type(pk) is not int and (isinstance(pk, bool) or not isinstance(pk, int)):
-        raise ValidationError(f"'id': Type mismatch: `{pk!r}` is not `int`")
+        raise ValidationError(f"'id': Type mismatch: `{shown_value(pk)}` is not `int`")
     if pk <= 0:
         raise ValidationError("IDs must be greater than 0")
     return layout.index.find(view, pk) if pk < layout.id_limit else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any
 
-from .errors import ValidationError
+from .errors import ValidationError, shown_value
 from .row import Row
 from .schema import Schema
 
@@ -62,7 +62,8 @@ class _TextCond(_FieldCond):
         super().__init__(**params)
         for name, value in params.items():
             if not isinstance(value, str):
-                raise ValidationError(f"'{name}': Type mismatch: `{value!r}` is not `str`")
+                shown = shown_value(value)
+                raise ValidationError(f"'{name}': Type mismatch: `{shown}` is not `str`")
 
 
 class SUBSTR(_TextCond):
@@ -93,5 +94,5 @@ def _less(name: str, stored: Any, value: Any, swapped: bool) -> bool:
     try:
         return bool(stored > value if swapped else stored < value)
     except TypeError as error:
-        message = f"'{name}': Type mismatch: cannot compare with `{value!r}`"
+        message = f"'{name}': Type mismatch: cannot compare with `{shown_value(value)}`"
         raise ValidationError(message) from error

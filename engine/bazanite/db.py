@@ -18,8 +18,9 @@ from bazanite_wal.transaction import Transaction
 
 from .cond import BaseCond
 from .emptying import truncate
+from .errors import listed
 from .files import PathLike, path_text
-from .join import BaseJoin, perform
+from .join import BaseJoin, checked_joins, perform
 from .opening import check_width, checked_classes
 from .row import Row
 from .storage import Storage
@@ -55,7 +56,7 @@ class DB:
         commit_timeout: float = 60.0,
         system: System | None = None,
     ) -> None:
-        classes = list(cls_tables)
+        classes = listed(cls_tables, "a list of table classes")
         checked_classes(classes)
         check_width(int_width)
         path = path_text(base_dir)
@@ -109,6 +110,7 @@ class DB:
         table = self.storage.table(table_name)
         if not joins:
             return table.find_by_id(pk)
+        joins = checked_joins(joins)
         with self.storage.store.reading():
             row = table.find_by_id(pk)
             return None if row is None else self._joined([row], joins)[0]
@@ -116,16 +118,18 @@ class DB:
     def find_all(self, table_name: str, *, joins: Sequence[BaseJoin] | None = None) -> list[Row]:
         """Every row, in slot order, with what the joins add."""
         table = self.storage.table(table_name)
+        joins = checked_joins(joins or ())
         with self.storage.store.reading():
-            return self._joined(table.find_all(), joins or ())
+            return self._joined(table.find_all(), joins)
 
     def find_by_cond(
         self, table_name: str, cond: BaseCond, joins: Sequence[BaseJoin] | None = None
     ) -> list[Row]:
         """The rows that fulfil the condition, in slot order, with what the joins add."""
         table = self.storage.table(table_name)
+        joins = checked_joins(joins or ())
         with self.storage.store.reading():
-            return self._joined(table.find_by_cond(cond), joins or ())
+            return self._joined(table.find_by_cond(cond), joins)
 
     def _joined(self, rows: list[Row], joins: Sequence[BaseJoin]) -> list[Row]:
         for join in joins:

@@ -5,6 +5,9 @@ One is added here, because only tables know it: a stored NULL where the schema a
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TypeVar
+
 from bazanite_wal.errors import (
     CommittedNotApplied,
     CommitUncertain,
@@ -21,7 +24,10 @@ from bazanite_wal.errors import (
     TransactionError,
     UnsafeShutdownError,
     ValidationError,
+    shown_value,
 )
+
+_T = TypeVar("_T")
 
 __all__ = [
     "CommitUncertain",
@@ -40,7 +46,18 @@ __all__ = [
     "TransactionError",
     "UnsafeShutdownError",
     "ValidationError",
+    "listed",
+    "shown_value",
 ]
+
+
+def listed(items: Iterable[_T], expected: str) -> list[_T]:
+    """The items as a list; ValidationError if they cannot be iterated over."""
+    try:
+        iterator = iter(items)
+    except TypeError:
+        raise ValidationError(f"{shown_value(items)} is not {expected}") from None
+    return list(iterator)
 
 
 class InconsistentDataError(CorruptionError, ValueError):

@@ -14,9 +14,11 @@ import copy
 from abc import ABC, abstractmethod
 from typing import Any, NamedTuple, Self
 
-from .errors import ValidationError
+from .errors import ValidationError, shown_value
 
 DEFAULT_INT_WIDTH = 9
+_WIDEST_INT = 640
+"""As many digits as Python converts whatever its limit is set to."""
 TEXT_WIDTH = 9
 """Width of a TEXT's offset in the row and of its length in the text file, in every directory."""
 
@@ -91,6 +93,8 @@ class INT(FieldType):
 
     def __init__(self, size: int | None = None, null: bool = False) -> None:
         super().__init__(DEFAULT_INT_WIDTH if size is None else size, null)
+        if self.size > _WIDEST_INT:
+            raise ValidationError(f"An INT has at most {_WIDEST_INT} characters")
         self.sized = size is not None
 
     def bind_width(self, int_width: int) -> Self:
@@ -118,7 +122,7 @@ class INT(FieldType):
         if val is None:
             return
         if isinstance(val, bool) or not isinstance(val, int):
-            raise ValidationError(f"Type mismatch: `{val!r}` is not `int`")
+            raise ValidationError(f"Type mismatch: `{shown_value(val)}` is not `int`")
         if not -(10 ** (self.size - 1)) < val < 10**self.size:
             raise ValidationError("The value is too big")
 

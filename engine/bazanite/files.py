@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Protocol
 
-from .errors import CorruptionError, InconsistentDataError, ValidationError
+from .errors import CorruptionError, InconsistentDataError, ValidationError, shown_value
 
 CATALOG_NAME = "schema.json"
 CHUNK_SIZE_BYTES = 256 * 1024
@@ -30,9 +30,15 @@ class PathLike(Protocol):
 def path_text(path: str | PathLike) -> str:
     """The path as text; ValidationError for anything that is not one."""
     fspath = getattr(path, "__fspath__", None)
-    text = path if isinstance(path, str) else fspath() if callable(fspath) else None
+    text: object = path
+    if not isinstance(path, str):
+        text = fspath() if callable(fspath) and not isinstance(path, type) else None
     if not isinstance(text, str) or not text or "\0" in text:
-        raise ValidationError(f"{path!r} is not the path of a directory")
+        raise ValidationError(f"{shown_value(path)} is not the path of a directory")
+    try:
+        text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise ValidationError(f"{text!a} cannot be the path of a directory") from error
     return text
 
 
@@ -43,7 +49,7 @@ def check_table_name(name: object) -> str:
     """
     if not isinstance(name, str) or not _TABLE_NAME.match(name) or len(name) > _LONGEST_NAME:
         raise ValidationError(
-            f"{name!r} cannot be a table's name: letters, digits, '_' and '-' only, "
+            f"{shown_value(name)} cannot be a table's name: letters, digits, '_' and '-' only, "
             f"no '-' in front, at most {_LONGEST_NAME}"
         )
     if name.endswith(("__free", "__seqnum")):

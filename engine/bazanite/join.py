@@ -8,10 +8,11 @@ instead of once a row.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .cond import EQ
-from .errors import ValidationError
+from .errors import ValidationError, listed, shown_value
 from .fields import INT
 from .row import Row
 
@@ -36,8 +37,10 @@ class Join(BaseJoin):
     """Adds under ``key`` the row that ``fk_attr`` refers to, or None."""
 
     def __init__(self, fk_attr: str, key: str, foreign_table_name: str) -> None:
-        if not (fk_attr and key and foreign_table_name):
-            raise ValidationError("A join needs a field, a key and a table")
+        given: tuple[object, ...] = (fk_attr, key, foreign_table_name)
+        for text in given:
+            if not isinstance(text, str) or not text:
+                raise ValidationError("A join needs a field, a key and a table")
         self.fk_attr = fk_attr
         self.key = key
         self.foreign_table_name = foreign_table_name
@@ -53,6 +56,20 @@ class InverseJoin(Join):
         return {self.key: foreign_table.find_by_cond(EQ(**{self.fk_attr: fk}))}
 
 
+def checked_joins(joins: Iterable[BaseJoin]) -> list[BaseJoin]:
+    """The joins as a list; ValidationError unless each of them is one."""
+    result = listed(joins, "a list of joins")
+    given: list[object] = [*result]
+    for join in given:
+        if not (
+            isinstance(join, BaseJoin)
+            and isinstance(getattr(join, "fk_attr", None), str)
+            and isinstance(getattr(join, "foreign_table_name", None), str)
+        ):
+            raise ValidationError(f"{shown_value(join)} is not a join with a field and a table")
+    return result
+
+
 def perform(rows: list[Row], join: BaseJoin, foreign_table: Table) -> list[Row]:
     """The rows with what the join adds to each, in the same order."""
     source = "id" if isinstance(join, InverseJoin) else join.fk_attr
@@ -65,7 +82,14 @@ def perform(rows: list[Row], join: BaseJoin, foreign_table: Table) -> list[Row]:
             return _grouped(rows, join, foreign_table)
     if type(join) is Join and len(rows) > 1 and all(_is_reference(row[source]) for row in rows):
         return _looked_up(rows, join, foreign_table)
-    return [Row({**row, **join.join(row[source], foreign_table)}) for row in rows]
+    return [Row({**row, **_added(join, row[source], foreign_table)}) for row in rows]
+
+
+def _added(join: BaseJoin, fk: Any, foreign_table: Table) -> Mapping[str, Any]:
+    added: object = join.join(fk, foreign_table)
+    if not isinstance(added, Mapping):
+        raise ValidationError(f"A join must give keys and values, not {shown_value(added)}")
+    return added
 
 
 def _refers_to_nothing(value: Any) -> bool:

@@ -14,20 +14,22 @@ from bazanite_wal.layer import View
 from . import adopt
 from .catalog import WIDTHS, Catalog, compare, decode, encode, spec_of
 from .codec import Layout
-from .errors import SchemaMismatch, TransactionError, ValidationError
+from .errors import SchemaMismatch, TransactionError, ValidationError, shown_value
 from .files import CATALOG_NAME, TableFiles, check_table_name
 from .schema import Schema
+from .table import Table
 
 if TYPE_CHECKING:
     from bazanite_wal.store import Store
-
-    from .table import Table
 
 
 def checked_classes(classes: Iterable[type[Table]]) -> dict[str, type[Table]]:
     """The table classes by name; ValidationError if they cannot be tables of one directory."""
     result: dict[str, type[Table]] = {}
-    for cls in classes:
+    given: Iterable[object] = classes
+    for cls in given:
+        if not (isinstance(cls, type) and issubclass(cls, Table)):
+            raise ValidationError(f"{shown_value(cls)} is not a class of tables")
         name = check_table_name(getattr(cls, "name", None))
         schema = getattr(cls, "schema", None)
         if not isinstance(schema, Schema):

@@ -9,11 +9,11 @@ its fields side by side and a newline; only a deleted slot begins with ``*``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from .errors import ValidationError
-from .fields import FK, INT, TEXT, Field
+from .errors import ValidationError, shown_value
+from .fields import FK, INT, TEXT, Field, FieldType
 from .row import Row
 
 DELETED = ord("*")
@@ -23,12 +23,23 @@ class Schema:
     """An ordered list of fields; ValidationError if they cannot make a table."""
 
     def __init__(self, schema: list[Field]) -> None:
+        if not isinstance(schema, Sequence):
+            raise ValidationError(f"A schema is a list of fields, not {shown_value(schema)}")
         if not schema:
             raise ValidationError("Schema must not be empty")
         names: set[str] = set()
-        for name, _ in schema:
+        given: Sequence[object] = schema
+        for field in given:
+            if not isinstance(field, Field):
+                raise ValidationError(f"A schema is a list of fields: {shown_value(field)} is none")
+            name: object = field.name
+            kind: object = field.type
             if type(name) is not str or not name:
-                raise ValidationError(f"A field's name must be a non-empty string, not {name!r}")
+                shown = shown_value(name)
+                raise ValidationError(f"A field's name must be a non-empty string, not {shown}")
+            if not isinstance(kind, FieldType) or type(getattr(kind, "size", None)) is not int:
+                shown = shown_value(kind)
+                raise ValidationError(f"'{name}': needs a type such as INT(), not {shown}")
             if name in names:
                 raise ValidationError(f"'{name}': two fields have this name")
             names.add(name)
@@ -52,7 +63,8 @@ class Schema:
         """ValidationError if one of these is not a field's name."""
         for name in names:
             if name not in self.names:
-                raise ValidationError(f"'{name}': no such field")
+                shown = f"'{name}'" if isinstance(name, str) else shown_value(name)
+                raise ValidationError(f"{shown}: no such field")
 
     def row_size(self) -> int:
         """Width of a row in bytes, with its newline."""
@@ -77,7 +89,9 @@ class Schema:
 
     def column(self, field: Field, value: Any) -> bytes:
         """The field's bytes for this value, for a TEXT: for this offset, already validated."""
-        data = field.type.serialize(value)
+        data: object = field.type.serialize(value)
+        if not isinstance(data, bytes):
+            raise ValidationError(f"'{field.name}': {shown_value(data)} is not bytes")
         if len(data) != field.type.size:
             raise ValidationError(f"'{field.name}': {len(data)} bytes do not fit {field.type.size}")
         return data

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bazanite_wal.layer import View, WriteSet
 
 from .catalog import Catalog, TableSpec, decode
-from .errors import TransactionError, ValidationError
+from .errors import TransactionError, ValidationError, shown_value
 from .files import TableFiles
 from .index import RowIndex
 from .insert import ForeignCheck
@@ -82,7 +82,7 @@ class Storage:
         try:
             return self.tables[name]
         except (KeyError, TypeError):
-            raise ValidationError("No such table") from None
+            raise ValidationError(f"No such table: {shown_value(name)}") from None
 
     def catalog(self, view: View) -> Catalog:
         """The directory's catalog as this view has it; other handles may have added tables."""
@@ -112,7 +112,7 @@ class Storage:
             if value is None:
                 continue
             if isinstance(value, bool) or not isinstance(value, int):
-                message = f"'{name}': Type mismatch: `{value!r}` is not `int`"
+                message = f"'{name}': Type mismatch: `{shown_value(value)}` is not `int`"
                 raise ValidationError(message)
             if target == table and value in new_ids:
                 continue

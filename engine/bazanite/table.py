@@ -14,7 +14,7 @@ from bazanite_wal.layer import View
 from .change import delete_row, find_slot, update_row
 from .codec import Layout
 from .cond import BaseCond
-from .errors import ValidationError
+from .errors import ValidationError, listed, shown_value
 from .insert import RowBatch
 from .row import Row
 from .schema import Schema
@@ -47,7 +47,7 @@ class Table:
         """Store all these rows, or none if one of them is refused; returns them in order."""
         storage = self._storage
         # First of all: an iterator may take its time, or use this database itself.
-        given = [_checked_values(values) for values in rows]
+        given = [_checked_values(values) for values in listed(rows, "a list of rows")]
         with storage.store.transaction(private=True) as tx:
             batch = RowBatch(tx, self.layout, storage.foreign_check(self))
             result = [batch.add(values) for values in given]
@@ -86,6 +86,8 @@ class Table:
 
     def find_by_cond(self, cond: BaseCond) -> list[Row]:
         """The rows for which the condition's ``eval`` is true, in slot order."""
+        if not isinstance(cond, BaseCond):
+            raise ValidationError(f"{shown_value(cond)} is not a condition")
         cond.check_fields(self.schema)
         with self._storage.store.reading() as view:
             return [row for row in self.layout.codec.rows(view) if cond.eval(row)]
@@ -102,5 +104,5 @@ class Table:
 
 def _checked_values(values: object) -> Mapping[str, Any]:
     if not isinstance(values, Mapping):
-        raise ValidationError(f"Type mismatch: `{values!r}` does not map field names")
+        raise ValidationError(f"Type mismatch: `{shown_value(values)}` does not map field names")
     return values

@@ -9,6 +9,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+_LONGEST_VALUE = 200
+
+
+def shown_value(value: object) -> str:
+    """A caller's value for a message: short, and whatever its ``repr`` does."""
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001  a number of too many digits, or a program's own class
+        return f"a value of type {type(value).__name__}"
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."
+
 
 class DBError(Exception):
     """Base of all errors of this library; ``message`` is the sentence for a person."""

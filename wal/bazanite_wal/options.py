@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .errors import ValidationError
+from .errors import ValidationError, shown_value
+from .frame import LARGEST_FILE
 from .header import FRAMES_START
 from .shared import LEVELS
 
@@ -39,14 +40,21 @@ class StoreOptions:
     def __post_init__(self) -> None:
         if self.durability not in LEVELS:
             raise ValidationError(
-                f"durability={self.durability!r}: must be one of {', '.join(map(repr, LEVELS))}"
+                f"durability={shown_value(self.durability)}: must be one of"
+                f" {', '.join(map(repr, LEVELS))}"
             )
         for name in ("lock_timeout", "commit_timeout", "log_size_bytes", "checkpoint_bytes"):
             value = getattr(self, name)
             optional = name in ("lock_timeout", "checkpoint_bytes")
             kinds = (int, float) if name.endswith("timeout") else (int,)
             if (value is not None or not optional) and type(value) not in kinds:
-                raise ValidationError(f"{name}={value!r}: must be a number")
+                raise ValidationError(f"{name}={shown_value(value)}: must be a number")
+            if value is not None and isinstance(value, int) and value > LARGEST_FILE:
+                raise ValidationError(f"{name}: must be at most {LARGEST_FILE}")
+        for name in ("powersafe_overwrite", "allow_network_fs", "accept_unsafe"):
+            if type(getattr(self, name)) is not bool:
+                shown = shown_value(getattr(self, name))
+                raise ValidationError(f"{name}={shown}: must be True or False")
         if self.lock_timeout is not None and not self.lock_timeout >= 0:
             raise ValidationError(f"lock_timeout={self.lock_timeout!r}: must be None or at least 0")
         if not self.commit_timeout > 0:
