@@ -294,6 +294,12 @@ class _OwnedLock:
         return cast("bool", self._lock._is_owned())  # type: ignore[attr-defined]
 
 
+class PerThread(threading.local):
+    """A log position that each thread has of its own, 0 at first; it goes with its owner."""
+
+    lsn = 0
+
+
 class PosixSystem:
     """The process's own operating system; all handles may share one."""
 

@@ -25,7 +25,8 @@ from .transaction import Transaction
 class Attachment:
     """A core in use, with its group commit, what recovery found, and how many handles use it.
 
-    ``transaction`` is the innermost open one; only who holds the global lock looks at it.
+    ``transaction`` is the innermost open one, and ``reading`` is set while a view is shown; only
+    who holds the global lock looks at them.
     ``calls`` has a token for each call that is under way, and detaching waits for them; weakly, so
     that an interrupt which keeps a call from taking its token back takes it away all the same.
     """
@@ -35,6 +36,7 @@ class Attachment:
     report: RecoveryReport | None
     users: int
     transaction: Transaction | None = None
+    reading: object | None = None
     calls: WeakSet[object] = field(default_factory=WeakSet)
 
 

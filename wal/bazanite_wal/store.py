@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from contextvars import ContextVar
 from typing import TypeVar
 
 from . import backup, commit, registry, shared
@@ -19,7 +18,7 @@ from .core import Core
 from .errors import DBError, DirectoryError, TransactionError
 from .layer import View
 from .options import StoreOptions
-from .posix import POSIX
+from .posix import POSIX, PerThread
 from .recovery import RecoveryReport
 from .section import exclusive
 from .system import System
@@ -47,7 +46,7 @@ class Store:
         self.path = path
         self._system = system
         self._options = options
-        self._read_lsn: ContextVar[int] = ContextVar("read_lsn", default=0)
+        self._seen = PerThread()
         self._attachment: registry.Attachment | None = registry.acquire(system, path, options)
         self._heirs: dict[int, object] = {}
 
@@ -62,6 +61,7 @@ class Store:
         exception from the body rolls back all of it.  Other threads and processes wait meanwhile.
         """
         with _Call(self) as used:
+            _refuse_while_reading(used)
             outer = used.transaction
             if used.core.lock.owned() and outer is not None:
                 with self._innermost(used, Transaction(outer), outer) as savepoint:
@@ -85,7 +85,7 @@ class Store:
             ):
                 used.core.inside = private
                 yield tx
-            self._read_lsn.set(tx.lsn)
+            self._seen.lsn = tx.lsn
             self._checkpoint_if_due(used)
 
     @closing_contextmanager
@@ -99,22 +99,30 @@ class Store:
             core = used.core
             outermost = not core.lock.owned()
             with self._exclusive(used) as inside:
+                view: View
                 if inside is not None:
-                    yield inside
+                    view = inside
                 elif core.words[shared.DURABILITY] == 2:
                     catch_up(core)
-                    self._read_lsn.set(core.position)
-                    yield core.overlay
+                    self._seen.lsn = core.position
+                    view = core.overlay
                 else:
-                    self._read_lsn.set(core.words[shared.APPLIED])
-                    yield core.files
+                    self._seen.lsn = core.words[shared.APPLIED]
+                    view = core.files
+                outer = used.reading
+                used.reading = reading = object()
+                try:
+                    yield view
+                finally:
+                    if used.reading is reading:  # else an interrupt kept us: another one's turn
+                        used.reading = outer
                 if core.forked():
                     return
                 core.check_poisoned()  # what was read may be older than what was told before
                 if outermost and core.words[shared.DURABILITY] == 1:
                     commit.mark_if_idle(core, used.group)
             if outermost and core.words[shared.DURABILITY] == 2:
-                commit.settle(core, used.group, self._read_lsn.get())
+                commit.settle(core, used.group, self._seen.lsn)
 
     def quick_read(self, read: Callable[[View], T]) -> T:
         """``read`` of a consistent view, without the global lock where that is possible.
@@ -139,7 +147,7 @@ class Store:
                         continue
                 except ValueError:
                     break  # another thread closed the database: the words are gone
-                self._read_lsn.set(lsn)
+                self._seen.lsn = lsn
                 if failure is not None:
                     raise failure
                 return result
@@ -170,7 +178,10 @@ class Store:
     def file_names(self) -> list[str]:
         """The data files that are there now, sorted."""
         with _Call(self) as used:
-            used.core.files.open_all()
+            try:
+                used.core.files.open_all()
+            except OSError as error:
+                raise DirectoryError(f"{self.path}: cannot list its files: {error}") from error
             return used.core.files.names()
 
     def in_transaction(self) -> bool:
@@ -181,7 +192,7 @@ class Store:
     @property
     def read_lsn(self) -> int:
         """The log position that this thread's last read or transaction through this handle saw."""
-        return self._read_lsn.get()
+        return self._seen.lsn
 
     @property
     def recovery(self) -> RecoveryReport | None:
@@ -191,6 +202,7 @@ class Store:
     def checkpoint(self) -> None:
         """Put everything into the table files, durable, and empty the log."""
         with _Call(self) as used:
+            _refuse_while_reading(used)
             if used.core.lock.owned() and used.transaction is not None:
                 raise TransactionError("a checkpoint cannot run inside a transaction")
             try:
@@ -297,6 +309,18 @@ class Store:
                     checkpoint_locked(core, used.group)
         except (DBError, OSError) as error:
             _logger.warning("%s: checkpoint put off: %s", self.path, error)
+
+
+def _refuse_while_reading(used: registry.Attachment) -> None:
+    """TransactionError for a change by whoever is shown rows just now: they would not hold still.
+
+    That is a condition, a join, a field type or a signal handler of this thread's.
+    """
+    if used.reading is not None and used.core.lock.owned():
+        raise TransactionError(
+            "the database cannot be changed by a condition, a join, a field type or a signal"
+            " handler while it is being read; nothing was done"
+        )
 
 
 def _quiet_sequence(core: Core) -> int | None:
