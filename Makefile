@@ -11,19 +11,23 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 TORTURE_ARGS ?=
+EXPLORE_ARGS ?=
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv torture test lint format coverage clean
+.PHONY: help venv torture explore test lint format coverage clean
 
 help: ## this list
-	@echo "usage: make TARGET [PYTHON=python3.12] [PYTEST_ARGS=...] [TORTURE_ARGS=...]"
+	@echo "usage: make TARGET [PYTHON=python3.12] [PYTEST_ARGS=...] [TORTURE_ARGS=...] [EXPLORE_ARGS=...]"
 	@echo
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
 
 torture: $(VENV)/.runtime ## kill writing processes at random moments, recover, judge what survived
 	$(BIN)/bazanite torture $(TORTURE_ARGS)
+
+explore: $(VENV)/.runtime ## cut the power at every point of a simulated machine: minutes, a million states
+	$(BIN)/bazanite explore --profile ci $(EXPLORE_ARGS)
 
 test: $(VENV)/.dev ## all tests, on all cores
 	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
