@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable
 from itertools import count
 from typing import Any
+from weakref import ReferenceType, ref
 
 from bazanite_wal.posix import POSIX
 
@@ -51,14 +52,16 @@ class Seam:
         self._alive: set[int] = set()
         self.rules: list[Callable[[str, str, int], None]] = []
         self.after_rules: list[Callable[[str, str, int], None]] = []
-        self._handles: list[Any] = []
+        self._handles: list[ReferenceType[Any]] = []  # weakly: a dropped handle is closed
         _living.append(self)
 
     def kill(self) -> None:
         """Die now: all descriptors are closed, nothing is unlocked or written any more."""
         self.dead = True
-        for handle in self._handles:
-            handle.close()
+        for reference in self._handles:
+            handle = reference()
+            if handle is not None:
+                handle.close()
         self._handles.clear()
 
     def kill_at(self, number: int) -> None:
@@ -198,7 +201,7 @@ class _Wrapper:
         self.seam = seam
         self.inner = inner
         self.name = name
-        seam._handles.append(inner)
+        seam._handles.append(ref(inner))
 
     def close(self) -> None:
         if not self.seam.dead:

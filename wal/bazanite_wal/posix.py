@@ -1,8 +1,10 @@
 """The real operating system behind the seam: the only module that talks to it.
 
-Positional I/O only, so that a fork shares no cursor.  Every descriptor opened here is recorded; in
-a forked child all of them are closed at once, and never unlocked: LOCK_UN would free the parent's
-lock, and a descriptor kept open would hold a dead parent's lock.  Descriptors do not survive exec.
+Positional I/O only, so that a fork shares no cursor.  A descriptor goes with the object that has
+it: one that an interrupt cut off from its owner is closed, and its lock freed, when the traceback
+goes.  Every descriptor opened here is recorded, weakly; in a forked child all of them are closed at
+once, and never unlocked: LOCK_UN would free the parent's lock, and a descriptor kept open would
+hold a dead parent's lock.  Descriptors do not survive exec.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import threading
 import time
 from contextlib import suppress
 from typing import cast
+from weakref import WeakSet
 
 from filelock import lock_descriptor, unlock_descriptor
 
@@ -27,7 +30,7 @@ from .system import Directory, File, LockFile, SharedWords, ThreadLock, Words
 _HOLDER_TEXT_SIZE = 512
 _WORD_SIZE = 8
 
-_handles: set[_Handle] = set()
+_handles: WeakSet[_Handle] = WeakSet()
 _handles_lock = threading.RLock()
 _SEEK_DATA: int | None = getattr(os, "SEEK_DATA", None)
 _forks = 0
@@ -37,20 +40,34 @@ _forks = 0
 class _Handle:
     """An open descriptor that a forked child must not keep."""
 
+    _fd = -1
+
     def __init__(self, path: str, flags: int, mode: int = 0o666) -> None:
         # Under the lock: a fork in another thread must not miss a descriptor just opened.
         with _handles_lock:
             # O_NONBLOCK: a FIFO in a file's place must not keep anyone waiting
             flags |= os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-            self._fd = os.open(path, flags, mode)
+            opened: list[int] = []
+            try:
+                # all of it one call: an interrupt strikes before it, or finds the descriptor
+                opened.extend(map(os.open, (path,), (flags,), (mode,)))
+                self._fd = opened[0]
+            except BaseException:
+                if opened and self._fd < 0:
+                    os.close(opened[0])
+                raise
             _handles.add(self)
         self.path = path
 
+    def __del__(self) -> None:
+        self.close()
+
     def close(self) -> None:
         with _handles_lock:
-            fd, self._fd = self._fd, -1
             _handles.discard(self)
+            fd = self._fd
             if fd >= 0:
+                self._fd = -1  # next to the call: an interrupt finds both done or none
                 os.close(fd)
 
     def abandon(self) -> None:
@@ -64,7 +81,7 @@ def _close_all_in_child() -> None:
     global _forks
     _forks += 1
     try:
-        for handle in _handles:
+        for handle in list(_handles):
             with suppress(OSError):
                 handle.abandon()
         _handles.clear()
@@ -173,9 +190,11 @@ class PosixLockFile(_Handle):
 class PosixSharedWords(_Handle):
     """A mapped file of native 64-bit words; indexing a "Q" memoryview moves each one whole."""
 
+    _map: mmap.mmap | None = None
+    _words: memoryview | None = None
+
     def __init__(self, path: str, flags: int, count: int) -> None:
         super().__init__(path, flags)
-        self._map: mmap.mmap | None = None
         try:
             size = os.fstat(self._fd).st_size
             if size < count * _WORD_SIZE:
@@ -191,6 +210,7 @@ class PosixSharedWords(_Handle):
 
     @property
     def words(self) -> Words:
+        assert self._words is not None
         return self._words
 
     def close(self) -> None:
@@ -204,7 +224,8 @@ class PosixSharedWords(_Handle):
     def _release(self) -> None:
         mapped, self._map = self._map, None
         if mapped is not None:
-            self._words.release()
+            if self._words is not None:
+                self._words.release()
             with suppress(BufferError):
                 mapped.close()
 

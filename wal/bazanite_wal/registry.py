@@ -8,7 +8,7 @@ inode, so that two paths of one directory meet; and by process, so that a forked
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from weakref import WeakSet
+from weakref import ReferenceType, WeakSet, ref
 
 from .attach import attach, detach
 from .core import Core
@@ -21,7 +21,7 @@ from .system import System, ThreadLock
 from .transaction import Transaction
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Attachment:
     """A core in use, with its group commit, what recovery found, and how many handles use it.
 
@@ -41,11 +41,15 @@ class Attachment:
 
 
 class _Place:
-    """Where a process keeps its attachment to one directory."""
+    """Where a process finds its attachment to one directory.
+
+    Its handles keep the attachment alive.  Should interrupts take all of them without a detach, it
+    goes with them, files, locks and all, as in a process that was killed.
+    """
 
     def __init__(self, lock: ThreadLock) -> None:
         self.lock = lock
-        self.attachment: Attachment | None = None
+        self.attachment: ReferenceType[Attachment] | None = None
 
 
 def acquire(system: System, path: str, options: StoreOptions) -> Attachment:
@@ -60,10 +64,11 @@ def acquire(system: System, path: str, options: StoreOptions) -> Attachment:
                 f"{path}: another thread of this process was still opening or closing it after"
                 f" {options.lock_timeout} seconds"
             )
-        found = place.attachment
+        found = None if place.attachment is None else place.attachment()
         if found is None:
             core, report = attach(system, path, options)
-            place.attachment = found = Attachment(core, GroupCommit(core), report, 0)
+            found = Attachment(core, GroupCommit(core), report, 0)
+            place.attachment = ref(found)
         elif found.core.options.durability != options.durability:
             raise DurabilityMismatch(
                 f"{path} is open in this process with"
