@@ -7,4 +7,10 @@ runner     a workload on a simulated machine, stopping at its crash points
 sampling   which legal disks to visit where there are too many
 judge      one disk: recovered, read, checked, recovered again, used
 explorer   one workload: all points, disks and verdicts
+deaths     what a kill leaves, at each call of a process
+kills      kills at every call, and whoever comes next
+nested     crashes at every operation of a recovery
+faults     what a call may end in: errors, short transfers, failed syncs, interrupts
+fault_case one fault in one run, and all that comes after it
+errors     every fault at every call of a workload
 """

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from bazanite_stress.simulation.disk import Disk, Profile
 from bazanite_stress.simulation.legal import NO_TEARING, Choice, Legal, Space, Tearing, spaces
@@ -35,7 +36,8 @@ class Violation:
     """A legal disk that came back wrong, and its address.
 
     ``prefix`` and ``choice`` name the disk within ``point``; ``expected`` are descriptions of the
-    states that would have been right.
+    states that would have been right.  ``how`` says, as plain data, what else happened before the
+    disk was looked at: a kill, an error, a recovery that was cut off (empty: only the workload).
     """
 
     workload: Workload
@@ -49,6 +51,7 @@ class Violation:
     found: str
     rule: str
     states: int
+    how: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -56,6 +56,7 @@ class Judge:
         self._classes = workload.classes()
         self._outcomes: dict[object, Outcome] = {}
         self._recovered: dict[object, Outcome] = {}
+        self._systems: list[SimulatedSystem] = []
 
     @property
     def unique(self) -> int:
@@ -73,9 +74,15 @@ class Judge:
 
     def judge_machine(self, machine: Machine) -> Outcome:
         """What opening the database on this machine gives; not remembered."""
-        system = SimulatedSystem(machine, "recovery")
         try:
-            db = self._open(system)
+            return self._judge_machine(machine)
+        finally:
+            while self._systems:
+                self._systems.pop().kill()
+
+    def _judge_machine(self, machine: Machine) -> Outcome:
+        try:
+            db = self._open(SimulatedSystem(machine, "recovery"))
         except Exception as error:  # noqa: BLE001  any error is a verdict
             return refusal(error)
         assert machine.folder is not None
@@ -85,7 +92,6 @@ class Judge:
         found = self._recovered.get(key)
         if found is None:
             found = self._recovered[key] = self._judge_recovered(db, image, least, machine.boot)
-        system.kill()
         return found
 
     def _judge_recovered(self, db: DB, image: Image, least: Image, boot: int) -> Outcome:
@@ -126,6 +132,7 @@ class Judge:
         return Outcome(content, tuple((name, row["id"]) for name, row in sorted(rows.items())))
 
     def _open(self, system: SimulatedSystem) -> DB:
+        self._systems.append(system)
         options: dict[str, Any] = dict(self._workload.options)
         return DB(
             self._classes,

@@ -18,7 +18,7 @@ from typing import Any
 from bazanite import DB
 from bazanite.errors import DBError
 from bazanite_stress.simulation.machine import PATH, Machine
-from bazanite_stress.simulation.system import SimulatedSystem
+from bazanite_stress.simulation.system import SimulatedSystem, Watch
 
 from .model import Model, ModelError, content_of
 from .workload import Step, Workload
@@ -50,6 +50,7 @@ class Point:
 class Run:
     """A workload under way.  ``on_point`` is called at each crash point, the machine stands still.
 
+    ``on_call`` hears of every call before it happens, and may raise in its place or shorten it.
     ``states`` are the model after each number of steps; ``calls`` counts the calls that reached the
     disk.
     """
@@ -58,6 +59,8 @@ class Run:
     machine: Machine
     on_point: Callable[[Point], None]
     seed: str = "writer"
+    on_call: Watch | None = None
+    make_system: Callable[[Machine, str], SimulatedSystem] = SimulatedSystem
     states: list[Model] = field(default_factory=list)
     points: int = 0
     calls: int = 0
@@ -69,10 +72,15 @@ class Run:
     def start(self) -> None:
         """Open the database: step 0 lies before the first one."""
         self.states = [setup_model(self.workload)]
-        self.system = SimulatedSystem(self.machine, self.seed)
+        self.system = self.make_system(self.machine, self.seed)
         self.system.watch = self._watch
         self._open()
         self._point("opened")
+
+    @property
+    def step(self) -> int:
+        """The step under way, or the number of those that returned."""
+        return self._step
 
     def finish(self) -> None:
         """All steps, then the close."""
@@ -151,11 +159,12 @@ class Run:
             workload.classes(), PATH, durability=workload.durability, system=self.system, **options
         )
 
-    def _watch(self, operation: str, name: str, _size: int) -> None:
+    def _watch(self, operation: str, name: str, size: int) -> int | None:
         if operation in SYNCS:
             self._point(f"before {operation} {name}".rstrip())
         if operation not in _QUIET:
             self.calls += 1
+        return self.on_call(operation, name, size) if self.on_call else None
 
     def _point(self, what: str) -> None:
         self.points += 1

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from bazanite_stress.simulation.legal import Choice, Space, Unit
 
@@ -27,7 +28,28 @@ def addresses(space: Space, limit: int, seed: str) -> Iterator[Choice]:
                 return
 
 
+def few(space: Space, limit: int, seed: str) -> Iterator[Choice]:
+    """At most ``limit`` different addresses, quickly: two thirds of the first kinds, else drawn."""
+    structured = islice(_structured(space.units), limit - limit // 3)
+    generator = random.Random(seed)
+    drawn = (
+        tuple(generator.randrange(len(unit.options)) for unit in space.units)
+        for _ in range(2 * limit)
+    )
+    yield from islice(dict.fromkeys((*structured, *drawn)), min(limit, space.count))
+
+
 def _candidates(units: Sequence[Unit], seed: str) -> Iterator[Choice]:
+    yield from _structured(units)
+    generator = random.Random(seed)
+    if len(units) <= _MOST_PAIRED_UNITS:
+        yield from _pairwise(units, generator)
+    while units:
+        yield tuple(generator.randrange(len(unit.options)) for unit in units)
+    yield ()
+
+
+def _structured(units: Sequence[Unit]) -> Iterator[Choice]:
     newest = tuple(max(range(len(u.events)), key=u.events.__getitem__) for u in units)
     oldest = tuple(min(range(len(u.events)), key=u.events.__getitem__) for u in units)
     yield oldest
@@ -42,12 +64,6 @@ def _candidates(units: Sequence[Unit], seed: str) -> Iterator[Choice]:
             new if unit.events[new] > moment else old
             for unit, new, old in zip(units, newest, oldest, strict=True)
         )
-    generator = random.Random(seed)
-    if len(units) <= _MOST_PAIRED_UNITS:
-        yield from _pairwise(units, generator)
-    while units:
-        yield tuple(generator.randrange(len(unit.options)) for unit in units)
-    yield ()
 
 
 def _at(unit: Unit, moment: int) -> int:

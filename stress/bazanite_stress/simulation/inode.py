@@ -4,8 +4,11 @@ A sector (of ``sector`` bytes) is dirty from its first write until a sync.  Its 
 it held since: the durable content first, then its content after each write.  A power cut leaves any
 version of the chain, whatever the other sectors do.  Size changes form a list of their own.
 
+A sync that failed leaves sectors clean that never reached the medium (``stale``): reads see them,
+later syncs do not write them, and the machine may drop them at any time (``evict``).
+
 Invariant: ``data`` is what a read returns; ``durable`` and ``durable_size`` are what the medium
-holds for certain.  After a sync of everything they are equal.
+holds for certain.  After a sync of everything they are equal, stale sectors excepted.
 """
 
 from __future__ import annotations
@@ -53,8 +56,7 @@ class Inode:
         self.durable_size = len(content)
         self.chains: dict[int, Chain] = {}
         self.sizes: list[tuple[int, int]] = []
-        self.stale = False
-        """Whether clean pages may differ from the medium, because a sync failed."""
+        self.stale: set[int] = set()
 
     @property
     def pending(self) -> bool:
@@ -72,7 +74,7 @@ class Inode:
             for index, chain in self.chains.items()
         }
         twin.sizes = list(self.sizes)
-        twin.stale = self.stale
+        twin.stale = set(self.stale)
         return twin
 
     def write(self, data: bytes | memoryview, offset: int, event: int) -> None:
@@ -114,8 +116,8 @@ class Inode:
             chain.written = (0, 0)
 
     def sync(self) -> None:
-        """Make dirty sectors and the size durable; a clean page is not written."""
-        self.durable = self._written_back(len(self.data))
+        """Make content and size durable."""
+        self.durable = self._reached()
         self.durable_size = len(self.data)
         self.chains.clear()
         self.sizes.clear()
@@ -126,7 +128,9 @@ class Inode:
         if size >= self.durable_size:
             self.sync()
             return
-        self.durable = self._written_back(size) + self.durable[size:]
+        content = bytearray(self.durable)
+        content[:size] = self._reached()
+        self.durable = bytes(content)
         for index in list(self.chains):
             start = index * self.sector
             if start + self.sector <= size:
@@ -174,22 +178,32 @@ class Inode:
             elif fate == "lost":
                 self.data[start:stop] = content[start:stop]
             else:
-                self.stale = True
+                self.stale.add(index)
         self.durable = bytes(content)
         self.chains.clear()  # the size is metadata: it stays pending
 
-    def _written_back(self, size: int) -> bytes:
-        """The medium's first ``size`` bytes once every dirty sector has reached it."""
-        if not self.stale:
-            return bytes(self.data[:size])
-        content = bytearray(self.durable[:size].ljust(size, b"\0"))
-        for index in self.chains:
+    def evict(self) -> None:
+        """Drop clean pages: what a failed sync did not write is gone now."""
+        medium = self.durable.ljust(len(self.data), b"\0")
+        for index in self.stale:
             start = index * self.sector
-            stop = min(start + self.sector, size)
-            content[start:stop] = self.data[start:stop]
+            stop = min(start + self.sector, len(self.data))
+            self.data[start:stop] = medium[start:stop]
+        self.stale.clear()
+
+    def _reached(self) -> bytes:
+        """What is on the medium once all dirty sectors are written."""
+        if not self.stale:
+            return bytes(self.data)
+        content, medium = bytearray(self.data), self.durable.ljust(len(self.data), b"\0")
+        for index in self.stale:
+            start = index * self.sector
+            stop = min(start + self.sector, len(content))
+            content[start:stop] = medium[start:stop]
         return bytes(content)
 
     def _dirty(self, index: int) -> None:
+        self.stale.discard(index)  # the whole sector is written again, with what reads see of it
         if index not in self.chains:
             start = index * self.sector
             base = self.durable[start : start + self.sector].ljust(self.sector, b"\0")

@@ -54,6 +54,8 @@ class Machine:
         self.flocks: dict[int, Flock] = {}
         self.words: dict[int, list[int]] = {}
         self.commands: dict[int, str] = {}
+        self.writing: tuple[int, bytes, int] = (0, b"", 0)
+        """The inode, bytes and offset of the last write that a process asked for."""
         self._pids = 0
 
     @classmethod

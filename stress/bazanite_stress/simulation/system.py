@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable
 from typing import NoReturn
 
+from bazanite_wal import registry
 from bazanite_wal.frame import LARGEST_FILE
 
 from .disk import Folder
@@ -62,6 +63,9 @@ class SimulatedSystem:
             for holder in (flock.exclusive, *flock.shared):
                 if isinstance(holder, SimulatedLockFile) and holder.system is self:
                     flock.free(holder)
+        # its memory goes too: the engine keeps a process's attachments for as long as it lives
+        for key in [key for key in registry._places if key[0] == id(self)]:
+            del registry._places[key]
 
     def directory(self, path: str, *, create: bool) -> SimulatedDirectory:
         self.call("directory", path)
@@ -124,6 +128,7 @@ class SimulatedFile:
 
     def write_at(self, data: bytes | memoryview, offset: int) -> int:
         self._writable()
+        self._system.machine.writing = (self.inode.number, bytes(data), offset)
         size = self._system.call("write_at", self._name, len(data))
         self._disk.write(self.inode, data[:size], offset)
         return size

@@ -1,0 +1,124 @@
+"""Errors, short transfers and interrupts at every call of a workload.
+
+``faults`` says what is legal where.  After each:
+
+- the fault surfaced as a typed error that leads to it by ``__cause__`` (an interrupt as itself), or
+  the call truly succeeded; what was put off was logged;
+- the error says truly what became of the step: DirectoryError and LockTimeout, nothing was done;
+  CommittedNotApplied, all of it; CommitUncertain, PoisonedError and interrupts, all or nothing;
+- the handle is poisoned, or it reads a right state, takes a new transaction and keeps both; once
+  the fault is gone only PoisonedError may refuse;
+- whoever opens the directory next on this boot (after a kill, clean pages dropped; after a close)
+  finds a right state, and so does a power cut.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bazanite_stress.simulation.disk import Profile
+from bazanite_stress.simulation.machine import Machine
+
+from .explorer import Enough, Tally, prepared
+from .fault_case import CarefulRun, Case, Log
+from .faults import Call, Fault, FaultySystem, faults_of
+from .judge import Judge
+from .runner import SYNCS
+from .workload import Workload
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorLimits:
+    """``every``: of how many faults one is tried (seeded); ``cuts``: power cuts after each.
+
+    ``sectors``: whether each dirty sector of a failed sync is also lost, or kept, alone.
+    """
+
+    every: int = 1
+    cuts: int = 12
+    sectors: bool = True
+    violations: int = 5
+    seed: str = "0"
+
+
+QUICK = ErrorLimits(every=13, cuts=3)
+
+
+class Errors:
+    """Faults in one workload, under one profile and sector size."""
+
+    def __init__(
+        self,
+        workload: Workload,
+        profile: Profile = "journal",
+        sector: int = 512,
+        *,
+        limits: ErrorLimits | None = None,
+        judge: Judge | None = None,
+    ) -> None:
+        self.workload = workload
+        self.profile: Profile = profile
+        self.sector = sector
+        self.limits = limits or ErrorLimits()
+        self.judge = judge or Judge(workload, profile, sector)
+        self.tally = Tally()
+        start = prepared(workload, profile, sector)
+        self._start = start if start.folder is None else None
+        self._image = start.image()
+
+    def explore(self) -> Tally:
+        """Every fault at every call; what was seen, violations included."""
+        before = self.judge.unique
+        faults = [fault for call in self.calls() for fault in
+                  faults_of(call, one_sector=self.limits.sectors)]  # fmt: skip
+        shift = sum(self.limits.seed.encode()) % self.limits.every
+        log = Log()
+        log.logger.addHandler(log)
+        try:
+            for fault in faults[shift :: self.limits.every]:
+                log.told.clear()
+                self.tally.points += 1
+                Case(self, fault, log).judge()
+        except Enough:
+            pass
+        finally:
+            log.logger.removeHandler(log)
+        self.tally.unique += self.judge.unique - before
+        return self.tally
+
+    def replay(self, fault: Fault) -> Tally:
+        """This fault alone."""
+        log = Log()
+        log.logger.addHandler(log)
+        try:
+            Case(self, fault, log).judge()
+        except Enough:
+            pass
+        finally:
+            log.logger.removeHandler(log)
+        return self.tally
+
+    def calls(self) -> list[Call]:
+        """The calls of the workload when nothing goes wrong."""
+        found: list[Call] = []
+        machine = self.machine()
+
+        def note(operation: str, name: str, size: int) -> None:
+            dirty: tuple[int, ...] = ()
+            if operation in SYNCS and name and machine.folder is not None:
+                dirty = tuple(sorted(machine.disk.files[machine.folder.names[name]].chains))
+            found.append(Call(len(found), operation, name, size, dirty))
+
+        run = CarefulRun(self.workload, machine, lambda _point: None, on_call=note,
+                          make_system=FaultySystem)  # fmt: skip
+        run.start()
+        run.finish()
+        assert run.system is not None
+        run.system.kill()
+        return found
+
+    def machine(self) -> Machine:
+        """The machine as the workload finds it."""
+        if self._start is not None:
+            return self._start.after_kill()
+        return Machine.from_image(self._image, self.profile, self.sector, boot=2)

@@ -1,0 +1,324 @@
+"""One fault in one run of a workload, and all that comes after it; see ``errors``."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from bazanite import DB
+from bazanite.errors import DBError
+from bazanite_stress.simulation.legal import Choice, spaces
+from bazanite_stress.simulation.machine import PATH, Machine
+from bazanite_wal.errors import (
+    CommittedNotApplied,
+    CommitUncertain,
+    DirectoryError,
+    LockTimeout,
+    PoisonedError,
+)
+
+from .explorer import Enough, Violation, broken_rule, lost_units
+from .faults import Fault, FaultySystem, Injector
+from .model import Model, describe
+from .runner import SYNCS, Point, Run, WrongAnswer, read_content
+from .sampling import few
+from .workload import Step
+
+if TYPE_CHECKING:
+    from .errors import Errors
+
+_ADVICE = frozenset({"write_text", "read_text"})
+"""Calls that leave a name for a person: nobody needs to hear that they failed."""
+
+
+class CarefulRun(Run):
+    """A step whose part fails fails whole; faults strike no workload that would go on."""
+
+    def _inner(self, steps: list[Step]) -> None:
+        for step in steps:
+            self._perform(step)
+
+
+class Log(logging.Handler):
+    """What the engine logged: errors that it put off."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.logger = logging.getLogger("bazanite")
+        self.told: list[object] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.told += record.args if isinstance(record.args, tuple) else [record.args]
+
+
+class _Wrong(Exception):
+    """This case is judged: something is wrong."""
+
+
+class Case:
+    """One fault in one run of the workload."""
+
+    def __init__(self, errors: Errors, fault: Fault, log: Log) -> None:
+        self._errors = errors
+        self._fault = fault
+        self._log = log
+        self._machine = errors.machine()
+        self._injector = Injector(fault, self._machine)
+        self._acknowledged = self._durable = 0
+        self._run = CarefulRun(
+            errors.workload,
+            self._machine,
+            self._point,
+            on_call=self._injector.before,
+            make_system=self._system,
+        )
+        self._table = next(iter(errors.workload.tables))
+        self._level = errors.workload.durability
+        self._right: list[Model] = []
+        self._newer: list[Model] = []
+        self._doing = "the workload"
+        self._process: FaultySystem | None = None
+
+    def judge(self) -> None:
+        """The whole case; a violation is recorded."""
+        try:
+            surfaced = self._until_it_surfaces()
+            self._check_surfaced(surfaced)
+            if surfaced is not None:
+                _forget_frames(surfaced)
+            del surfaced
+            self._cut("after the fault")
+            self._opened_after_a_kill()
+            self._goes_on()
+            self._closes()
+        except _Wrong:
+            pass
+        finally:
+            if self._process is not None:
+                self._process.kill()
+
+    def _system(self, machine: Machine, seed: str) -> FaultySystem:
+        self._process = FaultySystem(machine, seed)
+        self._process.after = self._injector.after
+        return self._process
+
+    def _point(self, point: Point) -> None:
+        if not point.what.startswith("before "):
+            self._acknowledged, self._durable = point.highest, point.lowest
+
+    # ---- what the fault led to
+
+    def _until_it_surfaces(self) -> BaseException | None:
+        run = self._run
+        try:
+            run.start()
+            run.finish()
+        except WrongAnswer as error:
+            if error.__cause__ is None:
+                self._wrong("a call's answer is not the model's", str(error))
+            return error.__cause__
+        except BaseException as error:  # noqa: BLE001  an interrupt is one of the faults
+            return error
+        return None
+
+    def _check_surfaced(self, error: BaseException | None) -> None:
+        """Whether this is a legal answer to the fault, and which states are right now."""
+        fault, injector = self._fault, self._injector
+        self._right = self._run.states[self._acknowledged :]
+        if error is None:
+            told = any(leads_to(told, injector.raised) for told in self._log.told)
+            if injector.raised and injector.met not in _ADVICE and not told:
+                self._wrong("a fault was swallowed", "no error, and nothing was logged")
+            return
+        shown = repr(error)
+        if fault.kind == "KeyboardInterrupt":
+            if error not in injector.raised:
+                self._wrong("an interrupt came out as something else", shown)
+            return
+        if fault.kind == "MemoryError" and error in injector.raised:
+            return
+        if not isinstance(error, DBError):
+            self._wrong("not a typed error", shown)
+        poisoned_before = isinstance(error, PoisonedError) and bool(self._log.told)
+        transparent = fault.kind == "EINTR" or (fault.kind == "short" and not injector.raised)
+        if transparent and not (fault.detail == "0" and injector.met == "write_at"):
+            self._wrong("what is harmless came out as an error", shown)
+        if injector.raised and not leads_to(error, injector.raised) and not poisoned_before:
+            self._wrong("the error does not lead to its cause", shown)
+        if isinstance(error, CommittedNotApplied):
+            self._right = self._right[-1:]
+        elif isinstance(error, DirectoryError | LockTimeout):
+            self._right = self._right[:1]
+        elif not isinstance(error, CommitUncertain | PoisonedError | DBError):
+            self._wrong("not a typed error", shown)
+
+    # ---- what comes after it
+
+    def _goes_on(self) -> None:
+        """The same process goes on: with the fault, if it stays, and without it."""
+        if self._injector.active:
+            self._doing = "with the fault"
+            self._use(self._handle(refusals=(DBError,)), (DBError,))
+            self._cut("after use with the fault")
+        self._injector.disarm()
+        self._doing = "without the fault"
+        self._use(self._handle(refusals=(PoisonedError,)), (PoisonedError,))
+        self._cut("after use without the fault")
+        self._opened_after_a_kill()
+
+    def _handle(self, refusals: tuple[type[DBError], ...]) -> DB | None:
+        """The workload's handle, or a new one of the same process if it is closed."""
+        run = self._run
+        if run.db is not None and run.db.tables:  # none once it is closed
+            return run.db
+        workload = self._errors.workload
+        options: dict[str, Any] = dict(workload.options)
+        try:
+            run.db = DB(workload.classes(), PATH, durability=workload.durability,
+                        system=run.system, **options)  # fmt: skip
+        except refusals:
+            return None
+        except Exception as error:  # noqa: BLE001  any other error is a verdict
+            self._wrong("the same process cannot open it again", repr(error))
+        return run.db
+
+    def _use(self, db: DB | None, refusals: tuple[type[DBError], ...]) -> None:
+        """Read, insert, read: a right state, or refused with one of these errors."""
+        if db is None:
+            return
+        try:
+            fitting = self._read(db)
+            self._right = self._right[self._right.index(fitting[0]) :]
+            self._insert(db)
+            self._right = self._read(db)
+        except refusals:
+            return
+        except _Wrong:
+            raise
+        except BaseException as error:  # noqa: BLE001  any other error is a verdict
+            self._wrong("the handle is neither poisoned nor usable", repr(error))
+
+    def _insert(self, db: DB) -> None:
+        inserted = [model.clone() for model in self._right]
+        self._newer += inserted
+        rows = [model.apply(["insert", self._table, {}]) for model in inserted]
+        try:
+            row = dict(db.insert(self._table, {}))
+        except CommittedNotApplied:
+            self._right = inserted
+            raise
+        except DirectoryError:
+            raise
+        except DBError:
+            self._right = [*self._right, *inserted]
+            raise
+        if row not in rows:
+            self._wrong("an insert gave a wrong row", str(row))
+        self._right = [m for m, given in zip(inserted, rows, strict=True) if given == row]
+
+    def _read(self, db: DB) -> list[Model]:
+        content = read_content(db, self._errors.workload)
+        fitting = [model for model in self._right if model.content() == content]
+        if not fitting:
+            self._wrong("reads give rows of no state that is right", describe(content))
+        return fitting
+
+    def _closes(self) -> None:
+        """Close, and let another process open it on this boot."""
+        self._doing = "the close"
+        db = self._run.db
+        try:
+            if db is not None:
+                db.close()
+        except Exception as error:  # noqa: BLE001  any error is a verdict
+            self._wrong("the close failed though the fault is gone", repr(error))
+        self._doing = "after the close"
+        if self._process is not None:
+            self._process.kill()
+        self._opened(self._machine, "closed")
+
+    def _opened_after_a_kill(self) -> None:
+        """The process dies now; clean pages that no sync wrote are dropped, or are not."""
+        self._opened(self._machine.after_kill(), "killed")
+        machine = self._machine.after_kill()
+        if any(inode.stale for inode in machine.disk.files.values()):
+            for inode in machine.disk.files.values():
+                inode.evict()
+            self._opened(machine, "killed, pages dropped")
+
+    def _opened(self, machine: Machine, how: str) -> None:
+        outcome = self._errors.judge.judge_machine(machine)
+        right = self._right
+        if self._level != "full" and self._fault_of_sync():
+            right = self._possible()  # a failed sync may take what was never synced
+        rule = broken_rule(outcome, right, "full")
+        if self._level == "off" and self._fault_of_sync():
+            return  # frames that only the log's lost pages held are in the table files already
+        if rule:
+            self._wrong(f"{how}, then opened: {rule}", outcome.describe())
+
+    def _fault_of_sync(self) -> bool:
+        return self._injector.met in SYNCS
+
+    def _possible(self) -> list[Model]:
+        """What a power cut may leave."""
+        if self._level == "full":
+            return self._right
+        return [*self._run.states[self._durable :], *self._newer]
+
+    def _cut(self, when: str) -> None:
+        """Cut the power now: some of the legal disks."""
+        errors, machine = self._errors, self._machine
+        if machine.folder is None:
+            return
+        for space in spaces(machine.disk, machine.folder):
+            errors.tally.legal += space.count
+            seed = f"{errors.limits.seed}/{self._fault}/{space.prefix}"
+            for choice in few(space, errors.limits.cuts, seed):
+                errors.tally.visited += 1
+                outcome = errors.judge.outcome(space.image(choice))
+                rule = broken_rule(outcome, self._possible(), self._level)
+                if rule:
+                    lost = lost_units(space, choice)
+                    self._wrong(f"power cut {when}: {rule}", outcome.describe(), space.prefix,
+                                choice, lost)  # fmt: skip
+
+    def _wrong(
+        self,
+        rule: str,
+        found: str,
+        prefix: int = 0,
+        choice: Choice = (),
+        lost: tuple[str, ...] = (),
+    ) -> None:
+        errors, run = self._errors, self._run
+        what = f"{self._fault.kind} at {self._injector.met}, {self._doing}"
+        point = Point(self._fault.call, run.step, what, self._acknowledged, len(run.states) - 1)
+        expected = tuple(describe(model.content()) for model in self._right)
+        how = {"kind": "fault", "fault": self._fault.as_json(), "doing": self._doing}
+        errors.tally.violations.append(
+            Violation(errors.workload, errors.profile, errors.sector, point, prefix, choice, lost,
+                      expected, found, rule, errors.tally.visited, how)
+        )  # fmt: skip
+        if len(errors.tally.violations) >= errors.limits.violations:
+            raise Enough
+        raise _Wrong
+
+
+def leads_to(error: object, injected: list[BaseException]) -> bool:
+    """Whether one of the injected errors is this one, or stands in its chain of causes."""
+    return any(link in injected for link in _causes(error))
+
+
+def _causes(error: object) -> Iterator[object]:
+    while isinstance(error, BaseException):
+        yield error
+        error = error.__cause__
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """Let go of the calls that the error left, as a program does that has handled it."""
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
