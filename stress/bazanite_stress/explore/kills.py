@@ -4,6 +4,7 @@ Each different machine that a kill leaves is met by
 
 - a process that opens the directory on the same boot: stale shared words, unsynced pages;
 - a power cut: what the kill left half done is what the disk may hold;
+- both: the power goes while that process recovers, on pages that nobody has synced yet;
 - a process that was attached all the time: its next call repairs and goes on, a power cut may come
   at any sync of it and after it, and it may be killed too.
 
@@ -15,10 +16,12 @@ what a power cut after it may take is what the level says.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from bazanite import DB
+from bazanite.errors import DBError
 from bazanite_stress.simulation.disk import Profile
 from bazanite_stress.simulation.legal import Choice, Legal, Space, spaces
 from bazanite_stress.simulation.machine import PATH, Machine
@@ -102,6 +105,14 @@ class Kills:
         left = death.left()
         verdict.how["then"] = "power cut"
         verdict.cut(left, verdict.right_after_cut)
+        verdict.how["then"] = "power cut in the recovery"
+        next_one = SimulatedSystem(left, "next")
+        next_one.watch = lambda operation, _name, _size: (
+            verdict.cut(left, verdict.right_after_cut) if operation in SYNCS else None
+        )
+        with suppress(DBError):  # the verdict above has seen it
+            SurvivingProcess(self.workload, left, next_one)
+        next_one.kill()
 
     # ---- somebody is there all the time
 
@@ -228,8 +239,10 @@ class Kills:
 class SurvivingProcess:
     """A process with the database open, beside the one that is killed."""
 
-    def __init__(self, workload: Workload, machine: Machine) -> None:
-        self.system = SimulatedSystem(machine, "survivor")
+    def __init__(
+        self, workload: Workload, machine: Machine, system: SimulatedSystem | None = None
+    ) -> None:
+        self.system = system or SimulatedSystem(machine, "survivor")
         self.open(workload)
 
     def open(self, workload: Workload) -> None:
