@@ -13,7 +13,6 @@ import os
 from collections.abc import Callable
 from typing import NoReturn
 
-from bazanite_wal import registry
 from bazanite_wal.frame import LARGEST_FILE
 
 from .disk import Folder
@@ -63,9 +62,7 @@ class SimulatedSystem:
             for holder in (flock.exclusive, *flock.shared):
                 if isinstance(holder, SimulatedLockFile) and holder.system is self:
                     flock.free(holder)
-        # its memory goes too: the engine keeps a process's attachments for as long as it lives
-        for key in [key for key in registry._places if key[0] == id(self)]:
-            del registry._places[key]
+        self.places.clear()  # its memory goes too
 
     def directory(self, path: str, *, create: bool) -> SimulatedDirectory:
         self.call("directory", path)
