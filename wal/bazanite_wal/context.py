@@ -64,6 +64,18 @@ def closing_contextmanager(
     return helper
 
 
+def once_more(step: Callable[[], object]) -> None:
+    """Run a clean-up again that an interrupt cut short, until it has run to its end.
+
+    People press Ctrl-C twice, and a parent may forward what the terminal has sent already.
+    """
+    try:
+        step()
+    except KeyboardInterrupt:
+        once_more(step)
+        raise
+
+
 def finish_interrupted() -> None:
     """Clean up after an interrupt that struck at the door of an ``__exit__`` and is being handled.
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from . import shared
-from .context import closing_contextmanager
+from .context import closing_contextmanager, once_more
 from .core import Core
 from .errors import CommittedNotApplied, CommitUncertain, CorruptionError
 from .header import Header
@@ -59,7 +59,7 @@ class GroupCommit:
             try:
                 self._let_go()
             except BaseException:
-                self._let_go()  # an interrupt struck at its door: finish first
+                once_more(self._let_go)  # an interrupt struck at its door: finish first
                 raise
 
     def write_header(self, header: Header, *, durable: bool) -> None:
@@ -95,7 +95,7 @@ class GroupCommit:
                 try:
                     _release(self._leader_turn)
                 except BaseException:
-                    _release(self._leader_turn)  # an interrupt struck at its door: finish first
+                    once_more(lambda: _release(self._leader_turn))  # as above
                     raise
 
     def wait_durable(self, lsn: int) -> None:
@@ -132,7 +132,7 @@ class GroupCommit:
             try:
                 self._let_go()
             except BaseException:
-                self._let_go()  # as above
+                once_more(self._let_go)  # as above
                 raise
 
     def _let_go(self) -> None:

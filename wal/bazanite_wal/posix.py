@@ -316,9 +316,15 @@ class _OwnedLock:
 
 
 class PerThread(threading.local):
-    """A log position that each thread has of its own, 0 at first; it goes with its owner."""
+    """What each thread has of its own: a log position, 0 at first, and a token that tells it apart.
+
+    It goes with its owner.
+    """
 
     lsn = 0
+
+    def __init__(self) -> None:
+        self.me = object()
 
 
 class PosixSystem:

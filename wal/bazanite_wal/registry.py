@@ -8,6 +8,7 @@ inode, so that two paths of one directory meet; and by process, so that a forked
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
 from weakref import ReferenceType, WeakSet, ref
 
 from .attach import attach, detach
@@ -16,6 +17,7 @@ from .errors import DirectoryError, DurabilityMismatch, LockTimeout
 from .group import GroupCommit
 from .lock import nap_lengths
 from .options import StoreOptions
+from .posix import PerThread
 from .recovery import RecoveryReport
 from .system import System, ThreadLock
 from .transaction import Transaction
@@ -37,7 +39,14 @@ class Attachment:
     users: int
     transaction: Transaction | None = None
     reading: object | None = None
-    calls: WeakSet[object] = field(default_factory=WeakSet)
+    calls: WeakSet[Call] = field(default_factory=WeakSet)
+    here: PerThread = field(default_factory=PerThread)
+
+
+class Call(Protocol):
+    """A call under way; ``thread`` is the token of the thread that makes it."""
+
+    thread: object
 
 
 class _Place:
@@ -95,8 +104,10 @@ def _released(place: _Place, attachment: Attachment) -> bool:
     """Give the use back, and detach if it was the last; False while calls are under way."""
     try:
         place.lock.acquire(None)
-        if attachment.users == 1 and attachment.calls:
-            return False  # other threads', which began before the handle was closed
+        # Not this thread's own: an interrupt may have kept it from taking its token back.
+        others = [c for c in attachment.calls if c.thread is not attachment.here.me]
+        if attachment.users == 1 and others:
+            return False  # they began before the handle was closed
         attachment.users -= 1
         if attachment.users == 0:
             place.attachment = None

@@ -16,7 +16,7 @@ from contextlib import suppress
 
 from . import shared
 from .apply import finish_apply
-from .context import closing_contextmanager
+from .context import closing_contextmanager, once_more
 from .core import Core
 from .errors import CommittedNotApplied, DirectoryError, TransactionError
 from .group import GroupCommit
@@ -61,7 +61,7 @@ def exclusive(core: Core, group: GroupCommit, timeout: float | None) -> Iterator
             try:
                 leave(core)
             except BaseException:
-                leave(core)  # an interrupt struck at its door or inside: finish first
+                once_more(lambda: leave(core))  # an interrupt struck at its door or inside
                 raise
 
 
@@ -76,7 +76,7 @@ def help_apply(core: Core, group: GroupCommit) -> bool:
         try:
             leave(core)
         except BaseException:
-            leave(core)  # as above
+            once_more(lambda: leave(core))  # as above
             raise
 
 

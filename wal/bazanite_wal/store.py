@@ -337,6 +337,7 @@ class _Call:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.thread: object = None
 
     def __enter__(self) -> registry.Attachment:
         self._used = used = self._store._use()
@@ -347,6 +348,7 @@ class _Call:
                     "the database was used by a signal handler, a finalizer or a field type"
                     " inside one of its own calls; nothing was done"
                 )
+        self.thread = used.here.me
         used.calls.add(self)
         if self._store._attachment is not used:
             used.calls.discard(self)
