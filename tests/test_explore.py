@@ -280,8 +280,37 @@ def test_a_workload_goes_through_json_and_back() -> None:
         Workload.from_json(Workload("bad", TABLES, [["explode"]]).as_json())
     with pytest.raises(ValueError, match="no such type"):
         Workload.from_json(Workload("bad", {"x": {"v": ["blob"]}}, []).as_json())
+    with pytest.raises(ValueError, match="no such durability"):
+        Workload.from_json(Workload("bad", TABLES, [], durability="fulll").as_json())
     with pytest.raises(ValueError, match="module:name"):
         load_workload("nothing")
+
+
+@pytest.mark.parametrize(
+    "step, why",
+    [
+        ("insert", "no such step"),
+        (["insert", "a"], "insert takes str, dict"),
+        (["update", "a", {"v": "x"}, 1], "update takes str, int, dict"),
+        (["insert", "b", {}], "no table 'b'"),
+        (["insert", "a", {"w": 1}], "a has no column 'w'"),
+        (["insert_many", "a", [{"v": "x"}, {"w": 1}]], "a has no column 'w'"),
+        (["lock", [["reopen"]]], "no reopen within a lock"),
+        (["lock", [["transaction", [["checkpoint"]]]]], "no checkpoint within a transaction"),
+    ],
+)
+def test_a_step_that_can_never_be_carried_out_is_refused_beforehand(step: Any, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        Workload.from_json(Workload("bad", TABLES, [["find", "a", 1], step]).as_json())
+
+
+def test_a_lock_may_stand_in_the_setup_and_in_a_transaction_and_setups_may_fail() -> None:
+    lock = ["lock", [["insert", "a", {"v": "x"}], ["delete", "a", 9]]]
+    workload = Workload("locks", TABLES, [["transaction", [lock]], ["find", "a", 2]], [lock])
+    run = Run(workload, prepared(workload, "journal", 512), lambda _point: None)
+    run.start()
+    run.finish()
+    assert list(run.states[-1].tables["a"].rows) == [1, 2]
 
 
 def part(**counts: int) -> Part:

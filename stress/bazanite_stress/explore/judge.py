@@ -18,7 +18,7 @@ from bazanite_stress.simulation.machine import PATH, Machine
 from bazanite_stress.simulation.system import SimulatedSystem
 
 from .model import Content, content_of, describe
-from .runner import read_content
+from .session import read_content
 from .workload import Workload
 
 _LONGEST = 300

@@ -5,12 +5,11 @@ Rule R17 of docs/crash-model.md: a verdict never asks the engine what is right.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .workload import Columns, Step
+from .workload import GROUPS, Columns, Step
 
 Values = dict[str, Any]
 
@@ -23,7 +22,9 @@ Error = str
 
 @dataclass(slots=True)
 class TableModel:
-    """Rows by id, and the last id given out automatically."""
+    """Rows by id, and the last id given out automatically.  A row, once made, never changes: an
+    update puts another one in its place.
+    """
 
     columns: Columns
     rows: dict[int, Values] = field(default_factory=dict)
@@ -36,6 +37,10 @@ class TableModel:
             number += 1
         return number
 
+    def clone(self) -> TableModel:
+        """A copy that shares the rows themselves."""
+        return TableModel(self.columns, dict(self.rows), self.last_id)
+
 
 class Model:
     """The state of a database.  A step that fails changes nothing."""
@@ -44,7 +49,13 @@ class Model:
         self.tables = {name: TableModel(columns) for name, columns in tables.items()}
 
     def clone(self) -> Model:
-        return copy.deepcopy(self)
+        """A copy that goes its own way."""
+        copied = Model({})
+        copied.tables = self._copy()
+        return copied
+
+    def _copy(self) -> dict[str, TableModel]:
+        return {name: table.clone() for name, table in self.tables.items()}
 
     def content(self) -> Content:
         """All rows."""
@@ -54,14 +65,21 @@ class Model:
         """What the next automatic id of each table is."""
         return {name: table.next_id() for name, table in self.tables.items()}
 
+    def answer(self, step: Step) -> tuple[Any, Error]:
+        """Carry the step out; what the call must return, and the error it must end in."""
+        try:
+            return self.apply(step), ""
+        except ModelError as refusal:
+            return None, str(refusal)
+
     def apply(self, step: Step) -> Any:
         """Carry the step out; returns what the call must return, or raises ModelError."""
-        if step[0] in ("transaction", "rollback"):
+        if step[0] in GROUPS:
             return self._group(step)
         return getattr(self, f"_{step[0]}")(*step[1:])
 
     def _group(self, step: Step) -> None:
-        before = copy.deepcopy(self.tables)
+        before = self._copy()
         for inner in step[1]:
             try:
                 self.apply(inner)
@@ -83,7 +101,7 @@ class Model:
         return row
 
     def _insert_many(self, table: str, rows: list[Values]) -> list[Values]:
-        before = copy.deepcopy(self.tables)
+        before = self._copy()
         try:
             return [self._insert(table, values) for values in rows]
         except ModelError:

@@ -11,17 +11,16 @@ returned only ``i + 1`` is.  With "normal" every state since the last checkpoint
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from bazanite import DB
-from bazanite.errors import DBError
 from bazanite_stress.simulation.machine import PATH, Machine
 from bazanite_stress.simulation.system import SimulatedSystem, Watch
 
-from .model import Model, ModelError, content_of
-from .workload import Step, Workload
+from .model import Model
+from .session import REFUSALS, Session
+from .workload import Step, Workload, calls
 
 SYNCS = frozenset({"sync", "sync_data", "sync_names", "sync_own_name"})
 _QUIET = frozenset({"load", "store", "acquire", "sleep", "directory"})
@@ -29,10 +28,6 @@ _QUIET = frozenset({"load", "store", "acquire", "sleep", "directory"})
 
 class WrongAnswer(Exception):
     """The engine answered a call otherwise than the model: no crash is needed to see it."""
-
-
-class _RolledBack(Exception):
-    """What leaves a transaction that is to be rolled back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +59,7 @@ class Run:
     states: list[Model] = field(default_factory=list)
     points: int = 0
     calls: int = 0
-    db: DB | None = None
+    session: Session | None = None
     system: SimulatedSystem | None = None
     _step: int = 0
     _durable: int = 0
@@ -74,7 +69,7 @@ class Run:
         self.states = [setup_model(self.workload)]
         self.system = self.make_system(self.machine, self.seed)
         self.system.watch = self._watch
-        self._open()
+        self.session = Session(self._open)
         self._point("opened")
 
     @property
@@ -87,8 +82,8 @@ class Run:
         for number, step in enumerate(self.workload.steps):
             self.take(number, step)
         self._step = len(self.workload.steps)
-        assert self.db is not None
-        self.db.close()
+        assert self.session is not None
+        self.session.db.close()
         self._durable = len(self.states) - 1
         self._point("closed")
 
@@ -96,16 +91,13 @@ class Run:
         """One step, in the model and in the engine; WrongAnswer if they disagree."""
         self._step = number
         if step[0] == "lock":  # each call inside is a transaction of its own
-            assert self.db is not None
-            with self.db.storage.lock():
+            assert self.session is not None
+            with self.session.db.storage.lock():
                 for inner in step[1]:
                     self.take(number, inner)
             return
         model = self.states[-1].clone()
-        try:
-            expected, error = model.apply(step), ""
-        except ModelError as refusal:
-            expected, error = None, str(refusal)
+        expected, error = model.answer(step)
         self.states.append(self.states[-1] if error else model)
         self._carry_out(step, expected, error)
         self._step = number + 1
@@ -114,9 +106,10 @@ class Run:
         self._point(f"{step[0]} returned")
 
     def _carry_out(self, step: Step, expected: Any, error: str) -> None:
+        assert self.session is not None
         try:
-            found = self._perform(step)
-        except (DBError, ValueError) as failure:
+            found = self.session.perform(step)
+        except REFUSALS as failure:
             if type(failure).__name__ != error:
                 raise WrongAnswer(
                     f"{step}: {failure!r}, expected {error or expected!r}"
@@ -124,38 +117,13 @@ class Run:
             return
         if error:
             raise WrongAnswer(f"{step}: returned {found!r}, expected {error}")
-        if expected is not None and found != expected:
+        if found != expected:
             raise WrongAnswer(f"{step}: returned {found!r}, expected {expected!r}")
 
-    def _perform(self, step: Step) -> Any:
-        db = self.db
-        assert db is not None
-        match step:
-            case ["transaction", inner]:
-                with db.transaction():
-                    self._inner(inner)
-            case ["rollback", inner]:
-                with suppress(_RolledBack), db.transaction():
-                    self._inner(inner)
-                    raise _RolledBack
-            case ["checkpoint"]:
-                db.checkpoint()
-            case ["reopen"]:
-                db.close()
-                self._open()
-            case [call, *arguments]:
-                return _CALLS[call](db, *arguments)
-        return None
-
-    def _inner(self, steps: list[Step]) -> None:
-        for step in steps:
-            with suppress(DBError, ValueError):
-                self._perform(step)
-
-    def _open(self) -> None:
+    def _open(self) -> DB:
         workload = self.workload
         options = dict(workload.options)
-        self.db = DB(
+        return DB(
             workload.classes(), PATH, durability=workload.durability, system=self.system, **options
         )
 
@@ -178,8 +146,8 @@ class Run:
 def setup_model(workload: Workload) -> Model:
     """The model after the setup."""
     model = Model(workload.tables)
-    for step in workload.setup or ():
-        model.apply(step)
+    for step in calls(workload.setup or []):
+        model.answer(step)
     return model
 
 
@@ -191,20 +159,3 @@ def setup_machine(workload: Workload, machine: Machine) -> None:
     run = Run(quiet, machine, lambda _point: None, seed="setup")
     run.start()
     run.finish()
-
-
-def read_content(db: DB, workload: Workload) -> Any:
-    """All rows that the engine gives, in the model's form."""
-    return content_of(
-        {name: {row["id"]: dict(row) for row in db.find_all(name)} for name in workload.tables}
-    )
-
-
-_CALLS: dict[str, Callable[..., Any]] = {
-    "insert": lambda db, table, values: dict(db.insert(table, values)),
-    "insert_many": lambda db, table, rows: [dict(row) for row in db.insert_many(table, rows)],
-    "update": lambda db, table, number, values: dict(db.update_by_id(table, number, values)),
-    "delete": lambda db, table, number: db.delete_by_id(table, number),
-    "truncate": lambda db, table, cascade: db.truncate(table, cascade),
-    "find": lambda db, table, number: db.find_by_id(table, number),
-}

@@ -10,7 +10,8 @@ A step is a list: the call's name, then its arguments.
     ["rollback", [step, ...]]            the same, left by an exception
     ["lock", [step, ...]]                under ``db.storage.lock()``
 
-Steps may fail (a row that is not there): the model says so too, and nothing changes.
+Steps may fail (a row that is not there): the model says so too, and nothing changes.  A checkpoint
+and a reopen stand in no group: there the engine refuses them.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ Columns = Mapping[str, list[Any]]
 
 _KINDS = ("int", "char", "text", "fk")
 GROUPS = ("transaction", "rollback", "lock")
+DURABILITIES = ("full", "normal", "off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,24 +68,61 @@ class Workload:
         """What ``as_json`` gave; TypeError or ValueError for anything else."""
         workload = cls(**document)
         workload.classes()
-        for step in all_steps([*(workload.setup or ()), *workload.steps]):
-            if step[0] not in _SIGNATURES:
-                raise ValueError(f"no such step: {step!r}")
+        if workload.durability not in DURABILITIES:
+            raise ValueError(f"no such durability: {workload.durability!r}")
+        _check_steps(workload, [*(workload.setup or ()), *workload.steps])
         return workload
 
 
-_SIGNATURES = {
-    "insert", "insert_many", "update", "delete", "truncate", "find", "checkpoint", "reopen",
-    *GROUPS,
-}  # fmt: skip
+_SIGNATURES: dict[str, tuple[type, ...]] = {
+    "insert": (str, dict),
+    "insert_many": (str, list),
+    "update": (str, int, dict),
+    "delete": (str, int),
+    "truncate": (str, bool),
+    "find": (str, int),
+    "checkpoint": (),
+    "reopen": (),
+    **dict.fromkeys(GROUPS, (list,)),
+}
 
 
-def all_steps(steps: list[Step]) -> Iterator[Step]:
-    """Every step, those within groups included."""
+def _check_steps(workload: Workload, steps: list[Any], group: str = "") -> None:
+    """ValueError for a step that can never be carried out; what only fails is legal."""
     for step in steps:
-        yield step
-        if step[0] in GROUPS:
-            yield from all_steps(step[1])
+        if not isinstance(step, list) or not step or step[0] not in _SIGNATURES:
+            raise ValueError(f"no such step: {step!r}")
+        name, *arguments = step
+        kinds = _SIGNATURES[name]
+        if len(kinds) != len(arguments) or not all(map(isinstance, arguments, kinds)):
+            wanted = ", ".join(kind.__name__ for kind in kinds) or "nothing"
+            raise ValueError(f"{step!r}: {name} takes {wanted}")
+        if group and not kinds:
+            raise ValueError(f"{step!r}: no {name} within a {group}")
+        if name in GROUPS:
+            _check_steps(workload, arguments[0], name)
+        elif kinds:
+            _check_table(workload, step)
+
+
+def _check_table(workload: Workload, step: Step) -> None:
+    columns = workload.tables.get(step[1])
+    if columns is None:
+        raise ValueError(f"{step!r}: no table {step[1]!r}")
+    rows = step[2] if step[0] == "insert_many" else [step[-1]]
+    for values in rows:
+        for name in values if isinstance(values, dict) else ():
+            if name not in columns and name != "id":
+                raise ValueError(f"{step!r}: {step[1]} has no column {name!r}")
+
+
+def calls(steps: list[Step]) -> Iterator[Step]:
+    """The steps that are atomic, in order: those under a lock, which is not, one by one."""
+    for step in steps:
+        if step[0] == "lock":
+            yield from calls(step[1])
+        else:
+            yield step
 
 
 def table_class(name: str, columns: Columns) -> type[Table]:

@@ -1,0 +1,73 @@
+"""Carrying steps out on the real engine: what the explorer and the torture have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from bazanite import DB
+from bazanite.errors import DBError
+
+from .model import content_of
+from .workload import Step, Workload
+
+REFUSALS = (DBError, ValueError)
+"""What a call may raise that a model foresees."""
+
+
+class _RolledBack(Exception):
+    """What leaves a transaction that is to be rolled back."""
+
+
+class Session:
+    """An open database.  ``reopen`` opens it, now and for the step of that name."""
+
+    def __init__(self, reopen: Callable[[], DB]) -> None:
+        self._reopen = reopen
+        self.db = reopen()
+
+    def perform(self, step: Step) -> Any:
+        """Carry one step out; returns what the call returned and raises what it raised."""
+        db = self.db
+        match step:
+            case ["transaction", inner]:
+                with db.transaction():
+                    self._inner(inner)
+            case ["rollback", inner]:
+                with suppress(_RolledBack), db.transaction():
+                    self._inner(inner)
+                    raise _RolledBack
+            case ["lock", inner]:
+                with db.storage.lock():
+                    self._inner(inner)
+            case ["checkpoint"]:
+                db.checkpoint()
+            case ["reopen"]:
+                db.close()
+                self.db = self._reopen()
+            case [call, *arguments]:
+                return _CALLS[call](db, *arguments)
+        return None
+
+    def _inner(self, steps: list[Step]) -> None:
+        for step in steps:
+            with suppress(*REFUSALS):
+                self.perform(step)
+
+
+def read_content(db: DB, workload: Workload) -> Any:
+    """All rows that the engine gives, in the model's form."""
+    return content_of(
+        {name: {row["id"]: dict(row) for row in db.find_all(name)} for name in workload.tables}
+    )
+
+
+_CALLS: dict[str, Callable[..., Any]] = {
+    "insert": lambda db, table, values: dict(db.insert(table, values)),
+    "insert_many": lambda db, table, rows: [dict(row) for row in db.insert_many(table, rows)],
+    "update": lambda db, table, number, values: dict(db.update_by_id(table, number, values)),
+    "delete": lambda db, table, number: db.delete_by_id(table, number),
+    "truncate": lambda db, table, cascade: db.truncate(table, cascade),
+    "find": lambda db, table, number: db.find_by_id(table, number),
+}
