@@ -15,7 +15,10 @@
     worker      a writer
     reader      whoever reads when all writers are dead: a survivor, or the first to open again
     killer      whom to kill, and when
-    rounds      one round: writers, kills, successors
+    lives       what every round is made of: writers started, watched, struck, buried
+    rounds      one round: kills and successors on one directory
+    recovery    directories made, and recovered and read, in children
+    evidence    what is counted and what is kept of a violation
     supervisor  a run of rounds, each judged; never opens the database itself
     settings    what a run is asked to do
     stopping    Ctrl-C and SIGTERM

@@ -71,7 +71,10 @@ class Store(Protocol):
 def open_store(engine: str, tables: Sequence[Table], directory: Path, durability: str) -> Store:
     """Open (and thereby recover) the directory with this engine."""
     if engine == "bazanite":
-        return BazaniteStore(tables, directory, durability)
+        api = import_module("bazanite")
+        classes = table_classes(api, tables, text=True)
+        options = {"durability": durability, "log_size_bytes": LOG_SIZE_BYTES}
+        return BazaniteStore(api.DB(classes, base_dir=str(directory), **options))
     if engine == "bazoola":
         return BazoolaStore(tables, directory)
     raise ValueError(f"no such engine: {engine}")
@@ -120,16 +123,8 @@ class _Store:
 class BazaniteStore(_Store):
     """Bazanite."""
 
-    def __init__(self, tables: Sequence[Table], directory: Path, durability: str) -> None:
-        api = import_module("bazanite")
-        super().__init__(
-            api.DB(
-                table_classes(api, tables, text=True),
-                base_dir=str(directory),
-                durability=durability,
-                log_size_bytes=LOG_SIZE_BYTES,
-            )
-        )
+    def __init__(self, db: Any) -> None:
+        super().__init__(db)
         self._depth = 0
 
     def insert_many(self, table: str, rows: Sequence[Row]) -> list[int]:

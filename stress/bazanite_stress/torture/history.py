@@ -24,14 +24,36 @@ class History:
     opened: bool = False
 
 
+@dataclass(slots=True)
+class Pairs:
+    """The same of any journal: intents and their answers, unread. `failures` as in `History`."""
+
+    answered: list[tuple[Intent, dict[str, Any]]] = field(default_factory=list)
+    in_flight: Intent | None = None
+    failures: list[tuple[str, str, str]] = field(default_factory=list)
+    opened: bool = False
+
+
 def read_history(records: Iterable[tuple[str, dict[str, Any]]]) -> History:
-    """Read the records of one journal. Only the last intent can lack its acknowledgement."""
-    history = History()
+    """Read the records of one journal."""
+    pairs = read_pairs(records)
+    return History(
+        [(operation_of(intent), answer["ids"]) for intent, answer in pairs.answered],
+        operation_of(pairs.in_flight) if pairs.in_flight else None,
+        pairs.failures,
+        sum(intent["kind"] not in UNCOMMITTED for intent, _ in pairs.answered),
+        pairs.opened,
+    )
+
+
+def read_pairs(records: Iterable[tuple[str, dict[str, Any]]]) -> Pairs:
+    """Pair the records of one journal. Only the last intent can lack its acknowledgement."""
+    pairs = Pairs()
     intent: Intent | None = None
     for letter, data in records:
         match letter:
             case "O":
-                history.opened = True
+                pairs.opened = True
             case "I":
                 if intent is not None:
                     raise ValueError(f"{data['token']} began before {intent['token']} had ended")
@@ -39,15 +61,14 @@ def read_history(records: Iterable[tuple[str, dict[str, Any]]]) -> History:
             case "A":
                 if intent is None or intent["token"] != data["token"]:
                     raise ValueError(f"{data['token']} acknowledged, in flight: {intent}")
-                history.acknowledged.append((operation_of(intent), data["ids"]))
-                history.commits += intent["kind"] not in UNCOMMITTED
+                pairs.answered.append((intent, data))
                 intent = None
             case "V":
-                history.failures.append((data["what"], data["expected"], data["found"]))
+                pairs.failures.append((data["what"], data["expected"], data["found"]))
             case "X":
                 doing = f"{intent['kind']} {intent['token']}" if intent else "open the database"
-                history.failures.append(("exception", doing, data["error"]))
+                pairs.failures.append(("exception", doing, data["error"]))
             case _:
                 raise ValueError(f"unknown record {letter!r}")
-    history.in_flight = operation_of(intent) if intent else None
-    return history
+    pairs.in_flight = intent
+    return pairs

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import mmap
 import os
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -79,16 +80,22 @@ class Journal:
 
     def acknowledged(self, token: str, ids: list[int], lsn: int | None) -> None:
         """The operation's call has returned."""
-        self._append("A", {"token": token, "ids": ids, "lsn": lsn})
+        self.answered(token, {"ids": ids, "lsn": lsn})
+
+    def answered(self, token: str, result: dict[str, Any]) -> None:
+        """The same, with whatever the reader of this journal asks for."""
+        self._append("A", {"token": token, **result})
         self._words[ANSWERS] += 1
 
     def violation(self, what: str, expected: object, found: object) -> None:
         """The writer itself saw what must not be."""
         self._append("V", {"what": what, "expected": str(expected), "found": str(found)})
 
-    def failed(self, error: str) -> None:
+    def failed(self, error: Exception) -> None:
         """The operation's call raised what it must not raise."""
-        self._append("X", {"error": error[: RESERVE_BYTES // 16]})
+        trace = "".join(traceback.format_exception(error))
+        summary = f"{type(error).__name__}: {error}\n{trace}"
+        self._append("X", {"error": summary[: RESERVE_BYTES // 16]})
 
     def _append(self, letter: str, data: dict[str, Any]) -> None:
         record = f"{letter} {json.dumps(data)}\n".encode()

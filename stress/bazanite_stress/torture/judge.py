@@ -32,12 +32,19 @@ class Finding:
 @dataclass(slots=True)
 class Snapshot:
     """What the recovered database says. A table that could not be read is missing from `rows` and
-    told of in `errors`; `problems` are the findings of the database's own check.
+    told of in `errors`; `problems` are the findings of the database's own check; `next_ids`, where
+    asked for, what the next row of each table gets.
     """
 
     rows: dict[str, list[Row]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    next_ids: dict[str, int] = field(default_factory=dict)
+
+    def complaints(self) -> list[Finding]:
+        """What is wrong whatever the rows are."""
+        findings = [Finding("unreadable", "rows", error) for error in self.errors]
+        return findings + [Finding("check", "no problems", problem) for problem in self.problems]
 
 
 @dataclass(slots=True)
@@ -52,8 +59,7 @@ def judge(model: Model, in_flight: Sequence[Operation], snapshot: Snapshot) -> l
     """All that is wrong with the snapshot; none: it survived. Afterwards the model holds the
     operations in flight that happened, and the ids that the database chose for their rows.
     """
-    findings = [Finding("unreadable", "rows", error) for error in snapshot.errors]
-    findings += [Finding("check", "no problems", problem) for problem in snapshot.problems]
+    findings = snapshot.complaints()
     index = _Index()
     for table, rows in snapshot.rows.items():
         findings += _index_table(model, index, table, rows)

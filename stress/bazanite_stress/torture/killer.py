@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -44,9 +44,11 @@ class Strike:
     delay_seconds: float
 
 
-def plan_strike(rng: Random, slots: Sequence[int]) -> Strike:
-    """The next attack on the writers in these slots (at least one)."""
-    mode = rng.choices(list(MODES), list(MODES.values()))[0]
+def plan_strike(
+    rng: Random, slots: Sequence[int], modes: Collection[Mode] = tuple(MODES)
+) -> Strike:
+    """The next attack, of one of these modes, on the writers in these slots (at least one)."""
+    mode = rng.choices(list(modes), [MODES[mode] for mode in modes])[0]
     count = {"pair": 2, "everyone": len(slots)}.get(mode, 1)
     victims = tuple(rng.sample(list(slots), min(count, len(slots))))
     delay = rng.random() * HOLD_SECONDS if mode == "holder" else short_time(rng)

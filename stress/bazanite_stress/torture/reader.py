@@ -11,14 +11,14 @@ import pickle
 import signal
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from bazanite_stress.torture import adapters
 from bazanite_stress.torture.journal import Journal
 from bazanite_stress.torture.judge import Snapshot
-from bazanite_stress.torture.schema import Table
 
 AT_ONCE = 500
 PROBLEMS_AT_MOST = 20
@@ -45,12 +45,10 @@ def read(config: dict[str, Any]) -> None:
     snapshot = Snapshot()
     store = _open(config, snapshot)
     if store is not None:
-        _fill(snapshot, store, config["tables"])
-        try:
+        fill(snapshot, store, [table.name for table in config["tables"]])
+        with telling(snapshot, "close"):
             store.close()
-        except Exception:  # noqa: BLE001 - see above
-            snapshot.errors.append(f"close: {_error()}")
-    _answer(config["answer"], snapshot)
+    answer(config["answer"], snapshot)
 
 
 def witness(config: dict[str, Any]) -> None:
@@ -64,8 +62,8 @@ def witness(config: dict[str, Any]) -> None:
     while not config["go"].exists():
         time.sleep(POLL_SECONDS)
     if store is not None:
-        _fill(snapshot, store, config["tables"])
-    _answer(config["answer"], snapshot)
+        fill(snapshot, store, [table.name for table in config["tables"]])
+    answer(config["answer"], snapshot)
     while True:
         signal.pause()
 
@@ -80,29 +78,31 @@ def _open(config: dict[str, Any], snapshot: Snapshot) -> adapters.Store | None:
         return None
 
 
-def _fill(snapshot: Snapshot, store: adapters.Store, tables: Sequence[Table]) -> None:
+@contextmanager
+def telling(snapshot: Snapshot, what: str) -> Iterator[None]:
+    """Whatever is raised inside is told of in the snapshot."""
+    try:
+        yield
+    except Exception:  # noqa: BLE001 - see `read`
+        snapshot.errors.append(f"{what}: {_error()}")
+
+
+def fill(snapshot: Snapshot, store: adapters.Store, tables: Sequence[str]) -> None:
     """Read in a transaction: a plain read may leave out the newest commits of the dead, which are
     whole but nobody's promise yet; a transaction settles whether they are there.
     """
-    try:
-        with store.transaction():
-            for table in tables:
-                try:
-                    snapshot.rows[table.name] = store.scan(table.name)
-                except Exception:  # noqa: BLE001 - see `read`
-                    snapshot.errors.append(f"{table.name}: {_error()}")
-    except Exception:  # noqa: BLE001 - see `read`
-        snapshot.errors.append(f"transaction: {_error()}")
-    try:
+    with telling(snapshot, "transaction"), store.transaction():
+        for table in tables:
+            with telling(snapshot, table):
+                snapshot.rows[table] = store.scan(table)
+    with telling(snapshot, "check"):
         for problem in store.check():
             snapshot.problems.append(problem)
             if len(snapshot.problems) == PROBLEMS_AT_MOST:
                 break
-    except Exception:  # noqa: BLE001 - see `read`
-        snapshot.errors.append(f"check: {_error()}")
 
 
-def _answer(path: Path, snapshot: Snapshot) -> None:
+def answer(path: Path, snapshot: Snapshot) -> None:
     """There from one moment to the next, so that whoever sees it can read it."""
     unfinished = path.with_suffix(".unfinished")
     unfinished.write_bytes(pickle.dumps(snapshot))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -46,5 +45,4 @@ def write(config: dict[str, Any]) -> None:
     except Seen as seen:
         journal.violation(seen.what, seen.expected, seen.found)
     except Exception as error:  # noqa: BLE001 - whatever the engine raises is a finding
-        summary = f"{type(error).__name__}: {error}"
-        journal.failed(f"{summary}\n{traceback.format_exc()}")
+        journal.failed(error)
