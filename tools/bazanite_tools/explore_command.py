@@ -51,7 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Explore, print what came out; the exit status."""
-    settings = Settings(args.profile, args.seed, args.jobs, args.shard, _workload(args.workload))
+    workload = None if args.workload is None else workload_named(args.workload)
+    settings = Settings(args.profile, args.seed, args.jobs, args.shard, workload)
     progress = _Progress(args.json)
     campaign = explore(settings, progress.part_done)
     progress.done()
@@ -64,9 +65,8 @@ def run(args: argparse.Namespace) -> int:
     return FINE if campaign.verdict == "survived" else FINDINGS
 
 
-def _workload(reference: str | None) -> Workload | None:
-    if reference is None:
-        return None
+def workload_named(reference: str) -> Workload:
+    """The workload that --workload names; the current directory is on the path."""
     sys.path.insert(0, str(Path.cwd()))  # as python -m does
     try:
         return load_workload(reference)

@@ -9,23 +9,35 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from bazanite_stress.explore.workload import Workload, calls
 from bazanite_stress.torture import load
 from bazanite_stress.torture.adapters import DURABILITIES, ENGINES
+from bazanite_stress.torture.own_run import WorkloadRefused
 from bazanite_stress.torture.processes import START_METHODS
 from bazanite_stress.torture.report import Progress, Tally, as_json, as_table
 from bazanite_stress.torture.settings import Settings
 from bazanite_stress.torture.supervisor import torture
 
+from .explore_command import workload_named
 from .output import FINDINGS, FINE, USAGE, CommandError
+
+_EXAMPLES = """\
+examples:
+  bazanite torture                           thirty seconds, four writers
+  bazanite torture --engine bazoola          the original: something will be lost
+  bazanite torture --workload mine:WORKLOAD  a workload of your own (docs/crash-model.md)
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `bazanite torture`."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = (
-        "Writers in several processes work on one data directory and are killed at random "
-        "moments. After each round the directory is recovered and held against what was "
+        "Writers in several processes work on one data directory and are killed at random\n"
+        "moments. After each round the directory is recovered and held against what was\n"
         "acknowledged. Exit status: 0 it survived, 1 something was lost or nothing measured."
     )
+    parser.epilog = _EXAMPLES
     add = parser.add_argument
     add("--seconds", type=positive_float, default=30.0, help="how long (default 30)")
     add("--writers", type=positive_int, default=4, help="writing processes (default 4)")
@@ -38,24 +50,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PARENT",
         help="make the data directory in this existing one (default: the system's temporary one)",
     )
-    add("--durability", choices=DURABILITIES, default="full", help="default full")
+    add("--durability", choices=DURABILITIES, help="default full, or as the workload says")
     add("--engine", choices=ENGINES, default="bazanite", help="bazoola: torture the original")
     add("--start-method", choices=START_METHODS, default="fork", help="default fork")
     add("--load", type=Path, default=None, metavar="FILE.csv", help="real rows to work on")
     add("--no-load", action="store_true", help="do not load dpkg's list of packages")
+    add(
+        "--workload",
+        metavar="MODULE:NAME",
+        help="repeat the steps of this Workload instead, each writer in a directory of its own",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Torture, print what came out; the exit status."""
-    if args.load is not None and args.no_load:
-        raise CommandError("--load and --no-load exclude each other", USAGE)
-    if find_spec(args.engine) is None:
-        message = f"{args.engine} is not installed: pip install {args.engine}"
-        raise CommandError(message, USAGE)
-    if args.dir is not None and not os.path.isdir(args.dir):
-        raise CommandError(f"--dir {args.dir}: no such directory", USAGE)
+    check_usage(args)
+    workload = None if args.workload is None else repeated_workload(args.workload)
     try:
-        loaded = load_rows(args.load, no_load=args.no_load)
+        loaded = load_rows(args.load, no_load=args.no_load or workload is not None)
     except load.LoadError as error:
         raise CommandError(str(error), USAGE) from error
     seed = secrets.randbits(32) if args.seed is None else args.seed
@@ -68,19 +80,46 @@ def run(args: argparse.Namespace) -> int:
         seconds=args.seconds,
         writers=args.writers,
         engine=args.engine,
-        durability=args.durability,
+        durability=args.durability or (workload.durability if workload else "full"),
         start_method=args.start_method,
         parent=args.dir,
         loaded=loaded,
         load_file="" if args.no_load else None if args.load is None else str(args.load),
+        workload=workload,
+        workload_reference=args.workload or "",
     )
     try:
         tally = torture(settings, progress)
+    except WorkloadRefused as error:
+        raise CommandError(f"--workload {args.workload}: {error}", USAGE) from error
     except OSError as error:
         place = args.dir or "the temporary directory"
         raise CommandError(f"cannot work in {place}: {error}", USAGE) from error
     print_result(tally, as_document=args.json)
     return FINE if tally.verdict == "survived" else FINDINGS
+
+
+def check_usage(args: argparse.Namespace) -> None:
+    """CommandError for options that exclude each other or name what is not there."""
+    if args.load is not None and args.no_load:
+        raise CommandError("--load and --no-load exclude each other", USAGE)
+    if args.workload is not None and args.load is not None:
+        raise CommandError("--workload and --load exclude each other", USAGE)
+    if args.workload is not None and args.engine != "bazanite":
+        raise CommandError(f"--workload and --engine {args.engine} exclude each other", USAGE)
+    if find_spec(args.engine) is None:
+        message = f"{args.engine} is not installed: pip install {args.engine}"
+        raise CommandError(message, USAGE)
+    if args.dir is not None and not os.path.isdir(args.dir):
+        raise CommandError(f"--dir {args.dir}: no such directory", USAGE)
+
+
+def repeated_workload(reference: str) -> Workload:
+    """The workload that --workload names; one that does nothing would measure nothing."""
+    workload = workload_named(reference)
+    if not list(calls(workload.steps)):
+        raise CommandError(f"--workload {reference}: it has no steps", USAGE)
+    return workload
 
 
 def load_rows(path: Path | None, *, no_load: bool) -> load.Loaded | None:

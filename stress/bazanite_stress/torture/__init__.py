@@ -20,6 +20,9 @@
     recovery    directories made, and recovered and read, in children
     evidence    what is counted and what is kept of a violation
     supervisor  a run of rounds, each judged; never opens the database itself
+    own_worker  a writer that repeats the steps of somebody's own workload
+    own_judge   the verdict on that, with the explorer's model
+    own_run     rounds with such writers, each in a directory to itself
     settings    what a run is asked to do
     stopping    Ctrl-C and SIGTERM
     report      progress, the table, the JSON document

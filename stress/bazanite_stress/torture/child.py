@@ -16,13 +16,16 @@ import traceback
 from pathlib import Path
 from typing import Any, NoReturn
 
-from bazanite_stress.torture import reader, worker
+from bazanite_stress.torture import own_worker, reader, worker
 
 ROLES = {
     "write": worker.write,
     "prepare": reader.prepare,
     "read": reader.read,
     "witness": reader.witness,
+    "set up": own_worker.set_up,
+    "repeat": own_worker.repeat,
+    "look": own_worker.look,
 }
 
 ORPHANED = 9

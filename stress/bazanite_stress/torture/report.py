@@ -33,6 +33,7 @@ class Tally:
     start_method: str
     writers: int
     loaded: str = ""
+    workload: str = ""
     replay: str = ""
     seconds: float = 0.0
     writing_seconds: float = 0.0
@@ -131,7 +132,7 @@ def as_table(tally: Tally) -> str:
         ("seed", str(tally.seed)),
         ("engine", tally.engine + durability),
         ("writers", f"{tally.writers}, started by {tally.start_method}"),
-        ("loaded", tally.loaded or "nothing"),
+        ("workload", tally.workload) if tally.workload else ("loaded", tally.loaded or "nothing"),
         ("seconds", f"{tally.seconds:.1f}, writing {tally.writing_seconds:.1f}"),
         ("rounds", f"{tally.rounds}, with violations {tally.rounds_with_violations}"),
         ("kills", f"{tally.kills} ({modes})" if modes else "0"),

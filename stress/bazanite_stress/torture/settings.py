@@ -6,6 +6,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+from bazanite_stress.explore.workload import Workload
 from bazanite_stress.torture.load import Loaded
 from bazanite_stress.torture.processes import StartMethod
 from bazanite_stress.torture.schema import FIXED_TABLES, Row, Table, first_rows
@@ -13,9 +14,10 @@ from bazanite_stress.torture.schema import FIXED_TABLES, Row, Table, first_rows
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """One run. `load_file`: as given, for the replay command; None: what is there by default, ""
-    for nothing. `stuck_seconds`: how long a writer may take for one operation,
-    `recovery_seconds`: and the reader to recover, check and read.
+    """One run. `workload`: what every writer repeats, instead of what the harness plans;
+    `workload_reference` and `load_file`: as given, for the replay command (of the file None: what
+    is there by default, "": nothing). `stuck_seconds`: how long a writer may take for one
+    operation, `recovery_seconds`: and the reader to recover, check and read.
     """
 
     seed: int
@@ -27,6 +29,8 @@ class Settings:
     parent: Path | None = None
     loaded: Loaded | None = None
     load_file: str | None = None
+    workload: Workload | None = None
+    workload_reference: str = ""
     stuck_seconds: float = 30.0
     recovery_seconds: float = 60.0
 
@@ -49,6 +53,8 @@ class Settings:
         if self.engine == "bazanite":
             words += ["--durability", self.durability]
         words += ["--start-method", self.start_method]
-        if self.load_file is not None:
+        if self.workload is not None:
+            words += ["--workload", self.workload_reference]
+        elif self.load_file is not None:
             words += ["--load", self.load_file] if self.load_file else ["--no-load"]
         return shlex.join(words)

@@ -18,6 +18,7 @@ from bazanite_stress.torture.evidence import Evidence
 from bazanite_stress.torture.judge import Finding, judge
 from bazanite_stress.torture.lives import Crew, schedule, tail
 from bazanite_stress.torture.model import Model
+from bazanite_stress.torture.own_run import OwnRun
 from bazanite_stress.torture.processes import Child, Launcher
 from bazanite_stress.torture.recovery import kill_recoveries, prepare, read_answer, recover
 from bazanite_stress.torture.report import Progress, Tally
@@ -39,6 +40,7 @@ def torture(settings: Settings, progress: Progress) -> Tally:
         start_method=settings.start_method,
         writers=settings.writers,
         loaded=settings.loaded.source if settings.loaded else "",
+        workload=settings.workload_reference,
         replay=settings.replay_command(),
     )
     if settings.start_method == "fork":
@@ -50,7 +52,8 @@ def torture(settings: Settings, progress: Progress) -> Tally:
     try:
         with Stopping() as stopping:
             crew = Crew(settings, launcher, tally, progress, stopping)
-            Run(crew, work).rounds(begin + settings.seconds)
+            run = Run(crew, work) if settings.workload is None else OwnRun(crew, work)
+            run.rounds(begin + settings.seconds)
     except KeyboardInterrupt:
         tally.interrupted = True
     finally:
