@@ -20,10 +20,10 @@ from bazanite_stress.simulation.disk import Profile
 from bazanite_stress.simulation.machine import Machine
 
 from .explorer import Enough, Tally, prepared
-from .fault_case import CarefulRun, Case, Log
+from .fault_case import CarefulSession, Case, Log
 from .faults import Call, Fault, FaultySystem, faults_of
 from .judge import Judge
-from .runner import SYNCS
+from .runner import SYNCS, Run
 from .workload import Workload
 
 
@@ -109,8 +109,8 @@ class Errors:
                 dirty = tuple(sorted(machine.disk.files[machine.folder.names[name]].chains))
             found.append(Call(len(found), operation, name, size, dirty))
 
-        run = CarefulRun(self.workload, machine, lambda _point: None, on_call=note,
-                          make_system=FaultySystem)  # fmt: skip
+        run = Run(self.workload, machine, lambda _point: None, on_call=note,
+                  make_system=FaultySystem, make_session=CarefulSession)  # fmt: skip
         run.start()
         run.finish()
         assert run.system is not None

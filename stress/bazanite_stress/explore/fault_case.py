@@ -21,8 +21,9 @@ from bazanite_wal.errors import (
 from .explorer import Enough, Violation, broken_rule, lost_units
 from .faults import Fault, FaultySystem, Injector
 from .model import Model, describe
-from .runner import SYNCS, Point, Run, WrongAnswer, read_content
+from .runner import SYNCS, Point, Run, WrongAnswer
 from .sampling import few
+from .session import Session, read_content
 from .workload import Step
 
 if TYPE_CHECKING:
@@ -32,12 +33,12 @@ _ADVICE = frozenset({"write_text", "read_text"})
 """Calls that leave a name for a person: nobody needs to hear that they failed."""
 
 
-class CarefulRun(Run):
+class CarefulSession(Session):
     """A step whose part fails fails whole; faults strike no workload that would go on."""
 
     def _inner(self, steps: list[Step]) -> None:
         for step in steps:
-            self._perform(step)
+            self.perform(step)
 
 
 class Log(logging.Handler):
@@ -66,12 +67,13 @@ class Case:
         self._machine = errors.machine()
         self._injector = Injector(fault, self._machine)
         self._acknowledged = self._durable = 0
-        self._run = CarefulRun(
+        self._run = Run(
             errors.workload,
             self._machine,
             self._point,
             on_call=self._injector.before,
             make_system=self._system,
+            make_session=CarefulSession,
         )
         self._table = next(iter(errors.workload.tables))
         self._level = errors.workload.durability
@@ -180,13 +182,14 @@ class Case:
         workload = self._errors.workload
         options: dict[str, Any] = dict(workload.options)
         try:
-            run.db = DB(workload.classes(), PATH, durability=workload.durability,
-                        system=run.system, **options)  # fmt: skip
+            db = DB(workload.classes(), PATH, durability=workload.durability,
+                    system=run.system, **options)  # fmt: skip
         except refusals:
             return None
         except Exception as error:  # noqa: BLE001  any other error is a verdict
             self._wrong("the same process cannot open it again", repr(error))
-        return run.db
+        run.session = CarefulSession(lambda: db)
+        return db
 
     def _use(self, db: DB | None, refusals: tuple[type[DBError], ...]) -> None:
         """Read, insert, read: a right state, or refused with one of these errors."""

@@ -31,8 +31,9 @@ from .deaths import Death, Deaths
 from .explorer import Enough, Tally, Violation, broken_rule, lost_units, prepared
 from .judge import Judge
 from .model import Content, Model, describe
-from .runner import SYNCS, Point, Run, WrongAnswer, read_content
+from .runner import SYNCS, Point, Run, WrongAnswer
 from .sampling import few
+from .session import read_content
 from .workload import Workload
 
 ACTIONS = ("read", "insert", "checkpoint", "close")

@@ -31,8 +31,9 @@ from .deaths import Death, Deaths
 from .explorer import Enough, Tally, Violation, lost_units, prepared
 from .judge import data_files, image_key
 from .model import Content, describe
-from .runner import SYNCS, Point, Run, read_content
+from .runner import SYNCS, Point, Run
 from .sampling import few
+from .session import read_content
 from .workload import Workload
 
 _BOOT = 7

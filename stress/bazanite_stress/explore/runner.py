@@ -59,6 +59,7 @@ class Run:
     states: list[Model] = field(default_factory=list)
     points: int = 0
     calls: int = 0
+    make_session: Callable[[Callable[[], DB]], Session] = Session
     session: Session | None = None
     system: SimulatedSystem | None = None
     _step: int = 0
@@ -69,8 +70,13 @@ class Run:
         self.states = [setup_model(self.workload)]
         self.system = self.make_system(self.machine, self.seed)
         self.system.watch = self._watch
-        self.session = Session(self._open)
+        self.session = self.make_session(self._open)
         self._point("opened")
+
+    @property
+    def db(self) -> DB | None:
+        """The open database, None before it is."""
+        return None if self.session is None else self.session.db
 
     @property
     def step(self) -> int:
