@@ -1,0 +1,65 @@
+"""One bug in one process: plant it, run detectors, print what they found as one JSON line.
+
+python -m bazanite_stress.mutants.child '{"bugs": [7, 9], "rounds": [["P", 300]], "stop": true}'
+"""
+
+from __future__ import annotations
+
+import base64
+import gc
+import json
+import pickle
+import sys
+import time
+from typing import Any
+
+from .planted import BUGS
+from .planting import PlantingError, plant
+
+
+def main(text: str) -> None:
+    """Carry the request out; errors of the harness are part of the answer."""
+    request = json.loads(text)
+    started = time.monotonic()
+    try:
+        answer = _work(request)
+    except PlantingError as error:
+        answer = {"broken": str(error)}
+    except Exception as error:  # noqa: BLE001  the parent reports it
+        answer = {"broken": f"{type(error).__name__}: {error}"}
+    answer["seconds"] = round(time.monotonic() - started, 3)
+    print(json.dumps(answer), flush=True)
+
+
+def _work(request: dict[str, Any]) -> dict[str, Any]:
+    bugs = [BUGS[number] for number in request["bugs"]]
+    planted = plant(*bugs) if bugs else None
+    from .detectors import detect  # noqa: PLC0415  imports the engine, with the bugs in it
+
+    gc.freeze()
+    workloads = tuple(dict.fromkeys(name for bug in bugs for name in bug.workloads))
+    answer: dict[str, Any] = {"looked": {}, "findings": []}
+    looked: dict[str, int] = answer["looked"]
+    for letter, limit in request["rounds"]:
+        finding, looked[letter] = detect(letter, workloads, limit)
+        if finding is not None:
+            answer["findings"].append(
+                {
+                    "letter": letter,
+                    "rule": finding.rule,
+                    "states": finding.states,
+                    "seconds": round(finding.seconds, 3),
+                    "violation": base64.b64encode(pickle.dumps(finding.violation)).decode(),
+                }
+            )
+            if request["stop"]:
+                break
+    if planted is not None:
+        answer["runs"] = planted.runs
+        if not planted.runs:
+            answer["broken"] = "the planted code never ran"
+    return answer
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

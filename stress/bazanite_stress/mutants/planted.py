@@ -1,0 +1,27 @@
+"""The sixty planted bugs, by number: the table of docs/crash-model.md as data."""
+
+from __future__ import annotations
+
+from . import (
+    planted_commit,
+    planted_errors,
+    planted_files,
+    planted_frames,
+    planted_recovery,
+    planted_sharing,
+)
+from .bug import Bug
+
+_THEMES = (
+    planted_commit,
+    planted_frames,
+    planted_files,
+    planted_errors,
+    planted_recovery,
+    planted_sharing,
+)
+
+BUGS: dict[int, Bug] = {
+    bug.number: bug
+    for bug in sorted((b for theme in _THEMES for b in theme.BUGS), key=lambda b: b.number)
+}
