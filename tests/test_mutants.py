@@ -1,15 +1,43 @@
-"""The planted bugs as data: all there, all still fitting the engine's source."""
+"""The planted bugs: all there, all still fitting the engine; the detectors are not blind."""
 
 from __future__ import annotations
 
+import json
+import pickle
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
 import pytest
 
-from bazanite_stress.mutants.bug import Bug
+from bazanite_stress.explore.explorer import Violation
+from bazanite_stress.mutants import campaign as campaign_module
+from bazanite_stress.mutants.bug import LETTERS, Bug, Patch
+from bazanite_stress.mutants.campaign import Campaign, Result, judge, run
 from bazanite_stress.mutants.planted import BUGS
-from bazanite_stress.mutants.planting import MARKER, apply, module_source
+from bazanite_stress.mutants.planting import MARKER, PlantingError, apply, module_source, plant
+from bazanite_stress.mutants.workloads import ALL
+from bazanite_tools.cli import main
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "planted-bugs.md"
+each_bug = pytest.mark.parametrize("bug", BUGS.values(), ids=lambda bug: f"{bug.number}")
+HARMLESS = Patch("bazanite_wal.io", "    while rest:\n", "    while __planted__(rest):\n")
+NEVER_RUN = Patch(
+    "bazanite_wal.io",
+    '            raise OSError(errno.ENOSPC, "the system wrote nothing',
+    '            raise __planted__(OSError)(errno.ENOSPC, "the system wrote nothing',
+)
 
 
-@pytest.mark.parametrize("bug", BUGS.values(), ids=lambda bug: f"{bug.number} {bug.title}")
+def planted_in_a_child(*patches: Patch) -> Bug:
+    """A bug that is on no page."""
+    return Bug(99, "a bug", "I", patches)
+
+
+@each_bug
 def test_every_patch_fits_the_engine(bug: Bug) -> None:
     sources: dict[str, str] = {}
     for patch in bug.patches:
@@ -18,3 +46,144 @@ def test_every_patch_fits_the_engine(bug: Bug) -> None:
     for module, source in sources.items():
         compile(source, module, "exec")
     assert any(MARKER in source for source in sources.values())
+
+
+@each_bug
+def test_what_a_bug_says_of_itself_is_complete(bug: Bug) -> None:
+    assert bug.detectors
+    assert set(bug.detectors) <= set(LETTERS)
+    assert not (bug.pending and bug.equivalent)
+    assert not bug.equivalent or bug.pairs
+    assert set(bug.pairs) <= set(BUGS)
+    assert set(bug.workloads) <= set(ALL)
+
+
+def test_the_page_lists_the_same_sixty() -> None:
+    row = re.compile(r"^\| (\d+) \| (.+?) \| ([A-Z ]+) \|$", re.MULTILINE)
+    cells = row.findall(PAGE.read_text("utf-8"))
+    page = {int(number): (title, letters.replace(" ", "")) for number, title, letters in cells}
+    assert page == {n: (bug.title, bug.detectors) for n, bug in BUGS.items()}
+    assert sorted(page) == list(range(1, 61))
+
+
+def test_only_what_needs_interleaving_or_real_processes_is_pending() -> None:
+    pending = {number for number, bug in BUGS.items() if bug.pending}
+    assert pending <= {32, 33, *range(35, 44), 49, 51, 55, 57}
+
+
+def test_a_text_that_is_not_there_once_is_an_error() -> None:
+    with pytest.raises(PlantingError, match="found 0 times"):
+        apply("x = 1\n", [Patch("m", "y = 1", "y = 2")])
+    with pytest.raises(PlantingError, match="found 2 times"):
+        apply("x = 1\nx = 1\n", [Patch("m", "x = 1", "x = 2")])
+
+
+def test_an_imported_engine_is_too_late_to_plant_in() -> None:
+    with pytest.raises(PlantingError, match="imported already"):
+        plant(planted_in_a_child(HARMLESS))
+    with pytest.raises(PlantingError, match="nothing tells whether it ran"):
+        plant(planted_in_a_child(replace(HARMLESS, new="    while rest:  #\n")))
+
+
+@pytest.mark.parametrize("letter", "TI")
+def test_the_quick_detectors_see_nothing_in_an_engine_without_bugs(letter: str) -> None:
+    assert ask([], [[letter, None]])["findings"] == []
+
+
+@pytest.mark.parametrize("letter", "PENKC")
+def test_the_others_see_nothing_in_their_first_states(letter: str) -> None:
+    answer = ask([], [[letter, 700]])
+    assert answer["findings"] == []
+    assert answer["looked"][letter] > 100
+
+
+def ask(bugs: list[int], rounds: list[list[object]]) -> dict[str, Any]:
+    request = json.dumps({"bugs": bugs, "rounds": rounds, "stop": True})
+    command = [sys.executable, "-m", "bazanite_stress.mutants.child", request]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=100)
+    answer: dict[str, Any] = json.loads(done.stdout)
+    assert "broken" not in answer
+    return answer
+
+
+CHEAP = (2, 3, 5, 7, 8, 10, 12, 16, 22, 25, 30, 34, 42, 46, 52, 56)
+
+
+@pytest.mark.parametrize("number", CHEAP)
+def test_a_planted_bug_is_caught(number: int) -> None:
+    result = judge(BUGS[number])
+    assert result.verdict == "killed", result
+    violation = pickle.loads(result.kills[0].violation)
+    assert isinstance(violation, Violation)
+    assert violation.rule
+
+
+def test_the_command_prints_one_document_and_saves_what_it_caught(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["mutants", "--only", "2,41", "--json", "--jobs", "2", "--out", str(tmp_path)]) == 0
+    out, err = capsys.readouterr()
+    document = json.loads(out)
+    assert (document["planted"], document["killed"], document["pending"]) == (2, 1, [41])
+    assert document["survivors"] == document["equivalent"] == []
+    assert document["states_to_kill_median"] >= 1
+    assert len(err.splitlines()) == 2
+    assert isinstance(pickle.loads((tmp_path / "02-P.pickle").read_bytes()), Violation)
+
+
+def test_the_command_prints_the_kill_matrix(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["mutants", "--only", "25"]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"^ 25 short write not continued .* x .* E, \d+ states", out, re.MULTILINE)
+    assert "survived   none" in out
+
+
+@pytest.mark.parametrize("numbers", ["0", "61", "2,x", ""])
+def test_a_bug_that_does_not_exist_is_wrong_usage(numbers: str) -> None:
+    assert main(["mutants", "--only", numbers]) == 2
+
+
+def test_a_survivor_is_told_by_the_exit_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        campaign_module, "_attempt", lambda bug, *_: Result(bug, "survived", looked={"P": 9})
+    )
+    assert main(["mutants", "--only", "1"]) == 1
+    assert main(["mutants", "--only", "41"]) == 0  # pending
+    assert judge(replace(BUGS[1], equivalent="it is", pairs=(2,))).verdict == "survived"
+
+
+def test_an_equivalent_bug_must_be_caught_in_a_pair(monkeypatch: pytest.MonkeyPatch) -> None:
+    def attempt(bug: Bug, numbers: tuple[int, ...], *_: object) -> Result:
+        return Result(bug, "killed" if numbers == (11, 53) else "survived")
+
+    monkeypatch.setattr(campaign_module, "_attempt", attempt)
+    result = judge(BUGS[11])
+    assert (result.verdict, result.pair) == ("equivalent", 53)
+    assert run([BUGS[11]], 1, lambda _: None).as_document()["equivalent"] == [11]
+
+
+def test_a_bug_that_does_not_fit_or_never_runs_breaks_the_harness(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers = iter(['{"broken": "found 0 times", "seconds": 0}', "", "no JSON"])
+
+    def no_child(*_: object, **__: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.CompletedProcess([], 1, next(answers), "Traceback")
+
+    monkeypatch.setattr(subprocess, "run", no_child)
+    campaign: Campaign = run([BUGS[1], BUGS[2], BUGS[3]], 1, lambda _: None)
+    assert campaign.numbers("harness broken") == [1, 2, 3]
+    assert not campaign.passed
+    assert campaign.as_document()["broken"][0].endswith("found 0 times")
+
+
+def test_a_bug_that_never_runs_is_told_by_its_process() -> None:
+    program = (
+        "from bazanite_stress.mutants import child, planted\n"
+        "from bazanite_stress.mutants.bug import Bug, Patch\n"
+        f"planted.BUGS[99] = Bug(99, 'a bug', 'T', ({NEVER_RUN!r},))\n"
+        'child.main(\'{"bugs": [99], "rounds": [["T", null]], "stop": true}\')\n'
+    )
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=100)
+    assert json.loads(done.stdout)["broken"] == "the planted code never ran"

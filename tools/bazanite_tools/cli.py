@@ -23,6 +23,7 @@ _COMMANDS = {
     "torture": ("torture", "kill writers at random moments, recover, judge"),
     "explore": ("explore_command", "cut the power at every point, open every legal disk, judge"),
     "merge": ("merge_command", "add up the parts of an exploration that was spread"),
+    "mutants": ("mutants_command", "plant bugs in the engine; the harness must see each"),
 }
 
 _EXAMPLES = """\

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-LETTERS = "TIPENKC"
-"""Detectors, cheapest first: trace, integrity, power cut, errors, nested, kill, concurrency."""
+LETTERS = "TICPENK"
+"""Detectors, cheapest first: trace, integrity, concurrency, power cut, errors, nested, kill."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Patch:
 class Bug:
     """One deliberate fault.
 
-    ``detectors`` are the letters of docs/crash-model.md.  ``pending`` says what is missing to see
+    ``detectors`` are the letters of docs/planted-bugs.md.  ``pending`` says what is missing to see
     it.  ``equivalent`` says why it changes nothing alone; then ``pairs`` names bugs together with
     which it must be seen.  ``workloads`` are those that reach it, to be tried first.
     """

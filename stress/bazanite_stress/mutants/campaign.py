@@ -25,7 +25,7 @@ from .planted import BUGS
 
 VERDICTS = ("killed", "equivalent", "pending", "survived", "harness broken")
 _DEADLINE_SECONDS = 600
-_FIRST_LOOK = 3000
+_LOOKS = (600, 4000, None)
 _CHILD = [sys.executable, "-m", "bazanite_stress.mutants.child"]
 
 
@@ -38,7 +38,7 @@ class Kill:
     states: int
     seconds: float
     violation: bytes
-    """Pickled: the explorer's Violation."""
+    """Pickled: the explorer's Violation, or None where the engine refused its own work."""
 
 
 @dataclass(slots=True)
@@ -122,6 +122,8 @@ def judge(bug: Bug, *, every_detector: bool = False) -> Result:
     """One bug: alone, and in pairs if it is equivalent alone."""
     rounds = _rounds(bug, every_detector)
     result = _attempt(bug, (bug.number,), rounds, not every_detector)
+    if bug.pending and not result.kills:
+        result.verdict, result.error = "pending", ""
     if result.verdict != "survived":
         return result
     if bug.equivalent:
@@ -130,8 +132,6 @@ def judge(bug: Bug, *, every_detector: bool = False) -> Result:
             if together.verdict == "killed":
                 together.verdict, together.pair = "equivalent", other
                 return together
-    elif bug.pending:
-        result.verdict = "pending"
     return result
 
 
@@ -157,14 +157,11 @@ def _rounds(bug: Bug, every_detector: bool) -> list[tuple[str, int | None]]:
     """
     if every_detector:
         return [(letter, None) for letter in LETTERS]
-    own = sorted(bug.detectors, key=LETTERS.index)
+    known = bug.detectors + ("K" if "C" in bug.detectors else "")  # a death is an interleaving too
+    own = sorted(set(known), key=LETTERS.index)
     others = [] if bug.pending else [letter for letter in LETTERS if letter not in own]
-    return [
-        *((letter, _FIRST_LOOK) for letter in own),
-        *((letter, _FIRST_LOOK) for letter in others),
-        *((letter, None) for letter in own),
-        *((letter, None) for letter in others),
-    ]
+    looks = _LOOKS[:1] if bug.pending else _LOOKS
+    return [(letter, look) for look in looks for letters in (own, others) for letter in letters]
 
 
 def _attempt(

@@ -37,6 +37,9 @@ def look(count: Count, workloads: tuple[str, ...]) -> None:
         scan = scan_log(image[LOG_NAME])
         if scan is None or scan.tail != "clean":
             raise session.caught(f"{scan}", "the log that was written is not what is read")
+        start = scan.header.file_offset(scan.end)
+        if not image[LOG_NAME][start - HEADER_SIZE : start].strip(b"\0"):
+            raise session.caught("a frame of zeros", "the log that was written is not what is read")
         _flip_each(session, image, scan)
         _open_damaged(session, image, scan, session.newest()[0].content())
 

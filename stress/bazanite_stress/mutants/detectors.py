@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from bazanite import DBError
 from bazanite_stress.explore.explorer import Explorer, Limits, Violation
 from bazanite_stress.explore.judge import Judge
 from bazanite_stress.simulation.disk import PROFILES
@@ -31,7 +32,7 @@ class Finding:
     rule: str
     states: int
     seconds: float
-    violation: Violation
+    violation: Violation | None
 
 
 def detect(
@@ -48,6 +49,10 @@ def detect(
         violation = caught.violation
         seconds = time.monotonic() - started
         return Finding(letter, violation.rule, count.states, seconds, violation), count.states
+    except DBError as error:
+        seconds = time.monotonic() - started
+        rule = f"the engine refuses what it wrote itself: {error}"
+        return Finding(letter, rule, count.states, seconds, None), count.states
     return None, count.states
 
 

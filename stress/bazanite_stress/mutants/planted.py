@@ -1,4 +1,4 @@
-"""The sixty planted bugs, by number: the table of docs/crash-model.md as data."""
+"""The sixty planted bugs, by number: the table of docs/planted-bugs.md as data."""
 
 from __future__ import annotations
 

@@ -143,10 +143,6 @@ BUGS = (
                 "    words[shared.CHECKPOINTING] = 0\n    core.files.joined",
             ),
         ),
-        equivalent=(
-            "the salt in both checksums and the chain keep older generations out by themselves;"
-            " what it takes away is that a log above its header's LSNs proves that header damaged"
-        ),
         pairs=(9,),
         workloads=("stale frames",),
     ),

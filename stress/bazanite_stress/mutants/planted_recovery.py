@@ -78,7 +78,6 @@ BUGS = (
                 "        words[shared.APPLIED] = __planted__(target)\n        if start < target:\n",
             ),
         ),
-        pending="needs a process that takes over from one that died while applying",
     ),
     Bug(
         46,
@@ -120,7 +119,6 @@ BUGS = (
                 "    words[shared.SEQUENCE] += __planted__(1)  # not |= 1",
             ),
         ),
-        pending="needs a reader beside a process that takes over from a dead one",
     ),
     Bug(
         58,

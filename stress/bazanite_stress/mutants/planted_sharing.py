@@ -39,7 +39,6 @@ BUGS = (
                 "                    if _quiet_sequence(core) is ...:",
             ),
         ),
-        pending=_INTERLEAVED,
     ),
     Bug(
         34,
@@ -87,7 +86,6 @@ BUGS = (
                 "            if core.words[shared.DURABLE] < lsn:  # else the leader",
             ),
         ),
-        pending=_INTERLEAVED,
     ),
     Bug(
         37,
@@ -171,7 +169,6 @@ BUGS = (
                 "    if __planted__(words[shared.GENERATION]) is ...:",
             ),
         ),
-        pending=_INTERLEAVED,
     ),
     Bug(
         43,
@@ -206,7 +203,6 @@ BUGS = (
                 "    if __planted__(words[shared.SEQUENCE] & 1):\n",
             ),
         ),
-        pending=_INTERLEAVED,
     ),
     Bug(
         51,

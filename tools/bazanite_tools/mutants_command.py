@@ -1,0 +1,81 @@
+"""`bazanite mutants`: plant bugs in the engine, one by one; the harness must see each of them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from bazanite_stress.mutants.campaign import Result, save_violations, selected
+from bazanite_stress.mutants.campaign import run as plant_all
+from bazanite_stress.mutants.report import as_line, as_table
+
+from .output import FINDINGS, FINE, USAGE, CommandError, print_json
+
+_EXAMPLES = """\
+examples:
+  bazanite mutants                     all sixty; some minutes
+  bazanite mutants --only 1,5,9        these three
+  bazanite mutants --only 8 --all      which detectors see bug 8? each is tried
+  bazanite mutants --json --out kills  for a machine; each kill's violation as a file
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `bazanite mutants`."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.description = (
+        "Change the engine's source in memory, each time by one deliberate bug of the table in\n"
+        "docs/planted-bugs.md, and let the detectors look for it: a harness is proved by what it\n"
+        "catches. Exit status: 0 every bug was caught or is accounted for, 1 one survived, or\n"
+        "could not be planted."
+    )
+    parser.epilog = _EXAMPLES
+    add = parser.add_argument
+    add("--only", type=_numbers, metavar="N,N,...", help="these bugs only (default: all)")
+    add(
+        "--jobs",
+        type=_positive,
+        default=os.cpu_count() or 1,
+        help="bugs at a time, a process each (default: one a core)",
+    )
+    add("--all", action="store_true", help="try every detector on every bug, also after a kill")
+    add("--out", type=Path, metavar="DIR", help="write each kill's violation to a file here")
+    add("--json", action="store_true", help="one JSON document on stdout")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Plant, detect, print the kill matrix; the exit status."""
+    try:
+        bugs = selected(args.only)
+    except KeyError as error:
+        raise CommandError(f"--only: there is no bug {error}", USAGE) from error
+    campaign = plant_all(bugs, args.jobs, _progress, every_detector=args.all)
+    if args.out is not None:
+        try:
+            save_violations(campaign, args.out)
+        except OSError as error:
+            raise CommandError(f"--out {args.out}: {error}", USAGE) from error
+    if args.json:
+        print_json(campaign.as_document())
+    else:
+        print(as_table(campaign))
+    return FINE if campaign.passed else FINDINGS
+
+
+def _progress(result: Result) -> None:
+    print(as_line(result), file=sys.stderr, flush=True)
+
+
+def _numbers(text: str) -> list[int]:
+    words = text.split(",")
+    if not all(word.isdecimal() for word in words):
+        raise argparse.ArgumentTypeError(f"must be numbers with commas between, not {text!r}")
+    return list(dict.fromkeys(map(int, words)))
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 64:
+        raise argparse.ArgumentTypeError(f"must be a number from 1 to 64, not {text!r}")
+    return int(text)
