@@ -160,7 +160,7 @@ def _rounds(bug: Bug, every_detector: bool) -> list[tuple[str, int | None]]:
     known = bug.detectors + ("K" if "C" in bug.detectors else "")  # a death is an interleaving too
     own = sorted(set(known), key=LETTERS.index)
     others = [] if bug.pending else [letter for letter in LETTERS if letter not in own]
-    looks = _LOOKS[:1] if bug.pending else _LOOKS
+    looks = _LOOKS[:1] if bug.pending else _LOOKS[:2] if bug.equivalent else _LOOKS
     return [(letter, look) for look in looks for letters in (own, others) for letter in letters]
 
 
