@@ -145,7 +145,7 @@ def test_a_bug_that_does_not_exist_is_wrong_usage(numbers: str) -> None:
 
 def test_a_survivor_is_told_by_the_exit_status(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        campaign_module, "_attempt", lambda bug, *_: Result(bug, "survived", looked={"P": 9})
+        campaign_module, "_attempt", lambda bug, *_, **__: Result(bug, "survived", looked={"P": 9})
     )
     assert main(["mutants", "--only", "1"]) == 1
     assert main(["mutants", "--only", "41"]) == 0  # pending
@@ -153,7 +153,7 @@ def test_a_survivor_is_told_by_the_exit_status(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_an_equivalent_bug_must_be_caught_in_a_pair(monkeypatch: pytest.MonkeyPatch) -> None:
-    def attempt(bug: Bug, numbers: tuple[int, ...], *_: object) -> Result:
+    def attempt(bug: Bug, numbers: tuple[int, ...], *_: object, **__: object) -> Result:
         return Result(bug, "killed" if numbers == (11, 53) else "survived")
 
     monkeypatch.setattr(campaign_module, "_attempt", attempt)

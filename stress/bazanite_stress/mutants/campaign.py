@@ -128,7 +128,9 @@ def judge(bug: Bug, *, every_detector: bool = False) -> Result:
         return result
     if bug.equivalent:
         for other in bug.pairs:
-            together = _attempt(bug, (bug.number, other), rounds, not every_detector)
+            # by its own detectors only: the other bug's would see that one anyway
+            pair_rounds = [(letter, look) for look in _LOOKS for letter in bug.detectors]
+            together = _attempt(bug, (bug.number, other), pair_rounds, stop=True)
             if together.verdict == "killed":
                 together.verdict, together.pair = "equivalent", other
                 return together
