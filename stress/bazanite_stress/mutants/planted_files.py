@@ -41,8 +41,8 @@ def _resolving(difference: bool) -> tuple[Patch, Patch]:
     return (
         Patch(
             _FILES,
-            "        for operation in operations:\n            file = self._files",
-            "        from .frame import resolved\n" + loop + "            file = self._files",
+            "        for operation in operations:\n            file = self.require",
+            "        from .frame import resolved\n" + loop + "            file = self.require",
         ),
         Patch(
             "bazanite_wal.layer",

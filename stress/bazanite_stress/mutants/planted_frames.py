@@ -91,8 +91,18 @@ BUGS = (
             Patch("bazanite_wal.header", _SLOT, "        return __planted__(0)"),
             Patch(
                 "bazanite_wal.header",
-                "        if header is not None and header.generation % 2 == index:",
-                "        if header is not None:",
+                "            if header is not None and header.generation % 2 == index and",
+                "            if header is not None and",
+            ),
+            Patch(
+                "bazanite_wal.header",
+                "for offset in (start, start + COPY_SPACING):",
+                "for offset in (start,):",
+            ),
+            Patch(
+                "bazanite_wal.log",
+                "encode_header(header), header.slot_offset + COPY_SPACING)",
+                "encode_header(header), header.slot_offset)",
             ),
         ),
         workloads=("equal frames",),

@@ -86,13 +86,13 @@ BUGS = (
         (
             Patch(
                 _RECOVERY,
-                "    log = Log.open(directory)\n    try:\n        files.open_all()\n",
-                "    log = Log.open(directory)\n"
-                "    if scan.frames:  # as if it were taken from the log when it is redone\n"
-                "        last = __planted__(scan.frames[-1])\n"
-                "        log.write(scan.header, last.lsn, bytes(last.end - last.lsn))\n"
-                "        log.sync()\n"
-                "    try:\n        files.open_all()\n",
+                "        log = Log.open(directory)\n        for frame",
+                "        log = Log.open(directory)\n"
+                "        if scan.frames:  # as if it were taken from the log when it is redone\n"
+                "            last = __planted__(scan.frames[-1])\n"
+                "            log.write(scan.header, last.lsn, bytes(last.end - last.lsn))\n"
+                "            log.sync()\n"
+                "        for frame",
             ),
         ),
     ),
@@ -127,12 +127,12 @@ BUGS = (
         (
             Patch(
                 _RECOVERY,
-                "        log.write_header(scan.header)\n        log.sync()",
+                "        log.write_header_again(header)\n        log.sync()",
                 "        __planted__()\n        log.sync()",
             ),
             Patch(
                 "bazanite_wal.group",
-                "        core.log.write_header(header)\n\n    def _uncertain",
+                "        core.log.write_header_again(header)\n\n    def _uncertain",
                 "        __planted__()\n\n    def _uncertain",
             ),
             Patch(

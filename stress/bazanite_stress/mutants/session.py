@@ -19,8 +19,10 @@ from bazanite_stress.explore.explorer import (
 )
 from bazanite_stress.explore.judge import Judge
 from bazanite_stress.explore.model import Model, ModelError, describe
-from bazanite_stress.explore.runner import Point, Run, read_content, setup_model
+from bazanite_stress.explore.runner import Point, Run, setup_model
 from bazanite_stress.explore.sampling import addresses
+from bazanite_stress.explore.session import Session as EngineSession
+from bazanite_stress.explore.session import read_content
 from bazanite_stress.explore.workload import Step, Workload
 from bazanite_stress.simulation.disk import Profile
 from bazanite_stress.simulation.legal import NO_TEARING, Tearing, spaces
@@ -68,14 +70,15 @@ class Process(Run):
         """Open the database."""
         self.system = SimulatedSystem(self.machine, self.seed)
         self.system.watch = watch
-        self._open()
+        self.session = EngineSession(self._open)
 
     def perform(self, step: Step) -> Any:
         """The call itself."""
         if step[0] == "read":
             assert self.db is not None
             return read_content(self.db, self.workload)
-        return self._perform(step)
+        assert self.session is not None
+        return self.session.perform(step)
 
     def watch(self, watch: Watch | None) -> None:
         """Let each call to the machine be seen, and perhaps fail."""
