@@ -22,6 +22,7 @@ _COMMANDS = {
     "checkpoint": ("checkpoint_command", "recover if necessary, empty the log into the tables"),
     "torture": ("torture", "kill writers at random moments, recover, judge"),
     "explore": ("explore_command", "cut the power at every point, open every legal disk, judge"),
+    "replay": ("replay_command", "repeat a failure that an exploration stored"),
     "merge": ("merge_command", "add up the parts of an exploration that was spread"),
     "mutants": ("mutants_command", "plant bugs in the engine; the harness must see each"),
 }
@@ -30,10 +31,8 @@ _EXAMPLES = """\
 examples:
   bazanite check data            is anything damaged?
   bazanite wal show data | less  the log, frame by frame
-  bazanite checkpoint data       afterwards the table files say everything
 
-Exit codes: 0 fine, 1 findings, 2 wrong usage, 75 lock busy (try again).
-With --json a command prints exactly one JSON document.
+Exit codes: 0 fine, 1 findings, 2 usage, 75 lock busy.  --json: one JSON document.
 """
 
 
@@ -43,6 +42,11 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=18)
         self._action_max_length = 2 * self._indent_increment + max(map(len, _COMMANDS))
+
+    def _format_action(self, action: argparse.Action) -> str:
+        """Without a line for the list of commands itself: its heading says what it is."""
+        text = super()._format_action(action)
+        return text.partition("\n")[2] if action.nargs == argparse.PARSER else text
 
 
 class _UsageError(Exception):

@@ -10,7 +10,11 @@ import time
 from pathlib import Path
 
 from bazanite_stress.explore.campaign import Campaign, Settings, explore
+from bazanite_stress.explore.explorer import Violation
+from bazanite_stress.explore.keep import Kept, keep_first
+from bazanite_stress.explore.minimise import Progress
 from bazanite_stress.explore.report import as_table, describe_violation
+from bazanite_stress.explore.story import rows_table, story
 from bazanite_stress.explore.tasks import SCOPES, Part
 from bazanite_stress.explore.workload import Workload, load_workload
 
@@ -23,6 +27,7 @@ examples:
   bazanite explore --workload mine:WORKLOAD  a workload of your own (docs/crash-model.md)
   bazanite explore --profile soak --shard 3/20 --json > 3.json    one of twenty parts
   bazanite merge *.json                      the verdict on all parts together
+  bazanite explore --out failures            store what fails, made small (bazanite replay)
 """
 
 
@@ -46,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--workload", metavar="MODULE:NAME", help="explore this Workload instead")
     add("--shard", type=_shard, default=(1, 1), metavar="I/N", help="only the I-th of N parts")
+    add("--out", type=Path, metavar="DIR", help="store violations there: replay files and tests")
     add("--json", action="store_true", help="one JSON document on stdout")
 
 
@@ -56,13 +62,51 @@ def run(args: argparse.Namespace) -> int:
     progress = _Progress(args.json)
     campaign = explore(settings, progress.part_done)
     progress.done()
-    if args.json:
-        print_json(campaign.as_document())
-    else:
+    if not args.json:
         print(as_table(campaign))
+    stored = _store(campaign, args.out) if args.out and campaign.violations else []
+    if args.json:
+        print_json(campaign.as_document() | {"stored": [str(kept.file) for kept in stored]})
+    if args.out or not campaign.violations:
+        return FINE if campaign.verdict == "survived" else FINDINGS
     for violation in campaign.violations[:3]:
         print(f"\n{describe_violation(violation)}", file=sys.stderr)
-    return FINE if campaign.verdict == "survived" else FINDINGS
+    print("\nWith --out DIR they are made small and stored, for bazanite replay.",
+          file=sys.stderr)  # fmt: skip
+    return FINDINGS
+
+
+def _store(campaign: Campaign, directory: Path) -> list[Kept]:
+    """Keep the first violations of each rule, and say where each is.  Ctrl-C ends it early."""
+    stored: list[Kept] = []
+    tty = sys.stderr.isatty()
+
+    def shrinking(now: Progress) -> None:
+        if tty:
+            line = f"making violation {len(stored) + 1} small: {now.calls} calls, {now.lost} lost"
+            sys.stderr.write(f"\r\x1b[K{line}, {now.states:,} disks")
+            sys.stderr.flush()
+
+    def cannot(violation: Violation, problem: str) -> None:
+        print(f"\n{describe_violation(violation)}\nnot stored: {problem}", file=sys.stderr)
+
+    keeping = keep_first(campaign.violations, directory, on_progress=shrinking, on_problem=cannot)
+    try:
+        for kept in keeping:
+            stored.append(kept)
+            print("\r\x1b[K" if tty else "", file=sys.stderr)
+            print(_kept_text(kept), file=sys.stderr)
+    except KeyboardInterrupt:
+        print("\ninterrupted: not all violations are stored", file=sys.stderr)
+    except OSError as error:
+        raise CommandError(f"--out {directory}: {error}", USAGE) from error
+    return stored
+
+
+def _kept_text(kept: Kept) -> str:
+    violation = kept.replay.violation
+    parts = (story(violation), describe_violation(violation, rows=False), rows_table(violation))
+    return "\n\n".join([*parts, f"bazanite replay {kept.file}\npytest {kept.test}"])
 
 
 def workload_named(reference: str) -> Workload:

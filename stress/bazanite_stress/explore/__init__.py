@@ -13,4 +13,12 @@ nested     crashes at every operation of a recovery
 faults     what a call may end in: errors, short transfers, failed syncs, interrupts
 fault_case one fault in one run, and all that comes after it
 errors     every fault at every call of a workload
+
+What becomes of a violation:
+
+again      the same workload, moment and disk once more; power does it for power cuts
+minimise   fewer calls (shrink), plainer values, fewer lost sectors, an earlier moment
+replay     as a file that can be repeated; fresh: in a process with planted bugs
+as_test    as a test for pytest; story: as a sentence and a table
+keep       all of this, in one directory
 """

@@ -11,7 +11,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bazanite_stress.simulation.disk import Disk, Profile
-from bazanite_stress.simulation.legal import NO_TEARING, Choice, Legal, Space, Tearing, spaces
+from bazanite_stress.simulation.legal import (
+    NO_TEARING,
+    NOTHING,
+    Choice,
+    Legal,
+    Space,
+    Tearing,
+    Unit,
+    spaces,
+)
 from bazanite_stress.simulation.machine import Machine
 
 from .judge import Judge, Outcome
@@ -19,6 +28,12 @@ from .model import Model, describe
 from .runner import Point, Run, WrongAnswer, setup_machine
 from .sampling import addresses
 from .workload import Workload
+
+WRONG_ANSWER = "a call's answer is not the model's"
+"""The rule that a call breaks without any crash."""
+
+
+_MOST_UNDONE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +67,7 @@ class Violation:
     rule: str
     states: int
     how: dict[str, Any] = field(default_factory=dict)
+    tearing: Tearing = NO_TEARING
 
 
 @dataclass(slots=True)
@@ -176,6 +192,7 @@ class Explorer:
                 outcome.describe(),
                 rule,
                 self.tally.visited,
+                tearing=self.tearing,
             )
         )
         if len(self.tally.violations) >= self.limits.violations:
@@ -185,7 +202,7 @@ class Explorer:
         point = Point(run.points, 0, "a call returned", 0, 0)
         self.tally.violations.append(
             Violation(self.workload, self.profile, self.sector, point, 0, (), (), (), text,
-                      "a call's answer is not the model's", self.tally.visited)
+                      WRONG_ANSWER, self.tally.visited, tearing=self.tearing)
         )  # fmt: skip
 
 
@@ -221,10 +238,36 @@ def broken_rule(outcome: Outcome, right: list[Model], durability: str) -> str:
     return ""
 
 
+def newest_option(unit: Unit) -> int:
+    """The option that this unit has if everything written reached the disk."""
+    return max(range(len(unit.events)), key=unit.events.__getitem__)
+
+
+def unit_names(space: Space) -> list[str]:
+    """A name for each unit, for a person; two files of one name are told apart."""
+    names: list[str] = []
+    for unit in space.units:
+        twins = sum(1 for other in space.units[: len(names)] if other.where == unit.where)
+        names.append(f"{unit.where} ({twins + 1})" if twins else unit.where)
+    return names
+
+
+def older_units(space: Space, choice: Choice) -> dict[str, int]:
+    """The units that are not at their newest, by name, and their options.
+
+    With a journal, names and sizes that changed after the prefix are one more.
+    """
+    if space.prefix == NOTHING:
+        return {"the directory's own name": NOTHING}
+    older: dict[str, int] = {}
+    if space.undone:
+        more = len(space.undone) - _MOST_UNDONE
+        names = ", ".join(space.undone[:_MOST_UNDONE]) + (f" and {more} more" if more > 0 else "")
+        older[f"the journal with {names}"] = space.prefix
+    named = zip(unit_names(space), space.units, choice, strict=True)
+    return older | {name: option for name, unit, option in named if option != newest_option(unit)}
+
+
 def lost_units(space: Space, choice: Choice) -> tuple[str, ...]:
     """Which units are not at their newest, for a person."""
-    return tuple(
-        unit.where
-        for unit, option in zip(space.units, choice, strict=True)
-        if unit.events[option] != max(unit.events)
-    )
+    return tuple(older_units(space, choice))

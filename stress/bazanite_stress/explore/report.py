@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bazanite_stress.simulation.legal import NO_TEARING
+
 from .campaign import Campaign
 from .explorer import Violation
 from .tasks import Part
@@ -68,19 +70,27 @@ def percent_text(percent: float) -> str:
     return f"{percent:.2f} %" if percent >= 0.01 else "< 0.01 %"
 
 
-def describe_violation(violation: Violation) -> str:
-    """What was lost, where, and what should have come back."""
+def describe_violation(violation: Violation, *, rows: bool = True) -> str:
+    """What was lost, where, and what should have come back (``rows``)."""
     lost = ", ".join(violation.lost[:6]) or "nothing"
     more = len(violation.lost) - 6
     where = f"crash point {violation.point.number} ({violation.point.what})"
+    disk = f"{violation.profile}, sector {violation.sector}"
+    if violation.tearing != NO_TEARING:
+        disk += ", torn" + (" with neighbours" if violation.tearing.neighbours else "")
     lines = [
         f"violation: {violation.rule}",
-        f"  workload   {violation.workload.name}, {violation.profile}, sector {violation.sector}",
+        f"  workload   {violation.workload.name}, {disk}",
         f"  power cut  at {where}, in step {violation.point.step}",
         f"  not on disk  {lost}" + (f" and {more} more" if more > 0 else ""),
     ]
-    for number, rows in enumerate(violation.expected):
+    if violation.how:
+        details = ", ".join(f"{name}: {value}" for name, value in violation.how.items())
+        lines.append(f"  besides    {details}")
+    if not rows:
+        return "\n".join(lines)
+    for number, text in enumerate(violation.expected):
         label = "expected" if number == 0 else "or"
-        lines += [f"  {label:<10} {line}" for line in rows.splitlines()]
+        lines += [f"  {label:<10} {line}" for line in text.splitlines()]
     lines += [f"  {'found':<10} {line}" for line in violation.found.splitlines()]
     return "\n".join(lines)

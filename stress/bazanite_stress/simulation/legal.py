@@ -26,6 +26,9 @@ Choice = tuple[int, ...]
 ABSENT: int = -1
 """The inode that no name means."""
 
+NOTHING: int = -1
+"""The prefix of the space in which not even the directory survived."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tearing:
@@ -79,6 +82,8 @@ class Space:
         self.units: list[Unit] = []
         self.exists = True
         """Whether the directory's own name survived."""
+        self.undone: tuple[str, ...] = ()
+        """Names and sizes that changed after the prefix, for a person."""
 
     @property
     def count(self) -> int:
@@ -228,17 +233,18 @@ def _hostile_spaces(disk: Disk, folder: Folder, tearing: Tearing) -> list[Space]
     result.units = [unit for unit in result.units if len(unit.options) > 1]
     if disk.folders[0].durable.get(_name_of(disk, folder)) == folder.number:
         return [result]
-    lost = Space({}, {}, {}, 0)
+    lost = Space({}, {}, {}, NOTHING)
     lost.exists = False
     return [lost, result]
 
 
 def _journal_spaces(disk: Disk, folder: Folder, tearing: Tearing) -> list[Space]:
     files = _inodes(disk, folder)
-    steps = {change.event for change in folder.changes}
-    steps.update(change.event for change in disk.folders[0].changes)
-    for inode in files.values():
-        steps.update(event for event, _ in inode.sizes)
+    steps = {change.event: f"the name {change.name}" for change in folder.changes}
+    steps |= {change.event: "the directory's name" for change in disk.folders[0].changes}
+    for number, inode in files.items():
+        size = f"the size of {_label(folder, number)}"
+        steps |= dict.fromkeys((event for event, _ in inode.sizes), size)
     result: list[Space] = []
     for prefix in (0, *sorted(steps)):
         root, own = disk.folders[0].clone(), folder.clone()
@@ -249,6 +255,8 @@ def _journal_spaces(disk: Disk, folder: Folder, tearing: Tearing) -> list[Space]
             inode.sync_sizes(prefix)
         space = Space(after, own.durable, {n: f.durable_size for n, f in after.items()}, prefix)
         space.exists = root.durable.get(_name_of(disk, folder)) == folder.number
+        undone = (steps[event] for event in sorted(steps) if event > prefix)
+        space.undone = tuple(dict.fromkeys(undone))
         for number, inode in sorted(after.items()):
             if number not in own.durable.values():
                 continue

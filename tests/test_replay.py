@@ -1,0 +1,366 @@
+"""Failures one can hold: a violation made small, stored, repeated, and turned into a test."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bazanite_stress.explore.again import broken_again, identical, rule_of, same_rule
+from bazanite_stress.explore.as_test import test_source as source_of_test
+from bazanite_stress.explore.catalogue import CALLS, TABLES, WORKLOADS
+from bazanite_stress.explore.explorer import WRONG_ANSWER, Explorer, Limits, Violation
+from bazanite_stress.explore.keep import keep, keep_first
+from bazanite_stress.explore.minimise import Bounds, Progress, minimise
+from bazanite_stress.explore.model import Model
+from bazanite_stress.explore.replay import (
+    Replay,
+    ReplayError,
+    from_document,
+    read_replay,
+    record,
+    replay,
+    replay_file,
+    write_replay,
+)
+from bazanite_stress.explore.shrink import api_calls, simpler
+from bazanite_stress.explore.story import rows_table, story
+from bazanite_stress.explore.workload import Workload
+from bazanite_stress.simulation.disk import PROFILES
+from bazanite_stress.simulation.legal import Tearing
+from bazanite_tools.cli import main
+from replay_faults import FAULTS
+
+LIMITS = Limits(exhaustive=60, sample=12, violations=40)
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(params=FAULTS)
+def fault(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An engine with this fault."""
+    FAULTS[request.param](monkeypatch.setattr)
+    return str(request.param)
+
+
+@pytest.fixture
+def faulty(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An engine whose checkpoints forget the log before the data is durable."""
+    with monkeypatch.context() as patches:
+        FAULTS["header before data"](patches.setattr)
+        yield
+
+
+def violations(*names: str) -> list[Violation]:
+    """The first violation of each rule in these workloads; the engine must have a fault."""
+    found: dict[str, Violation] = {}
+    for name in names:
+        for profile in PROFILES:
+            tally = Explorer(WORKLOADS[name], profile, limits=LIMITS).explore()
+            for violation in tally.violations:
+                found.setdefault(rule_of(violation), violation)
+    assert found
+    return list(found.values())
+
+
+def in_a_process(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        cwd=HERE, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_of_a_long_workload_little_is_left(fault: str, tmp_path: Path) -> None:
+    path = tmp_path / "it.json"
+    for violation in violations("recycled log", "two tables")[:2]:
+        small = minimise(violation)
+        assert same_rule(small, violation)
+        assert api_calls(small.workload) <= 10
+        assert len(small.lost) <= 3
+        assert api_calls(small.workload) < api_calls(violation.workload)
+        recorded = record(small, bugs=(1,))
+        write_replay(path, recorded)
+        assert read_replay(path) == recorded
+        assert replay(recorded, 10).identical == 10
+    assert fault in FAULTS
+
+
+def test_minimising_twice_gives_the_same() -> None:
+    with pytest.MonkeyPatch.context() as patches:
+        FAULTS["first frame only"](patches.setattr)
+        violation = violations("rows")[0]
+        assert identical(minimise(violation), minimise(violation))
+
+
+@pytest.mark.usefixtures("faulty")
+def test_minimising_stops_at_its_bounds_and_tells_how_far_it_is() -> None:
+    violation = violations("recycled log")[0]
+    seen: list[Progress] = []
+    minimise(violation, Bounds(states=300), seen.append)
+    assert 0 < len(seen) <= seen[-1].searches
+    assert [now.calls for now in seen] == sorted((now.calls for now in seen), reverse=True)
+    assert (
+        minimise(violation, Bounds(seconds=-1.0)).workload.steps[:2] == violation.workload.steps[:2]
+    )
+
+
+@cache
+def stored(name: str) -> Replay:
+    """A small violation of an engine with this fault."""
+    with pytest.MonkeyPatch.context() as patches:
+        FAULTS[name](patches.setattr)
+        return record(minimise(violations("recycled log", "rows")[-1]))
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_the_disk_is_the_same_a_hundred_times_out_of_a_hundred(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded = stored(name)
+    FAULTS[name](monkeypatch.setattr)
+    result = replay(recorded, 100)
+    assert (result.verdict, result.identical) == ("violated", 100)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_without_the_fault_nothing_is_violated(name: str) -> None:
+    result = replay(stored(name))
+    assert result.verdict in {"survived", "other steps"}
+    assert result.verdict == "survived" or "explored anew, survives" in result.problem
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_the_generated_test_fails_with_the_fault_and_passes_without(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded = stored(name)
+    text = source_of_test(recorded, "it")
+    assert text.startswith(f'"""{story(recorded.violation)[:40]}')
+    assert recorded.violation.rule[:20] in " ".join(text.split())
+    generated: dict[str, Any] = {}
+    exec(compile(text, "test_it.py", "exec"), generated)
+    generated["test_it"]()
+    FAULTS[name](monkeypatch.setattr)
+    with pytest.raises(AssertionError, match="violation: "):
+        generated["test_it"]()
+
+
+def test_pytest_runs_the_generated_file(tmp_path: Path) -> None:
+    name = "log never synced"
+    path = tmp_path / "test_it.py"
+    path.write_text(source_of_test(stored(name), "it"))
+    run = "import sys, pytest; sys.exit(pytest.main(['-qp', 'no:cacheprovider', sys.argv[1]]))"
+    passed = in_a_process(run, str(path))
+    assert passed.returncode == 0, passed.stdout
+    failed = in_a_process(f"import replay_faults; replay_faults.plant({name!r}); {run}", str(path))
+    assert failed.returncode == 1, failed.stdout
+    assert stored(name).violation.rule[:40] in failed.stdout
+
+
+def test_a_new_process_gives_the_same_disk_and_verdict(tmp_path: Path) -> None:
+    path = tmp_path / "it.json"
+    write_replay(path, stored("first frame only"))
+    program = (
+        "import sys, replay_faults; replay_faults.plant('first frame only')\n"
+        "from bazanite_tools.cli import main; sys.exit(main(['replay', *sys.argv[1:]]))"
+    )
+    done = in_a_process(program, str(path), "--times", "3", "--json")
+    answer = json.loads(done.stdout)
+    assert (done.returncode, answer["verdict"], answer["identical"]) == (1, "violated", 3)
+
+
+def test_the_command_tells_survived_violated_and_unusable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = "first frame only"
+    path = tmp_path / "it.json"
+    write_replay(path, stored(name))
+    assert main(["replay", str(path)]) == 0
+    assert capsys.readouterr().out.startswith("survived")
+    FAULTS[name](monkeypatch.setattr)
+    assert main(["replay", str(path), "--times", "2"]) == 1
+    out = capsys.readouterr().out
+    assert story(stored(name).violation) in out
+    assert "2 of 2 times" in out
+    assert main(["replay", str(path), "--times", "0"]) == 2
+    assert main(["replay", str(tmp_path / "absent.json")]) == 2
+    assert "No such file" in capsys.readouterr().err
+
+
+def test_an_engine_with_other_steps_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "it.json"
+    write_replay(path, stored("log never synced"))
+    assert main(["replay", str(path), "--json"]) == 2
+    said = capsys.readouterr()
+    assert "not reproduced: this engine takes other steps" in json.loads(said.out)["error"]
+    recorded = stored("first frame only")
+    v = recorded.violation
+    for other in (
+        replace(v, point=replace(v.point, number=9_999)),
+        replace(v, prefix=9_999),
+        replace(v, choice=(*v.choice, 0)),
+    ):
+        assert replay(replace(recorded, violation=other)).verdict == "other steps"
+    assert replay(replace(recorded, older={"sector 77 of x": 0})).verdict == "other steps"
+
+
+def test_files_that_are_damaged_or_foreign_are_refused(tmp_path: Path) -> None:
+    good = stored("first frame only").as_document()
+    path = tmp_path / "it.json"
+
+    def refusal(document: Any) -> str:
+        path.write_text(document if isinstance(document, str) else json.dumps(document))
+        with pytest.raises(ReplayError) as refused:
+            read_replay(path)
+        return str(refused.value)
+
+    assert "not even JSON" in refusal("{")
+    assert "not even JSON" in refusal("[" * 100_000)
+    assert "no replay file" in refusal([1])
+    assert "no replay file" in refusal({"verdict": "survived"})
+    assert "another version" in refusal(good | {"format": "bazanite replay 2"})
+    assert "nothing here repeats" in refusal(good | {"how": {"kind": "earthquake"}})
+    assert "'sideways'" in refusal(good | {"profile": "sideways"})
+    assert "less than 1" in refusal(good | {"sector": 0})
+    assert "'prefix' is missing" in refusal(good | {"disk": {}})
+    assert "must be numbers" in refusal(good | {"disk": good["disk"] | {"choice": ["x"]}})
+    assert "no such step" in refusal(good | {"workload": good["workload"] | {"steps": [["x"]]}})
+    assert "damaged" in refusal(good | {"workload": {"name": "x"}})
+    assert "damaged" in refusal(good | {"tearing": {"torn": True, "burnt": True}})
+    for key in good:
+        if key != "story":
+            assert str(path) in refusal({name: good[name] for name in good if name != key})
+    path.write_text(json.dumps(good))
+    assert read_replay(path).as_document() == good
+
+
+def test_a_workload_that_means_nothing_is_no_failure(tmp_path: Path) -> None:
+    good = stored("first frame only").as_document()
+    workload = good["workload"] | {"steps": [["insert", "no such table", {}]]}
+    with pytest.raises(ReplayError, match="cannot be carried out"):
+        replay(from_document(good | {"workload": workload}))
+    path = tmp_path / "it.json"
+    path.write_text(json.dumps(good | {"bugs": [999_999]}))
+    with pytest.raises(ReplayError, match="no planted bug 999999"):
+        replay_file(path)
+    assert replay_file(path, plant=False).verdict == "survived"
+
+
+@pytest.mark.usefixtures("faulty")
+def test_the_first_of_each_rule_are_kept_under_names_of_their_own(tmp_path: Path) -> None:
+    found = violations("rows")[:2]
+    kept = list(keep_first([*found, *found], tmp_path))
+    assert 0 < len(kept) <= len(found)
+    files = sorted(path.name for path in tmp_path.iterdir())
+    assert files == sorted(p.name for one in kept for p in (one.file, one.test))
+    again = keep(found[0], tmp_path / "deeper", "bug_6", bugs=(6,))
+    assert read_replay(again.file).bugs == (6,)
+    assert "bug 6" in again.test.read_text()
+
+
+def test_explore_stores_what_it_finds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a_short_one.py").write_text(
+        "from bazanite_stress.explore.catalogue import WORKLOADS\nW = WORKLOADS['rows']\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    FAULTS["first frame only"](monkeypatch.setattr)
+    command = ["explore", "--workload", "a_short_one:W", "--jobs", "1"]
+    assert main(command) == 1
+    assert "With --out DIR" in capsys.readouterr().err
+    assert main([*command, "--json", "--out", "failures"]) == 1
+    said = capsys.readouterr()
+    files = json.loads(said.out)["stored"]
+    assert files
+    assert f"bazanite replay {files[0]}" in said.err
+    assert main(["replay", files[0]]) == 1
+    (tmp_path / "file").write_text("")
+    assert main([*command, "--out", "file"]) == 2
+
+
+def test_an_answer_that_is_wrong_without_a_crash_is_kept_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    workload = replace(WORKLOADS["rows"], steps=[*WORKLOADS["rows"].steps, ["find", "a", 9]])
+    with monkeypatch.context() as patches:
+        patches.setattr(Model, "_find", lambda *_: {"id": 9, "v": "other", "n": None})
+        violation = Explorer(workload, "journal", limits=LIMITS).explore().violations[0]
+        small = minimise(violation)
+        assert small.rule == WRONG_ANSWER
+        assert small.workload.steps == [["find", "a", 1]]
+        assert replay(record(small), 3).identical == 3
+    assert replay(Replay(small, {}, "")).verdict == "survived"
+    assert story(small).startswith("Without any crash")
+
+
+def test_torn_sectors_are_part_of_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bazanite_stress.explore.explorer.broken_rule", only_torn)
+    monkeypatch.setattr("bazanite_stress.explore.power.broken_rule", only_torn)
+    torn = Tearing(torn=True, neighbours=True)
+    explorer = Explorer(WORKLOADS["rows"], "journal", limits=LIMITS, tearing=torn)
+    small = minimise(explorer.explore().violations[0])
+    recorded = from_document(record(small).as_document())
+    assert recorded.violation.tearing == torn
+    assert replay(recorded, 5).identical == 5
+    assert "tearing=Tearing(torn=True, neighbours=True)" in source_of_test(recorded, "it")
+
+
+def only_torn(outcome: Any, right: Any, durability: str) -> str:
+    """A rule that is broken by disks whose log ends in a torn frame, as far as rows show it."""
+    return "" if outcome.content == right[-1].content() else "not the newest rows"
+
+
+def test_every_simplification_is_a_workload_and_they_come_to_an_end() -> None:
+    groups = Workload(
+        "g", TABLES, [["lock", [["transaction", [CALLS["insert"]]]]], *CALLS.values()]
+    )
+    for workload in (groups, *WORKLOADS.values()):
+        candidates = list(simpler(workload))
+        assert candidates
+        for candidate in candidates:
+            Workload.from_json(json.loads(json.dumps(candidate.as_json())))
+            assert candidate != workload
+    smallest, steps = groups, 0
+    while (smaller := next(iter(simpler(smallest)), None)) is not None and smaller != smallest:
+        smallest, steps = smaller, steps + 1
+    assert steps < 100
+    assert api_calls(smallest) == 0
+
+
+def test_the_story_and_the_table_say_what_a_person_needs() -> None:
+    v = stored("header before data").violation
+    shown = replace(
+        v,
+        expected=("a: {id: 1, v: 'one'}, {id: 2, v: 'two'}\nt: no rows", "a: no rows\nt: no rows"),
+        found="a: {id: 2, v: 'old'}\nt: no rows",
+    )
+    assert rows_table(shown).splitlines() == [
+        "   expected           or       found",
+        "a  {id: 1, v: 'one'}  -        -",
+        "a  {id: 2, v: 'two'}  -        {id: 2, v: 'old'}",
+        "t  no rows            no rows  no rows",
+    ]
+    assert rows_table(replace(shown, found="refused: X")).splitlines()[-1] == "found: refused: X"
+    assert "3 states" in rows_table(replace(shown, expected=shown.expected[:1] * 3))
+    assert story(v).startswith("Cut the power ")
+    killed = replace(v, how={"kind": "kill", "call": 7})
+    assert story(killed).startswith("A kill (call 7) ")
+
+
+def test_a_moved_fault_is_found_by_the_generated_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    v = stored("first frame only").violation
+    FAULTS["first frame only"](monkeypatch.setattr)
+    text = broken_again(
+        v.workload, profile=v.profile, sector=v.sector, rule=v.rule,
+        point=replace(v.point, number=9_999), prefix=v.prefix, choice=v.choice, older={},
+    )  # fmt: skip
+    assert text.startswith("violation: ")
