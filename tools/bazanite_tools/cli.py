@@ -1,6 +1,6 @@
 """The ``bazanite`` command: parses, imports the one sub-command that is wanted, and sorts its exit.
 
-Exit codes: 0 fine, 1 findings, 2 usage, 75 lock busy, 130 interrupted.  With ``--json`` exactly one
+Exit codes: 0 fine, 1 findings, 2 usage, 75 lock busy. --json: one document.
 JSON document goes to stdout, whatever happens; everything else goes to stderr.
 """
 
@@ -32,7 +32,7 @@ examples:
   bazanite check data            is anything damaged?
   bazanite wal show data | less  the log, frame by frame
 
-Exit codes: 0 fine, 1 findings, 2 usage, 75 lock busy.  --json: one JSON document.
+Exit codes: 0 fine, 1 findings, 2 usage, 75 lock busy. --json: one document.
 """
 
 
