@@ -15,7 +15,8 @@ time.  What happened besides the workload (``Violation.how``) decides which modu
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
@@ -74,6 +75,8 @@ def again(violation: Violation, older: Mapping[str, int] | None = None) -> Again
     that moment or disk.
     """
     found: Again = module_for(kind_of(violation)).again(violation)
+    if found.violation is not None:
+        found = replace(found, violation=plain(found.violation))
     if older is not None and dict(older) != dict(found.older or {}):
         raise OtherSteps(f"other units are not at their newest: {found.older or 'none'}")
     return found
@@ -94,6 +97,30 @@ def identical(one: Violation | None, other: Violation | None) -> bool:
     if one is None or other is None:
         return one is other
     return replace(one, states=0) == replace(other, states=0)
+
+
+def plain(violation: Violation) -> Violation:
+    """As it comes out of a file, so that both compare: tuples in its plain data are lists."""
+    data = {"workload": violation.workload.as_json(), "how": violation.how}
+    data = json.loads(json.dumps(data))
+    workload = Workload.from_json(data["workload"])
+    return replace(violation, workload=workload, how=data["how"], states=0)
+
+
+def chosen(violations: Iterable[Violation], like: Violation) -> Again:
+    """For a module that explores instead of going straight to one case: that case among all.
+
+    OtherSteps if there are violations, but not this one.
+    """
+    like, found = plain(like), [plain(violation) for violation in violations]
+    for one in found:
+        if (one.how, one.point, one.prefix, one.choice) == (
+            like.how, like.point, like.prefix, like.choice,
+        ):  # fmt: skip
+            return Again(one, one.choice)
+    if found:
+        raise OtherSteps(f"there are {len(found)} other violations, the first at {found[0].point}")
+    return Again(None)
 
 
 def elsewhere(violation: Violation) -> Violation | None:

@@ -15,14 +15,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from bazanite_stress.simulation.disk import PROFILES
 from bazanite_stress.simulation.legal import Tearing
 
-from .again import KINDS, Again, OtherSteps, again, elsewhere, identical, kind_of
+from .again import KINDS, Again, OtherSteps, again, elsewhere, identical, kind_of, plain
 from .explorer import Violation
 from .runner import Point
 from .story import story
@@ -110,7 +110,7 @@ def record(violation: Violation, bugs: tuple[int, ...] = ()) -> Replay:
 
     OtherSteps if that does not give the same violation.
     """
-    violation = _plain(violation)
+    violation = plain(violation)
     seen = again(violation)
     if not identical(seen.violation, violation):
         raise OtherSteps(f"a second look gives {_rule(seen)}, not: {violation.rule}")
@@ -229,14 +229,6 @@ def _point(document: Mapping[str, Any]) -> Point:
     numbers = (_number(document, name, 0) for name in ("number", "step", "lowest", "highest"))
     number, step, lowest, highest = numbers
     return Point(number, step, _part(document, "what", str), lowest, highest)
-
-
-def _plain(violation: Violation) -> Violation:
-    """As it comes out of JSON, so that both compare."""
-    lists = json.loads(json.dumps({"workload": violation.workload.as_json(), "how": violation.how}))
-    return replace(
-        violation, workload=Workload.from_json(lists["workload"]), how=lists["how"], states=0
-    )
 
 
 def _anew(violation: Violation) -> str:
