@@ -125,6 +125,14 @@ def calls(steps: list[Step]) -> Iterator[Step]:
             yield step
 
 
+def all_steps(steps: list[Step]) -> Iterator[Step]:
+    """Every step, groups and those within them included."""
+    for step in steps:
+        yield step
+        if step[0] in GROUPS:
+            yield from all_steps(step[1])
+
+
 def table_class(name: str, columns: Columns) -> type[Table]:
     """A table with an id and these columns, all of which may be NULL."""
     fields = [Field("id", PK())]
