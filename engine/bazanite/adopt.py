@@ -76,9 +76,11 @@ def settle(tx: WriteSet, layout: Layout) -> None:
         tx.truncate(files.free, 0)
 
 
-def require_files(files: TableFiles, has_text: bool, present: Collection[str]) -> None:
+def require_files(
+    files: TableFiles, has_text: bool, present: Collection[str], checksums: bool = False
+) -> None:
     """DirectoryError naming the first of the table's files that is missing."""
-    for name in files.names(has_text):
+    for name in [*files.names(has_text), *([files.sums] if checksums else [])]:
         if name not in present:
             raise DirectoryError(
                 f"{files.directory}/{name}: this file of table '{files.table}' is missing. Restore "

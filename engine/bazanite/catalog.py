@@ -3,6 +3,9 @@
 Pure: encodes, decodes and compares.  Nothing read here is trusted: a name that could lie outside
 the directory, a width that no field has or a duplicate makes the whole catalog damaged.
 
+Where a table has checksums the catalog has one too, of its own bytes, and another format number, so
+that a program which does not know checksums refuses the directory.
+
 Invariant: two schemas are the same if and only if their rows mean the same: order, names, types,
 widths, NULLs and the tables referred to.  A type of the program's own is known by its class name.
 """
@@ -11,6 +14,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any, NoReturn
 
 from .errors import CorruptionError, SchemaMismatch, ValidationError
@@ -19,9 +23,13 @@ from .files import CATALOG_NAME, check_table_name
 from .schema import Schema
 
 FORMAT = "bazanite 1"
+CHECKED_FORMAT = "bazanite 2"
+"""The format of a catalog in which some table has checksums."""
 WIDTHS = range(2, 19)
 """Widths that integers of a directory may have; 18 digits stay below 2**63."""
 
+_CHECK_START = b'{\n  "check": "'
+_NO_CHECK = "0" * 16
 _LARGEST_FIELD = 1 << 30
 _BUILT_IN: dict[str, type[FieldType]] = {kind.__name__: kind for kind in (PK, INT, CHAR, FK, TEXT)}
 
@@ -43,9 +51,10 @@ class FieldSpec:
 
 @dataclass(frozen=True, slots=True)
 class TableSpec:
-    """One table's columns, in order."""
+    """One table's columns, in order, and whether there are checksums of its files."""
 
     fields: tuple[FieldSpec, ...]
+    checksums: bool = False
 
     @property
     def row_size(self) -> int:
@@ -74,6 +83,11 @@ class Catalog:
 
     int_width: int
     tables: dict[str, TableSpec]
+
+    @property
+    def has_checksums(self) -> bool:
+        """Whether any table has them."""
+        return any(spec.checksums for spec in self.tables.values())
 
 
 def spec_of(schema: Schema) -> TableSpec:
@@ -115,10 +129,22 @@ def encode(catalog: Catalog) -> bytes:
     """The bytes of ``schema.json``."""
     tables = {
         name: {"fields": [_field_json(field) for field in spec.fields]}
+        | ({"checksums": True} if spec.checksums else {})
         for name, spec in catalog.tables.items()
     }
     document = {"format": FORMAT, "int_width": catalog.int_width, "tables": tables}
-    return json.dumps(document, indent=2, sort_keys=True).encode() + b"\n"
+    if catalog.has_checksums:
+        document |= {"format": CHECKED_FORMAT, "check": _NO_CHECK}
+    data = json.dumps(document, indent=2, sort_keys=True).encode() + b"\n"
+    return _checked(data) if catalog.has_checksums else data
+
+
+def _checked(data: bytes) -> bytes:
+    """The same with the checksum in its place, which it counts as zeros."""
+    end = len(_CHECK_START) + len(_NO_CHECK)
+    blank = _CHECK_START + _NO_CHECK.encode() + data[end:]
+    digits = blake2b(blank, digest_size=8).hexdigest().encode()
+    return _CHECK_START + digits + data[end:]
 
 
 def _field_json(field: FieldSpec) -> dict[str, Any]:
@@ -143,21 +169,31 @@ class _Decoder:
         self._path = path
 
     def catalog(self, data: bytes) -> Catalog:
+        checked = data.startswith(_CHECK_START)
+        if checked and _checked(data) != data:
+            start = len(_CHECK_START)
+            found = ascii(data[start : start + len(_NO_CHECK)])
+            digits = ascii(_checked(data)[start : start + len(_NO_CHECK)])
+            raise CorruptionError(self._path, start, f"{digits}, its own checksum", found)
         try:
             document = json.loads(data.decode())
         except (ValueError, RecursionError) as error:
             position = getattr(error, "pos", getattr(error, "start", 0))
             raise CorruptionError(self._path, position, "a JSON document", str(error)) from error
-        if not isinstance(document, dict) or document.get("format") != FORMAT:
-            found = document.get("format") if isinstance(document, dict) else document
-            self._refuse(f'a catalog of format "{FORMAT}"', found)
+        kind = CHECKED_FORMAT if checked else FORMAT
+        if not isinstance(document, dict) or document.get("format") != kind:
+            shown = document.get("format") if isinstance(document, dict) else document
+            self._refuse(f'a catalog of format "{kind}"', shown)
         width = document.get("int_width")
         if type(width) is not int or width not in WIDTHS:
             self._refuse(f"int_width from {WIDTHS.start} to {WIDTHS.stop - 1}", width)
         tables = document.get("tables")
         if not isinstance(tables, dict):
             self._refuse("an object 'tables'", tables)
-        return Catalog(width, {self._name(n): self._table(n, t) for n, t in tables.items()})
+        catalog = Catalog(width, {self._name(n): self._table(n, t) for n, t in tables.items()})
+        if catalog.has_checksums != checked:
+            self._refuse("checksums of a table if there is one of the catalog", None)
+        return catalog
 
     def _refuse(self, expected: str, found: object) -> NoReturn:
         text = repr(found)
@@ -177,7 +213,10 @@ class _Decoder:
         specs = tuple(self._field(table, field) for field in fields)
         if len({spec.name for spec in specs}) != len(specs):
             self._refuse(f"different field names in table '{table}'", [spec.name for spec in specs])
-        return TableSpec(specs)
+        checksums = document.get("checksums", False) if isinstance(document, dict) else False
+        if not isinstance(checksums, bool):
+            self._refuse(f"whether table '{table}' has checksums", checksums)
+        return TableSpec(specs, checksums)
 
     def _field(self, table: str, document: object) -> FieldSpec:
         expected = f"a field of table '{table}'"

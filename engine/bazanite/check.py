@@ -3,8 +3,8 @@
 Pure over a view of the data files and their decoded catalog.  It never raises on damaged input,
 takes linear time, and its memory is bounded by two bits a slot and one bit a byte of TEXT.
 
-What it cannot see: a table's files have no checksums of their own, so a digit that became another
-digit inside a value is still a value.
+What it cannot see in a table without checksums: a digit that became another digit inside a value is
+still a value.  docs/format.md lists the bytes for which that holds.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ from bazanite_wal.layer import View
 from .catalog import Catalog, decode
 from .check_layout import layouts
 from .check_reader import Findings, Problem, Reader
+from .check_sums import SumCheck
 from .check_table import TableCheck, TableCounts
 from .files import CATALOG_NAME
+from .sums import sum_file
 
 _LARGEST_CATALOG = 1 << 24
 """No catalog has 16 MiB; a damaged one is not read into memory whole."""
@@ -54,10 +56,14 @@ def check(view: View, catalog: Catalog, present: Collection[str] | None = None) 
     tables = layouts(catalog)
     counts: dict[str, TableCounts] = {}
     for name, layout in sorted(tables.items()):
-        for file in layout.files.names(catalog.tables[name].has_text):
+        spec = catalog.tables[name]
+        sums = [layout.files.sums] if spec.checksums else []
+        for file in [*layout.files.names(spec.has_text), *sums]:
             if present is not None and file not in present:
                 findings.problem(file, 0, None, f"is missing; table '{name}' needs it")
         counts[name] = TableCheck(layout, tables, reader, findings).run()
+        if spec.checksums:
+            SumCheck(sum_file(layout.files, spec.has_text), reader, findings).run()
     return Report(findings.problems, counts, findings.notes, findings.omitted)
 
 

@@ -92,12 +92,16 @@ class Reader:
 
     def _next_item(self, name: str, offset: int, item_size: int, end: int) -> int:
         """Where the first item from ``offset`` on starts that may not be zeros, else ``end``."""
+        found = self.next_data(name, offset)
+        return end if found is None else found // item_size * item_size
+
+    def next_data(self, name: str, offset: int) -> int | None:
+        """Where the first byte from ``offset`` on may be that is not zero; None: nowhere."""
         try:
-            found = self._view.next_data(name, offset)
+            return self._view.next_data(name, offset)
         except (DBError, OSError) as error:
             self._unreadable_at(name, offset, error)
             return offset
-        return end if found is None else found // item_size * item_size
 
     def at(self, name: str, offset: int, size: int) -> bytes:
         """A few bytes anywhere; fewer at the end of the file."""

@@ -18,13 +18,14 @@ from bazanite_wal.transaction import Transaction
 
 from .cond import BaseCond
 from .emptying import truncate
-from .errors import listed
+from .errors import ValidationError, listed
 from .files import PathLike, path_text
 from .join import BaseJoin, checked_joins, perform
 from .opening import check_width, checked_classes
 from .row import Row
 from .storage import Storage
 from .table import Table
+from .verified import finish
 
 if TYPE_CHECKING:
     from bazanite_wal.system import System
@@ -36,8 +37,9 @@ class DB:
     """Opens the directory, recovering what a crash left; docs/api.md describes the options.
 
     ``int_width`` (9 for a new directory) is how many digits unsized integers have; 6 is what
-    Bazoola 0.0.7 can read.  ValidationError, SchemaMismatch, DirectoryError and CorruptionError
-    leave the tables as they were.
+    Bazoola 0.0.7 can read.  ``checksums``: True gives these tables checksums, False takes them
+    away, None leaves it as it is.  ValidationError, SchemaMismatch, DirectoryError and
+    CorruptionError leave the tables as they were.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class DB:
         durability: str = "full",
         lock_timeout: float | None = None,
         int_width: int | None = None,
+        checksums: bool | None = None,
         log_size_bytes: int = 4 << 20,
         checkpoint_bytes: int | None = None,
         powersafe_overwrite: bool = True,
@@ -59,6 +62,8 @@ class DB:
         classes = listed(cls_tables, "a list of table classes")
         checked_classes(classes)
         check_width(int_width)
+        if checksums is not None and not isinstance(checksums, bool):
+            raise ValidationError(f"checksums={checksums!r}: must be True, False or None")
         path = path_text(base_dir)
         options = StoreOptions(
             durability=durability,
@@ -72,7 +77,7 @@ class DB:
         )
         store = open_store(path, options, system)
         try:
-            self.storage = Storage(store, path, classes, int_width)
+            self.storage = Storage(store, path, classes, int_width, checksums)
         except BaseException:
             store.abandon()
             raise
@@ -144,8 +149,10 @@ class DB:
         storage = self.storage
         storage.table(table_name)
         with storage.store.transaction(private=True) as tx:
+            writes = storage.writes(tx)
             catalog = storage.catalog(tx)
-            truncate(tx, storage.base_dir, catalog, storage.tables, table_name, cascade)
+            truncate(writes, storage.base_dir, catalog, storage.tables, table_name, cascade)
+            finish(writes)
 
     def transaction(self) -> AbstractContextManager[Transaction]:
         """All calls of this thread inside the ``with``, stored together or not at all.

@@ -96,8 +96,13 @@ class TableFiles:
         """Values of the TEXT fields."""
         return f"{self.table}.text.dat"
 
+    @property
+    def sums(self) -> str:
+        """Checksums of all the others, where a table has them; a dot is in no table's name."""
+        return f"{self.table}.sums.dat"
+
     def names(self, has_text: bool) -> list[str]:
-        """All of them; the text file only if the table has TEXT fields."""
+        """All but the checksums; the text file only if the table has TEXT fields."""
         names = [self.rows, self.index, self.free, self.sequence]
         return [*names, self.text] if has_text else names
 

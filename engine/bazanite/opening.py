@@ -7,12 +7,13 @@ open some of the directory's tables, and add new ones.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bazanite_wal.layer import View
+from bazanite_wal.layer import View, WriteSet
 
-from . import adopt
-from .catalog import WIDTHS, Catalog, compare, decode, encode, spec_of
+from . import adopt, sums
+from .catalog import WIDTHS, Catalog, TableSpec, compare, decode, encode, spec_of
 from .codec import Layout
 from .errors import SchemaMismatch, TransactionError, ValidationError, shown_value
 from .files import CATALOG_NAME, TableFiles, check_table_name
@@ -67,13 +68,20 @@ def read_catalog_bytes(view: View) -> bytes:
 
 
 def open_tables(
-    store: Store, directory: str, classes: dict[str, type[Table]], int_width: int | None
-) -> dict[str, Layout]:
-    """The layout of each table, all of them in the catalog and with all their files.
+    store: Store,
+    directory: str,
+    classes: dict[str, type[Table]],
+    int_width: int | None,
+    checksums: bool | None = None,
+) -> tuple[dict[str, Layout], Catalog]:
+    """The layout of each table, all of them in the catalog and with all their files; the catalog.
+
+    ``checksums``: whether these tables are to have them; None: as they are, new ones as others.
 
     SchemaMismatch if a stored table differs from its class, or the width from ``int_width``;
-    DirectoryError if a file is missing; CorruptionError if a Bazoola table cannot be adopted;
-    TransactionError for a new table inside a transaction, whose rollback would take it away.
+    DirectoryError if a file is missing; CorruptionError if a Bazoola table cannot be adopted, or
+    one that is to get checksums is damaged; TransactionError for a new table inside a transaction,
+    whose rollback would take it away.
     """
     inside = store.in_transaction()
     with store.transaction() as tx:
@@ -93,18 +101,47 @@ def open_tables(
         for name, layout in layouts.items():
             if name in known:
                 compare(name, known[name], spec_of(layout.schema))
-                adopt.require_files(layout.files, layout.has_text, present)
+                summed = known[name].checksums and checksums is not False
+                adopt.require_files(layout.files, layout.has_text, present, summed)
             else:
                 adopt.verify(tx, layout, present)
-        if added and inside:
+        specs = _specs(stored, layouts, checksums)
+        changed = {name for name, spec in specs.items() if known.get(name) != spec}
+        if changed and inside:
             raise TransactionError("a transaction is open: open new tables before it begins")
-        if added:
+        catalog = Catalog(width, {**known, **specs})
+        if changed:
             names = [n for a in added for n in files[a].names(layouts[a].has_text)]
+            names += [files[n].sums for n in sorted(changed) if specs[n].checksums]
             store.create_files([CATALOG_NAME, *names])
             for name in added:
                 adopt.settle(tx, layouts[name])
-            specs = {name: spec_of(layouts[name].schema) for name in added}
-            data = encode(Catalog(width, {**known, **specs}))
+            for name in sorted(changed):
+                if name in known and specs[name].checksums:
+                    adopt.verify(tx, layouts[name], present)  # what is damaged gets none
+                _change_checksums(tx, layouts[name], specs[name].checksums)
+            data = encode(catalog)
             tx.write(CATALOG_NAME, 0, data)
             tx.truncate(CATALOG_NAME, len(data))
-        return layouts
+        return layouts, catalog
+
+
+def _specs(
+    stored: Catalog | None, layouts: dict[str, Layout], checksums: bool | None
+) -> dict[str, TableSpec]:
+    """What the catalog is to say of each of these tables."""
+    usual = stored is not None and stored.has_checksums
+    result: dict[str, TableSpec] = {}
+    for name, layout in layouts.items():
+        spec = stored.tables.get(name) if stored is not None else None
+        spec = spec or replace(spec_of(layout.schema), checksums=usual)
+        result[name] = spec if checksums is None else replace(spec, checksums=checksums)
+    return result
+
+
+def _change_checksums(tx: WriteSet, layout: Layout, wanted: bool) -> None:
+    """Give a table checksums of what it holds; or take them away."""
+    if wanted:
+        sums.build(tx, sums.sum_file(layout.files, layout.has_text))
+    elif tx.size(layout.files.sums):
+        tx.truncate(layout.files.sums, 0)

@@ -14,11 +14,13 @@ from bazanite_wal.layer import View, WriteSet
 
 from .catalog import Catalog, TableSpec, decode
 from .errors import TransactionError, ValidationError, shown_value
-from .files import TableFiles
+from .files import CATALOG_NAME, TableFiles
 from .index import RowIndex
 from .insert import ForeignCheck
 from .opening import checked_classes, open_tables, read_catalog_bytes
 from .schema import Schema
+from .sums import Covered, covered, sum_file
+from .verified import VerifiedView, VerifiedWrites
 
 if TYPE_CHECKING:
     from bazanite_wal.store import Store
@@ -34,13 +36,19 @@ class Storage:
     """The open tables of one handle.  Any thread may use it; ``close`` belongs to the handle."""
 
     def __init__(
-        self, store: Store, base_dir: str, classes: list[type[Table]], int_width: int | None
+        self,
+        store: Store,
+        base_dir: str,
+        classes: list[type[Table]],
+        int_width: int | None,
+        checksums: bool | None = None,
     ) -> None:
         self.base_dir = base_dir
         self._store: Store | None = store
         self._catalog: tuple[bytes, Catalog] | None = None
         checked = checked_classes(classes)
-        layouts = open_tables(store, base_dir, checked, int_width)
+        layouts, catalog = open_tables(store, base_dir, checked, int_width, checksums)
+        self._covered = self._covered_by(catalog)
         self.tables: dict[str, Table] = {
             name: cls(self, layouts[name]) for name, cls in checked.items()
         }
@@ -86,10 +94,39 @@ class Storage:
 
     def catalog(self, view: View) -> Catalog:
         """The directory's catalog as this view has it; other handles may have added tables."""
-        data = read_catalog_bytes(view)
-        if self._catalog is None or self._catalog[0] != data:
-            self._catalog = (data, decode(data, self.base_dir))
-        return self._catalog[1]
+        known = self._catalog
+        if known is None or view.read(CATALOG_NAME, 0, len(known[0]) + 1) != known[0]:
+            data = read_catalog_bytes(view)
+            known = self._catalog = (data, decode(data, self.base_dir))
+            self._covered = self._covered_by(known[1])
+        return known[1]
+
+    def _covered_by(self, catalog: Catalog) -> Covered:
+        """Which files have checksums."""
+        return covered(
+            sum_file(TableFiles(self.base_dir, name), spec.has_text)
+            for name, spec in catalog.tables.items()
+            if spec.checksums
+        )
+
+    def verified(self, view: View) -> View:
+        """The same view, verified where there are checksums.  Caller holds the lock."""
+        self.catalog(view)  # another handle may have added them, or taken them away
+        return VerifiedView(view, self._covered) if self._covered else view
+
+    def quickly_verified(self, view: View) -> View:
+        """The same without the lock, by what this handle last knew: an error is no verdict yet."""
+        return VerifiedView(view, self._covered) if self._covered else view
+
+    def writes(self, tx: WriteSet) -> WriteSet:
+        """What a call changes the files of this transaction through; ``finish`` it at its end."""
+        self.catalog(tx)
+        return VerifiedWrites(tx, self._covered) if self._covered else tx
+
+    @property
+    def has_checksums(self) -> bool:
+        """Whether, by what this handle last knew, some table has them."""
+        return bool(self._covered)
 
     def spec(self, view: View, name: str) -> TableSpec | None:
         """What the catalog says of a table, which this handle need not have opened."""

@@ -14,10 +14,11 @@ from bazanite_wal.layer import View
 from .change import delete_row, find_slot, update_row
 from .codec import Layout
 from .cond import BaseCond
-from .errors import ValidationError, listed, shown_value
+from .errors import CorruptionError, ValidationError, listed, shown_value
 from .insert import RowBatch
 from .row import Row
 from .schema import Schema
+from .verified import finish
 
 if TYPE_CHECKING:
     from .storage import Storage
@@ -49,9 +50,11 @@ class Table:
         # First of all: an iterator may take its time, or use this database itself.
         given = [_checked_values(values) for values in listed(rows, "a list of rows")]
         with storage.store.transaction(private=True) as tx:
-            batch = RowBatch(tx, self.layout, storage.foreign_check(self))
+            writes = storage.writes(tx)
+            batch = RowBatch(writes, self.layout, storage.foreign_check(self))
             result = [batch.add(values) for values in given]
             batch.save()
+            finish(writes)
         return result
 
     def update_by_id(self, pk: int, values: Mapping[str, Any]) -> Row:
@@ -61,28 +64,40 @@ class Table:
         """
         storage = self._storage
         with storage.store.transaction(private=True) as tx:
+            writes = storage.writes(tx)
             check = storage.foreign_check(self)
-            return update_row(tx, self.layout, pk, _checked_values(values), check)
+            row = update_row(writes, self.layout, pk, _checked_values(values), check)
+            finish(writes)
+        return row
 
     def delete_by_id(self, pk: int) -> None:
         """Delete the row; NotFoundError if there is none.  Rows that refer to it stay."""
         with self._storage.store.transaction(private=True) as tx:
-            delete_row(tx, self.layout, pk)
+            writes = self._storage.writes(tx)
+            delete_row(writes, self.layout, pk)
+            finish(writes)
 
     def find_by_id(self, pk: int) -> Row | None:
         """The row with this id, None if there is none; mostly without taking the lock."""
-        layout = self.layout
+        layout, storage = self.layout, self._storage
 
         def read(view: View) -> Row | None:
             slot = find_slot(view, layout, pk)
             return None if slot is None else layout.codec.full_row_at(view, slot, pk)
 
-        return self._storage.store.quick_read(read)
+        if not storage.has_checksums:
+            return storage.store.quick_read(read)
+        try:
+            return storage.store.quick_read(lambda view: read(storage.quickly_verified(view)))
+        except CorruptionError:
+            # it counts only if the table still has the checksums that this handle knew of
+            with storage.store.reading() as view:
+                return read(storage.verified(view))
 
     def find_all(self) -> list[Row]:
         """Every row, in slot order."""
         with self._storage.store.reading() as view:
-            return list(self.layout.codec.rows(view))
+            return list(self.layout.codec.rows(self._storage.verified(view)))
 
     def find_by_cond(self, cond: BaseCond) -> list[Row]:
         """The rows for which the condition's ``eval`` is true, in slot order."""
@@ -90,7 +105,8 @@ class Table:
             raise ValidationError(f"{shown_value(cond)} is not a condition")
         cond.check_fields(self.schema)
         with self._storage.store.reading() as view:
-            return [row for row in self.layout.codec.rows(view) if cond.eval(row)]
+            rows = self.layout.codec.rows(self._storage.verified(view))
+            return [row for row in rows if cond.eval(row)]
 
     def iterate(self) -> Iterator[Row]:
         """Every row, in slot order, as they are now: later changes do not show."""
@@ -99,7 +115,7 @@ class Table:
     def slot_count(self) -> int:
         """How many rows the table has room for without growing, deleted ones included."""
         with self._storage.store.reading() as view:
-            return self.layout.codec.slot_count(view)
+            return self.layout.codec.slot_count(self._storage.verified(view))
 
 
 def _checked_values(values: object) -> Mapping[str, Any]:

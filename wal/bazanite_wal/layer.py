@@ -39,8 +39,10 @@ class View(Protocol):
 class WriteSet(View, Protocol):
     """A view that can be changed; nothing reaches a file before the commit."""
 
-    changes: int
-    """How many changes were made: it tells that nobody else made one meanwhile."""
+    @property
+    def changes(self) -> int:
+        """How many changes were made: it tells that nobody else made one meanwhile."""
+        ...
 
     def write(self, name: str, offset: int, data: bytes) -> None:
         """Put ``data`` at ``offset``; a gap beyond the end reads as zeros."""
