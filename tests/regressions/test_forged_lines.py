@@ -91,6 +91,7 @@ def torn(path: Path, line: Callable[[int, int], bytes]) -> Path:
     log[place] = 0
     (path / LOG).write_bytes(log)
     (path / "a.dat").write_bytes(b"")
+    (path / ".shared").unlink()  # it would witness that the frame was durable once
     return path
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from contextlib import ExitStack, suppress
+from functools import partial
 
 from . import shared
 from .checkpoint import checkpoint_locked
@@ -100,12 +101,14 @@ def _attach_locked(
     token = shared.boot_token(system.boot_id())
     report: RecoveryReport | None = None
     if first:
-        shared.clear_words(mapping.words)
-        log, files, header, report = recover(directory, system, options)
+        mapping.words[shared.READY] = 0
+        witness = partial(shared.witnessed_durable, mapping.words, token)
+        log, files, header, report = recover(directory, system, options, witness)
         undo.callback(log.close)
         undo.callback(files.close)
+        shared.clear_words(mapping.words)  # not before: whoever is refused is refused again
         _initialise(mapping.words, header, options, int(system.monotonic() * 1000))
-        mapping.words[shared.READY] = token
+        mapping.words[shared.WITNESS] = mapping.words[shared.READY] = token
         if not attached.try_lock(shared=True):
             return None
     else:

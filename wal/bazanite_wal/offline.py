@@ -21,7 +21,7 @@ from .layer import PageLayer, View
 from .lock import GlobalLock, lock_holder
 from .log import LOG_NAME
 from .posix import POSIX
-from .scan import Scan, scan_log
+from .scan import Scan, scan_log, with_witness
 from .system import Directory, System
 
 
@@ -90,6 +90,9 @@ def open_offline(
         except OSError as error:
             raise DirectoryError(f"{path}: cannot look at the directory: {error}") from error
         scan = scan_log(log) if log is not None else None
+        if scan is not None and scan.tail == "torn":
+            durable = _witnessed(system, directory, scan.header.generation)
+            scan = with_witness(scan, durable)
         view = PageLayer(files)
         for frame in scan.frames if scan else ():
             view.apply(frame.operations())
@@ -165,6 +168,18 @@ def _live(system: System, directory: Directory, locked: bool) -> Live:
         finally:
             mapping.close()
     return nobody
+
+
+def _witnessed(system: System, directory: Directory, generation: int) -> int:
+    """Up to where this generation was durable, as a process of this boot said; else 0."""
+    with suppress(OSError):
+        mapping = directory.open_words(SHARED_NAME, shared.WORD_COUNT, create=False, write=False)
+        try:
+            token = shared.boot_token(system.boot_id())
+            return shared.witnessed_durable(mapping.words, token, generation)
+        finally:
+            mapping.close()
+    return 0
 
 
 def _nobody_attached(directory: Directory) -> bool:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import errno
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from .datafiles import DataFiles
@@ -31,7 +32,7 @@ from .log import (
     write_new_log,
 )
 from .options import StoreOptions
-from .scan import Scan, scan_log
+from .scan import Scan, scan_log, with_witness
 from .system import Directory, System
 
 CATALOG_NAME = "schema.json"
@@ -53,18 +54,23 @@ class RecoveryReport:
 
 
 def recover(
-    directory: Directory, system: System, options: StoreOptions
+    directory: Directory,
+    system: System,
+    options: StoreOptions,
+    witness: Callable[[int], int] = lambda _generation: 0,
 ) -> tuple[Log, DataFiles, Header, RecoveryReport]:
     """Bring the directory to its newest consistent state, all of it durable on return.
 
-    Caller holds ``.lock`` and holds ``.attached`` exclusively.  CorruptionError, DirectoryError or
-    UnsafeShutdownError leave every frame in the log, so that a later attempt starts over.
+    Caller holds ``.lock`` and holds ``.attached`` exclusively.  ``witness`` says up to where a
+    generation is known to have been durable, 0 if that is unknown.  CorruptionError,
+    DirectoryError or UnsafeShutdownError leave every frame in the log: a later attempt starts over.
     """
     _see_to_the_log(directory, system, options)
     data = _read_log(directory)
     scan = scan_log(data)
     if scan is None:
         raise no_header(f"{directory.path}/{LOG_NAME}")
+    scan = with_witness(scan, witness(scan.header.generation))
     _refuse_what_cannot_be_trusted(directory, system, options, scan)
     files = DataFiles(directory)
     log: Log | None = None

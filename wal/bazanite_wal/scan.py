@@ -16,7 +16,8 @@ because what is durable is never taken back nor overwritten within a generation.
 the unsynced bytes a power cut leaves, their watermarks lie at or below the first of them.
 
 Damage to the very last group of frames looks like a torn tail: in a log that syncs once per commit
-nothing can tell them apart.
+nothing in it can tell them apart.  As long as the machine runs the shared words can, see
+``with_witness``.
 
 The work is linear in the log's size: each payload is hashed once, in the walk; behind its end only
 header lines are looked at.
@@ -93,6 +94,17 @@ def scan_log(log: bytes) -> Scan | None:
         slot = (header.generation + 1) % 2 * SLOT_SPACING
         return replace(scan, tail="corrupt", bad_offset=slot, detail=detail)
     return scan
+
+
+def with_witness(scan: Scan, durable: int) -> Scan:
+    """The same, but no tail is torn that a process knew to be durable, up to ``durable``.
+
+    It may be in the table files, and replaying only what stands before it would mix two states.
+    """
+    if scan.tail != "torn" or durable <= scan.bad_lsn:
+        return scan
+    detail = f"{scan.detail}; .shared says that the log was durable up to LSN {durable}"
+    return replace(scan, tail="corrupt", detail=detail)
 
 
 def scan_generation(area: bytes, header: Header) -> Scan:

@@ -2,7 +2,8 @@
 
 One file, ``.shared``, of 512 words, mapped by every attached process.  All of it may be lost or
 stale after a crash: the log and the data files alone decide (recovery rebuilds the words from
-them).  Each word is one aligned 64-bit load or store.
+them; what they may do is witness that a frame was durable, see WITNESS).  Each word is one
+aligned 64-bit load or store.
 
 Who may write: ``DURABLE`` and ``SYNCING`` only under ``.sync``; ``POISONED`` anybody, never back
 to zero; a process's own slot that process; all others only under the global lock.
@@ -52,6 +53,9 @@ CHECKPOINTING = 15
 WATERMARK = 16
 """Every transaction below this position is covered by the durable watermark of some frame."""
 
+WITNESS = 17
+"""The boot's token while GENERATION and DURABLE are those of the last attachment in this boot."""
+
 _SLOTS_START = 64
 _SLOT_SIZE = 2
 FREED = (1 << 64) - 1
@@ -63,6 +67,16 @@ LEVELS = ("full", "normal", "off")
 def boot_token(boot_id: str) -> int:
     """What READY holds in this boot."""
     return int.from_bytes(blake2b(boot_id.encode(), digest_size=8).digest(), "little") | 1
+
+
+def witnessed_durable(words: Words, token: int, generation: int) -> int:
+    """Up to where this generation of the log was durable, as an earlier process of this boot said.
+
+    0 if none did.  It can prove damage, and nothing else: the words may be lost at any time.
+    """
+    if words[WITNESS] != token or words[GENERATION] != generation:
+        return 0
+    return words[DURABLE]
 
 
 def clear_words(words: Words) -> None:
