@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bazanite_wal.layer import View, WriteSet
+from bazanite_wal.layer import View
 
 from . import adopt, sums
 from .catalog import WIDTHS, Catalog, TableSpec, compare, decode, encode, spec_of
@@ -119,7 +119,10 @@ def open_tables(
             for name in sorted(changed):
                 if name in known and specs[name].checksums:
                     adopt.verify(tx, layouts[name], present)  # what is damaged gets none
-                _change_checksums(tx, layouts[name], specs[name].checksums)
+                if specs[name].checksums:
+                    sums.build(tx, sums.sum_file(files[name], layouts[name].has_text))
+                elif name in known:
+                    tx.truncate(files[name].sums, 0)
             data = encode(catalog)
             tx.write(CATALOG_NAME, 0, data)
             tx.truncate(CATALOG_NAME, len(data))
@@ -137,11 +140,3 @@ def _specs(
         spec = spec or replace(spec_of(layout.schema), checksums=usual)
         result[name] = spec if checksums is None else replace(spec, checksums=checksums)
     return result
-
-
-def _change_checksums(tx: WriteSet, layout: Layout, wanted: bool) -> None:
-    """Give a table checksums of what it holds; or take them away."""
-    if wanted:
-        sums.build(tx, sums.sum_file(layout.files, layout.has_text))
-    elif tx.size(layout.files.sums):
-        tx.truncate(layout.files.sums, 0)

@@ -13,6 +13,8 @@ nested     crashes at every operation of a recovery
 faults     what a call may end in: errors, short transfers, failed syncs, interrupts
 fault_case one fault in one run, and all that comes after it
 errors     every fault at every call of a workload
+damage     every flipped bit and swapped sector of a small directory
+fuzz       mutated logs, files and frames: typed errors, in time, within the directory
 
 What becomes of a violation:
 

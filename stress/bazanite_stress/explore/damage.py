@@ -1,0 +1,243 @@
+"""Damage: every flipped bit, and every two sectors that changed places, of a small directory.
+
+What the crash explorer asks of power cuts this asks of decay: whatever byte of the log, the shared
+words or a table's files is wrong, the directory's answers are right, or they are typed errors.
+Each damaged directory is opened by the real engine on a simulated machine, read in every way, and
+checked.  It is one of:
+
+- *detected*: opening, a read or ``check`` says so, and no answer is wrong that nothing warns of;
+- *harmless*: all answers are right and nothing complains;
+- *torn*: the end of the log looks like a torn tail, recovery reports it, and the answers are those
+  of an earlier state, whole;
+- *mixed*: the same, but the answers are those of no state.  After a power cut only, and only for
+  damage in the log's last frames, which may be in the table files already;
+- *undetectable*: an answer is wrong, and nothing says so: without checksums a digit that became
+  another one is still a digit.  docs/format.md lists these bytes.  With checksums, and in the log
+  at any rate, it is a violation.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+from typing import Any, Literal
+
+from bazanite_stress.simulation.disk import Image
+from bazanite_stress.simulation.machine import Machine
+
+from .damage_judge import SHARED, Case, DamageJudge, Kind, State
+from .model import Model
+from .runner import Run
+from .workload import Step, Workload
+
+SECTOR = 512
+Ending = Literal["closed", "killed", "cut"]
+
+TABLES: dict[str, dict[str, list[Any]]] = {
+    "a": {"v": ["char", 4], "n": ["int"]},
+    "t": {"a": ["fk", "a"], "v": ["text"]},
+}
+STEPS: list[Step] = [
+    ["insert", "a", {"v": "one", "n": 1}],
+    ["insert", "t", {"a": 1, "v": "hello"}],
+    ["insert", "a", {"v": "two"}],
+    ["insert", "a", {"v": "3", "n": 30}],
+    ["insert", "t", {"a": 2, "v": "bye"}],
+    ["delete", "a", 1],
+    ["insert", "a", {"id": 9, "v": "*9"}],
+    ["delete", "a", 2],
+    ["delete", "a", 3],
+    ["transaction", [["update", "t", 1, {"v": "hello, world"}], ["update", "t", 2, {"a": None}]]],
+    ["insert", "t", {"v": "new"}],
+    ["transaction", [["update", "t", 1, {"a": 9}], ["update", "a", 9, {"n": -9}]]],
+]
+_LARGER: list[Step] = [["insert", "t", {"v": f"{i:*>97}"}] for i in range(12)]
+"""Rows, index and texts of more than one sector, so that swaps have something to swap."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A directory to damage: how its last process left it, and under which options."""
+
+    ending: Ending
+    checksums: bool = False
+    durability: str = "full"
+    larger: bool = False
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        words = [self.ending, self.durability] + ["checksums"] * self.checksums
+        return ", ".join(words + ["larger"] * self.larger)
+
+
+@dataclass(slots=True)
+class DamageTally:
+    """What came out of one scenario.
+
+    ``visited`` counts damages, ``unique`` the recovered directories that were read, ``kinds`` the
+    damages of each class; ``undetectable`` has the bits of that class; ``violations`` are texts.
+    """
+
+    scenario: str
+    visited: int = 0
+    unique: int = 0
+    kinds: dict[Kind, int] = field(default_factory=dict)
+    undetectable: set[tuple[str, int]] = field(default_factory=set)
+    violations: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """One damage: bit ``bit`` of byte ``offset`` of ``name``, or two sectors that changed places.
+
+    Of the shared words the offset counts bytes of their file.
+    """
+
+    name: str
+    offset: int
+    bit: int = -1
+    other: tuple[str, int] | None = None
+
+    @property
+    def names(self) -> set[str]:
+        """The files that are damaged."""
+        return {self.name} if self.other is None else {self.name, self.other[0]}
+
+    def __str__(self) -> str:
+        if self.other is not None:
+            return f"sectors at {self.name} {self.offset} and {self.other[0]} {self.other[1]}"
+        return f"{self.name} offset {self.offset} bit {self.bit}"
+
+
+def scenarios() -> list[Scenario]:
+    """All that are explored."""
+    result = [
+        Scenario("closed"),
+        Scenario("closed", checksums=True),
+        Scenario("killed"),
+        Scenario("killed", checksums=True),
+        Scenario("killed", durability="normal"),
+        Scenario("killed", durability="normal", checksums=True),
+        Scenario("cut"),
+    ]
+    return [*result, *(replace(scenario, larger=True) for scenario in result[:4])]
+
+
+def explore_damage(
+    scenario: Scenario, *, sample: int | None = None, seed: int = 0, most_violations: int = 20
+) -> DamageTally:
+    """All damages of a scenario, or as many as ``sample`` of each kind, drawn by ``seed``."""
+    case = prepare(scenario)
+    judge = DamageJudge(case)
+    tally = DamageTally(scenario.name)
+    generator = random.Random(f"{seed}/{scenario.name}")
+    damages = [list(_swaps(case)), *([] if scenario.larger else _flips(case))]
+    for group in damages:
+        chosen = group if sample is None else generator.sample(group, min(sample, len(group)))
+        for damage in chosen:
+            _visit(damage, case, judge, tally)
+            if len(tally.violations) >= most_violations:
+                return tally
+    tally.unique = judge.unique
+    return tally
+
+
+def prepare(scenario: Scenario) -> Case:
+    """Make the directory, and the states that it went through."""
+    options: dict[str, Any] = {"log_size_bytes": 8192, "checkpoint_bytes": 1 << 20}
+    workload = Workload(
+        "damage",
+        TABLES,
+        [*STEPS[:5], *(_LARGER if scenario.larger else ()), ["checkpoint"], *STEPS[5:]],
+        durability=scenario.durability,
+        options=options | {"checksums": scenario.checksums},
+    )
+    machine = Machine.from_image(None, "journal", SECTOR, boot=1)
+    run = Run(workload, machine, lambda _point: None)
+    run.start()
+    if scenario.ending == "closed":
+        run.finish()
+    else:
+        for number, step in enumerate(workload.steps):
+            run.take(number, step)
+        assert run.system is not None
+        run.system.kill()
+    assert machine.folder is not None
+    words = machine.words[machine.folder.names[SHARED]]
+    boot = 2 if scenario.ending == "cut" else 1
+    return Case(workload, machine.image(), tuple(words), _different(run.states), boot)
+
+
+def _different(models: list[Model]) -> list[State]:
+    """The states, each once in a row: a checkpoint makes none."""
+    states = [State.of(model) for model in models]
+    return [s for i, s in enumerate(states) if i == 0 or s != states[i - 1]]
+
+
+def _flips(case: Case) -> Iterator[list[Damage]]:
+    """One group for the log, one for the shared words, and one for each file that holds data."""
+    for name, data in sorted(case.image.items()):
+        size = 8 * len(case.words) if name == SHARED else len(data)
+        if name in (".lock", ".sync", ".attached") or not size:
+            continue
+        yield [Damage(name, offset, bit) for offset in range(size) for bit in range(8)]
+
+
+def _swaps(case: Case) -> Iterator[Damage]:
+    sectors = [
+        (name, offset)
+        for name, data in sorted(case.image.items())
+        if not name.startswith(".")
+        for offset in range(0, len(data), SECTOR)
+    ]
+    for (name, offset), other in combinations(sectors, 2):
+        yield Damage(name, offset, other=other)
+
+
+def damaged(case: Case, damage: Damage) -> tuple[Image, tuple[int, ...]]:
+    """The directory's files and shared words with this damage."""
+    image, words = dict(case.image), case.words
+    if damage.other is not None:
+        name, offset = damage.other
+        mine, its = _sector(image, damage.name, damage.offset), _sector(image, name, offset)
+        _put(image, damage.name, damage.offset, its)
+        _put(image, name, offset, mine)
+    elif damage.name == SHARED:
+        index, byte = divmod(damage.offset, 8)
+        flipped = words[index] ^ 1 << (byte * 8 + damage.bit)
+        words = (*words[:index], flipped, *words[index + 1 :])
+    else:
+        content = bytearray(image[damage.name])
+        content[damage.offset] ^= 1 << damage.bit
+        image[damage.name] = bytes(content)
+    return image, words
+
+
+def _sector(image: Image, name: str, offset: int) -> bytes:
+    return image[name][offset : offset + SECTOR].ljust(SECTOR, b"\0")
+
+
+def _put(image: Image, name: str, offset: int, data: bytes) -> None:
+    old = image[name]
+    size = min(SECTOR, len(old) - offset)
+    image[name] = old[:offset] + data[:size] + old[offset + size :]
+
+
+def _visit(damage: Damage, case: Case, judge: DamageJudge, tally: DamageTally) -> None:
+    image, words = damaged(case, damage)
+    verdict = judge.verdict(image, words)
+    tally.visited += 1
+    kind, wrong = verdict.kind, verdict.wrong
+    if kind == "undetectable":
+        if case.workload.options["checksums"] or {"wal.log", SHARED} & damage.names:
+            wrong = f"a wrong answer that nothing tells of: {verdict.text}"
+        elif damage.other is None:
+            tally.undetectable.add((damage.name, damage.offset))
+    elif kind == "mixed" and (case.boot == 1 or "wal.log" not in damage.names):
+        wrong = f"a torn tail, and the answers are of no state: {verdict.text}"
+    tally.kinds[kind] = tally.kinds.get(kind, 0) + 1
+    if wrong:
+        tally.violations.append(f"{tally.scenario}: {damage}: {wrong}")
