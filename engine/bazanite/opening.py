@@ -121,7 +121,7 @@ def open_tables(
                     adopt.verify(tx, layouts[name], present)  # what is damaged gets none
                 if specs[name].checksums:
                     sums.build(tx, sums.sum_file(files[name], layouts[name].has_text))
-                elif name in known:
+                elif name in known and tx.size(files[name].sums):  # it may be what is missing
                     tx.truncate(files[name].sums, 0)
             data = encode(catalog)
             tx.write(CATALOG_NAME, 0, data)
