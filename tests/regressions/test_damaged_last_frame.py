@@ -77,10 +77,11 @@ def test_in_another_boot_or_without_the_words_it_is_a_torn_tail_as_ever(tmp_path
     assert get(store) == b"11"
 
 
-def test_what_another_generation_made_durable_witnesses_nothing(tmp_path: Path) -> None:
+def test_what_an_earlier_generation_made_durable_witnesses_nothing(tmp_path: Path) -> None:
     store = opened(tmp_path, Seam())
     words, generation = core(store).words, core(store).header.generation
     token = words[shared.WITNESS]
     assert shared.witnessed_durable(words, token, generation) == words[shared.DURABLE]
+    assert shared.witnessed_durable(words, token, generation - 1) == words[shared.DURABLE]
     assert shared.witnessed_durable(words, token, generation + 1) == 0
     assert shared.witnessed_durable(words, token ^ 2, generation) == 0

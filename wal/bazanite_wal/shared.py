@@ -72,9 +72,10 @@ def boot_token(boot_id: str) -> int:
 def witnessed_durable(words: Words, token: int, generation: int) -> int:
     """Up to where this generation of the log was durable, as an earlier process of this boot said.
 
-    0 if none did.  It can prove damage, and nothing else: the words may be lost at any time.
+    0 if none did.  In a later generation all of this one was, as its LSNs lie above.  It can prove
+    damage, and nothing else: the words may be lost at any time.
     """
-    if words[WITNESS] != token or words[GENERATION] != generation:
+    if words[WITNESS] != token or words[GENERATION] < generation:
         return 0
     return words[DURABLE]
 
