@@ -226,18 +226,33 @@ def _put(image: Image, name: str, offset: int, data: bytes) -> None:
     image[name] = old[:offset] + data[:size] + old[offset + size :]
 
 
+def _is_in_data(damage: Damage, case: Case, judge: DamageJudge) -> bool:
+    """Whether the wrong answer comes of a table's bytes alone, and none of the log's."""
+    if not {"wal.log", SHARED} & damage.names:
+        return True
+    image, words = damaged(case, damage)
+    log = {"wal.log": case.image["wal.log"]}
+    if judge.verdict(image | log, words).kind != "undetectable":
+        return False
+    log = {"wal.log": image["wal.log"]}
+    return judge.verdict(case.image | log, words).kind not in ("mixed", "undetectable")
+
+
 def _visit(damage: Damage, case: Case, judge: DamageJudge, tally: DamageTally) -> None:
     image, words = damaged(case, damage)
     verdict = judge.verdict(image, words)
     tally.visited += 1
     kind, wrong = verdict.kind, verdict.wrong
-    if kind == "undetectable":
-        if case.workload.options["checksums"] or {"wal.log", SHARED} & damage.names:
+    if kind in ("undetectable", "mixed"):
+        decayed = not case.workload.options["checksums"] and _is_in_data(damage, case, judge)
+        if decayed:
+            kind = "undetectable"
+            if damage.other is None:
+                tally.undetectable.add((damage.name, damage.offset))
+        elif kind == "undetectable":
             wrong = f"a wrong answer that nothing tells of: {verdict.text}"
-        elif damage.other is None:
-            tally.undetectable.add((damage.name, damage.offset))
-    elif kind == "mixed" and (case.boot == 1 or "wal.log" not in damage.names):
-        wrong = f"a torn tail, and the answers are of no state: {verdict.text}"
+        elif case.boot == 1 or "wal.log" not in damage.names:
+            wrong = f"a torn tail, and the answers are of no state: {verdict.text}"
     tally.kinds[kind] = tally.kinds.get(kind, 0) + 1
     if wrong:
         tally.violations.append(f"{tally.scenario}: {damage}: {wrong}")

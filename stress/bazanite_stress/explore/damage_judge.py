@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from hashlib import blake2b
 from typing import Any, Literal
 
 from bazanite import DB, EQ, SUBSTR, InverseJoin, Join
@@ -16,6 +17,7 @@ from bazanite_stress.simulation.disk import Image
 from bazanite_stress.simulation.machine import PATH, Machine
 from bazanite_stress.simulation.system import SimulatedSystem
 
+from .judge import data_files
 from .model import Model
 from .workload import Workload
 
@@ -132,7 +134,7 @@ class DamageJudge:
         self._case = case
         self._classes = case.workload.classes()
         self._questions = questions()
-        self._known: dict[object, _Reading] = {}
+        self._known: dict[bytes, _Reading] = {}
         self._names = {*case.image, "", "wal.log.new", PATH}
 
     @property
@@ -149,19 +151,22 @@ class DamageJudge:
         system = SimulatedSystem(machine, "damage")
         system.watch = self._watch
         try:
-            db = self._open(system)
+            return self._verdict(machine, self._open(system))
         except DBError:
             return Verdict("detected")
         except Exception as error:  # noqa: BLE001  any other error is a verdict
             return Verdict("detected", f"opening raised {error!r}")
+        finally:
+            system.kill()
+
+    def _verdict(self, machine: Machine, db: DB) -> Verdict:
         report = db.storage.store.recovery
         torn = report is not None and report.torn
         files = machine.image()
-        key = tuple((n, d) for n, d in sorted(files.items()) if n.endswith((".dat", ".json")))
+        key = blake2b(repr(sorted(data_files(files).items())).encode()).digest()
         reading = self._known.get(key)
         if reading is None:
             reading = self._known[key] = self._read(db)
-        system.kill()
         return self._judge(reading, torn)
 
     def _watch(self, _operation: str, name: str, _size: int) -> None:

@@ -154,6 +154,7 @@ class Fuzzer:
                 check_view(offline.view, offline.file_names)
         except DBError:
             refused = True
+        system.kill()
         if machine.image() != before:
             raise AssertionError("looking changed a file")
         return refused
@@ -229,27 +230,25 @@ def _use(case: Case, image: Image) -> bool:
     machine = Machine.from_image(image, "journal", 512, case.boot)
     system = SimulatedSystem(machine, "fuzz")
     system.watch = _watch
-    options = {**case.workload.options, "checksums": None}
     try:
-        db = DB(
-            case.workload.classes(),
-            PATH,
-            durability=case.workload.durability,
-            system=system,
-            **options,
-        )
+        return _asked(case, system)
     except DBError:
         return True
+    finally:
+        system.kill()
+
+
+def _asked(case: Case, system: SimulatedSystem) -> bool:
+    options = {**case.workload.options, "checksums": None}
+    classes, level = case.workload.classes(), case.workload.durability
+    db = DB(classes, PATH, durability=level, system=system, **options)
     for ask in questions():
         try:
             ask(db)
         except DBError:
             continue
     db.check()
-    try:
-        db.close()
-    except DBError:
-        return True
+    db.close()
     return False
 
 

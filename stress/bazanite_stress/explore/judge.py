@@ -84,6 +84,7 @@ class Judge:
         try:
             db = self._open(SimulatedSystem(machine, "recovery"))
         except Exception as error:  # noqa: BLE001  any error is a verdict
+            system.kill()
             return refusal(error)
         assert machine.folder is not None
         image = machine.image()
@@ -96,6 +97,7 @@ class Judge:
 
     def _judge_recovered(self, db: DB, image: Image, least: Image, boot: int) -> Outcome:
         """``image`` is what the recovery behind ``db`` gave, ``least`` what of it is durable."""
+        used: list[SimulatedSystem] = []
         try:
             content = read_content(db, self._workload)
             problems = db.check().problems
@@ -106,7 +108,9 @@ class Judge:
                 return Outcome(content)
             for survived in (least, image):
                 again = Machine.from_image(survived, self._profile, self._sector, boot + 1)
-                db = self._open(SimulatedSystem(again, "second recovery"))
+                system = SimulatedSystem(again, "second recovery")
+                used.append(system)
+                db = self._open(system)
                 if read_content(db, self._workload) != content:
                     return Outcome(content, wrong="a second recovery gives other rows")
                 if data_files(again.image()) != data_files(image):
@@ -114,6 +118,9 @@ class Judge:
             return self._probe(db, content, again)
         except Exception as error:  # noqa: BLE001  any error is a verdict
             return Outcome(None, wrong=_short(f"after recovery: {error!r}"))
+        finally:
+            for system in used:
+                system.kill()
 
     def _probe(self, db: DB, content: Content, machine: Machine) -> Outcome:
         """A new transaction must be accepted, get the next ids, and be kept by a power cut."""
@@ -123,7 +130,9 @@ class Judge:
         # durability="full": it has returned, so nothing may be lost
         image = least_image(machine.disk, machine.folder)
         third = Machine.from_image(image, self._profile, self._sector, machine.boot + 1)
-        after = read_content(self._open(SimulatedSystem(third, "probe")), self._workload)
+        system = SimulatedSystem(third, "probe")
+        after = read_content(self._open(system), self._workload)
+        system.kill()
         expected = {name: {n: dict(row) for n, row in found} for name, found in content}
         for name, row in rows.items():
             expected[name][row["id"]] = row
