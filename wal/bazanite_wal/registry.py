@@ -100,12 +100,6 @@ def release(system: System, attachment: Attachment) -> None:
         system.sleep(nap())  # not under the place's lock: the calls under way may need it
 
 
-def forget(system: System) -> None:
-    """Drop what a simulated process had open when it died; a real one's memory dies with it."""
-    for key in [key for key in _places if key[0] == id(system)]:
-        del _places[key]
-
-
 def _released(place: _Place, attachment: Attachment) -> bool:
     """Give the use back, and detach if it was the last; False while calls are under way."""
     try:

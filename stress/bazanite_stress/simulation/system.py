@@ -13,7 +13,6 @@ import os
 from collections.abc import Callable
 from typing import NoReturn
 
-from bazanite_wal import registry
 from bazanite_wal.frame import LARGEST_FILE
 
 from .disk import Folder
@@ -58,7 +57,6 @@ class SimulatedSystem:
     def kill(self) -> None:
         """SIGKILL: locks go, nothing else happens."""
         self.alive = False
-        registry.forget(self)
         self.machine.commands.pop(self.pid, None)
         for flock in self.machine.flocks.values():
             for holder in (flock.exclusive, *flock.shared):
