@@ -31,6 +31,11 @@ BUGS = (
             ),
             Patch(
                 _RECOVERY,
+                "    area = data[FRAMES_START : FRAMES_START + scan.end - header.base]\n",
+                "    area = data[FRAMES_START:] if scan.frames else b''\n",
+            ),
+            Patch(
+                _RECOVERY,
                 'CATALOG_NAME = "schema.json"',
                 'RESUMED = []\nCATALOG_NAME = "schema.json"',
             ),
