@@ -48,7 +48,7 @@ class Campaign:
         """It survived only if all was explored, the canary was found, and nothing was lost."""
         if not self.canary:
             return "harness broken"
-        if self.violations:
+        if self.violations or self.findings:
             return "lost"
         done = len(self.parts) == self.planned and self.total("visited") > 0
         return "survived" if done and not self.interrupted else "not measured"
@@ -57,6 +57,11 @@ class Campaign:
     def violations(self) -> list[Violation]:
         """All of them, in the order of the plan."""
         return [violation for part in self.parts for violation in part.violations]
+
+    @property
+    def findings(self) -> list[str]:
+        """Violations that are told as text only."""
+        return [finding for part in self.parts for finding in part.findings]
 
     def total(self, name: str) -> int:
         """The sum of one count over all parts."""
@@ -75,9 +80,10 @@ class Campaign:
 
     @property
     def exhaustive_percent(self) -> float:
-        """The share of crash points of which every legal state was visited."""
-        points = self.total("points")
-        return 100.0 * self.total("exhaustive_points") / points if points else 0.0
+        """The share of the power cuts' crash points of which every legal state was visited."""
+        cuts = [part for part in self.parts if part.way == "power cut"]
+        points = sum(part.points for part in cuts)
+        return 100.0 * sum(part.exhaustive_points for part in cuts) / points if points else 0.0
 
     def as_document(self) -> dict[str, Any]:
         """For ``--json`` and for ``merge``; docs/crash-model.md explains the counts."""
@@ -95,17 +101,13 @@ class Campaign:
             "addresses_legal": self.total("legal"),
             "addresses_covered": self.total("covered"),
             "states_exhaustive_percent": round(self.exhaustive_percent, 2),
-            "violations": len(self.violations),
+            "violations": len(self.violations) + len(self.findings),
             "states_per_second": round(self.states_per_second, 1),
             "judged_per_second_and_job": round(self.judged_per_second_and_job, 1),
             "jobs": self.jobs,
             "seconds": round(self.seconds, 2),
             "planned": self.planned,
-            "parts": [
-                {key: value for key, value in asdict(part).items() if key != "violations"}
-                | {"violations": len(part.violations), "percent": round(part.percent, 4)}
-                for part in self.parts
-            ],
+            "parts": [_part_document(part) for part in self.parts],
             "first_violations": [_violation_document(v) for v in self.violations[:20]],
         }
 
@@ -142,6 +144,12 @@ def _results(tasks: list[Task], jobs: int) -> Generator[Part]:
 
 def _leave_interrupts_to_the_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _part_document(part: Part) -> dict[str, Any]:
+    document = {key: value for key, value in asdict(part).items() if key != "violations"}
+    count = len(part.violations) + len(part.findings)
+    return document | {"violations": count, "percent": round(part.percent, 4)}
 
 
 def _violation_document(violation: Violation) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from typing import Any
 
 from bazanite import DB
 from bazanite_stress.simulation.disk import Image, Profile
-from bazanite_stress.simulation.legal import Choice, Legal, Space, spaces
+from bazanite_stress.simulation.legal import NO_TEARING, Choice, Legal, Space, Tearing, spaces
 from bazanite_stress.simulation.machine import PATH, Machine
 from bazanite_stress.simulation.system import Killed, SimulatedSystem
 
@@ -104,7 +104,9 @@ class Nested:
         sector: int = 512,
         *,
         limits: NestedLimits | None = None,
+        tearing: Tearing = NO_TEARING,
     ) -> None:
+        self.tearing = tearing
         self.workload = workload
         self.profile: Profile = profile
         self.sector = sector
@@ -130,7 +132,7 @@ class Nested:
 
         def visit(point: Point) -> None:
             folder = run.machine.folder
-            for space in spaces(run.machine.disk, folder) if folder else ():
+            for space in spaces(run.machine.disk, folder, self.tearing) if folder else ():
                 for legal in self._legal(space, self.limits.first, f"{point.number}"):
                     key = image_key(legal.image)
                     if key not in found:
@@ -172,10 +174,11 @@ class Nested:
         """Legal disks of this moment, each judged and given."""
         if machine.folder is None:
             return
-        for space in spaces(machine.disk, machine.folder):
+        for space in spaces(machine.disk, machine.folder, self.tearing):
             self.tally.legal += space.count
             for legal in self._legal(space, most or self.limits.exhaustive, moment):
-                self.tally.visited += legal.multiplicity
+                self.tally.visited += 1
+                self.tally.covered += legal.multiplicity
                 rule = self.recover(legal.image).differs(first.alone)
                 if rule:
                     lost = lost_units(space, legal.choice)
@@ -190,7 +193,8 @@ class Nested:
 
         def note(machine: Machine, moment: str) -> None:
             if machine.folder is not None:
-                moments.append((moment, spaces(machine.disk.clone(), machine.folder.clone())))
+                disk, folder = machine.disk.clone(), machine.folder.clone()
+                moments.append((moment, spaces(disk, folder, self.tearing)))
 
         self._stopping(Machine.from_image(image, self.profile, self.sector, _BOOT + 1), note)
         if not moments:
@@ -291,7 +295,6 @@ class Nested:
     def _legal(self, space: Space, exhaustive: int, seed: str) -> Iterator[Legal]:
         listed = space.merged(exhaustive)
         if listed is not None:
-            self.tally.exhaustive_points += 1
             yield from listed
             return
         count = min(exhaustive, self.limits.sample)

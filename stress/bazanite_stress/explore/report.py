@@ -26,19 +26,32 @@ def as_table(campaign: Campaign) -> str:
         ("speed", f"{campaign.states_per_second:,.0f} states/s with {campaign.jobs} jobs"),
         ("", f"{campaign.judged_per_second_and_job:,.0f} disks/s recovered in each"),
         ("seconds", f"{campaign.seconds:.1f}"),
-        ("violations", f"{len(campaign.violations):,}"),
+        ("violations", f"{len(campaign.violations) + len(campaign.findings):,}"),
     ]
     lines = [f"{name:<14}{text}" for name, text in rows]
     return "\n".join([*lines, "", *_parts_table(campaign.parts)])
 
 
 def _parts_table(parts: list[Part]) -> list[str]:
-    heading = ("workload", "disk", "sector", "points", "legal", "visited", "different", "seen")
-    rows = [heading, *map(_part_row, sorted(parts, key=lambda p: (p.sector, p.name, p.profile)))]
+    heading = (
+        "workload",
+        "crash",
+        "disk",
+        "sector",
+        "points",
+        "legal",
+        "visited",
+        "different",
+        "seen",
+    )
+    rows = [
+        heading,
+        *map(_part_row, sorted(parts, key=lambda p: (p.way, p.sector, p.name, p.profile))),
+    ]
     widths = [max(len(row[i]) for row in rows) for i in range(len(heading))]
     return [
         "  ".join(
-            cell.ljust(width) if i < 2 else cell.rjust(width)
+            cell.ljust(width) if i < 3 else cell.rjust(width)
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
         for row in rows
@@ -46,15 +59,17 @@ def _parts_table(parts: list[Part]) -> list[str]:
 
 
 def _part_row(part: Part) -> tuple[str, ...]:
+    seen = percent_text(part.percent) if part.way == "power cut" else ""
     return (
         part.name,
+        part.way,
         part.profile,
         str(part.sector),
         str(part.points),
         count_text(part.legal),
         f"{part.visited:,}",
         f"{part.unique:,}",
-        percent_text(part.percent),
+        seen,
     )
 
 

@@ -1,8 +1,8 @@
 """What a campaign consists of: tasks that any process can carry out, in any order.
 
-A task is one workload (or a slice of the family) under one profile of the disk, one sector size and
-one kind of tearing.  ``plan`` lists them for a profile of the campaign; shard i of n takes every
-n-th, so that any scheduler can spread them.
+A task is one way of crashing one workload (or a slice of the family) under one profile of the disk,
+one sector size and one kind of tearing.  ``plan`` lists them for a profile of the campaign; shard i
+of n takes every n-th, so that any scheduler can spread them.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import Any, Literal
 
 from bazanite_stress.simulation.disk import PROFILES, Profile
 from bazanite_stress.simulation.legal import NO_TEARING, Tearing
 
+from . import damage, errors, fuzz, kills, nested
 from .catalogue import CALLS, WORKLOADS, family
 from .explorer import Explorer, Limits, Tally, Violation
 from .judge import Judge
@@ -27,9 +29,16 @@ TORN = Tearing(torn=True)
 DAMAGING = Tearing(torn=True, neighbours=True)
 
 
+Way = Literal["power cut", "nested", "kill", "error", "damage", "fuzz"]
+"""How it is crashed: the power, the recovery too, a process, a call, a bit; or odd input."""
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One piece of work.  ``start`` is set for a slice of the family: its first call."""
+    """One piece of work.  ``start`` is set for a slice of the family: its first call.
+
+    ``deep`` is how far the ways other than power cuts go: their full limits, or their quick ones.
+    """
 
     name: str
     profile: Profile
@@ -39,6 +48,8 @@ class Task:
     start: str = ""
     longest: int = 3
     tearing: Tearing = NO_TEARING
+    way: Way = "power cut"
+    deep: bool = False
 
     def workloads(self) -> Iterator[Workload]:
         """What is explored."""
@@ -50,9 +61,9 @@ class Task:
 
 @dataclass(slots=True)
 class Part:
-    """What one task saw.  Of ``workloads`` those of ``complete`` were explored to the last state.
+    """What one task saw; ``seconds`` are its process's.
 
-    ``first_rule`` is for progress; ``seconds`` are this process's.
+    ``findings`` are violations that are told as text only (damage and odd input).
     """
 
     name: str
@@ -67,6 +78,8 @@ class Part:
     unique: int = 0
     seconds: float = 0.0
     violations: list[Violation] = field(default_factory=list)
+    way: str = "power cut"
+    findings: list[str] = field(default_factory=list)
 
     @property
     def percent(self) -> float:
@@ -77,7 +90,20 @@ class Part:
 def carry_out(task: Task) -> Part:
     """Explore; deterministic, whichever process does it."""
     started = time.monotonic()
-    part = Part(task.name, task.profile, task.sector)
+    part = Part(task.name, task.profile, task.sector, way=task.way)
+    {
+        "power cut": _cut_the_power,
+        "nested": _crash_recoveries,
+        "kill": _kill,
+        "error": _fail_calls,
+        "damage": _damage,
+        "fuzz": _fuzz,
+    }[task.way](task, part)
+    part.seconds = time.monotonic() - started
+    return part
+
+
+def _cut_the_power(task: Task, part: Part) -> None:
     judge: Judge | None = None
     for workload in task.workloads():
         judge = judge or Judge(workload, task.profile, task.sector)
@@ -92,8 +118,41 @@ def carry_out(task: Task) -> Part:
         _count(part, explorer.explore())
         if part.violations:
             break
-    part.seconds = time.monotonic() - started
-    return part
+
+
+def _crash_recoveries(task: Task, part: Part) -> None:
+    limits = replace(nested.NestedLimits() if task.deep else nested.QUICK, seed=task.limits.seed)
+    for workload in task.workloads():
+        found = nested.Nested(
+            workload, task.profile, task.sector, limits=limits, tearing=task.tearing
+        )
+        _count(part, found.explore())
+
+
+def _kill(task: Task, part: Part) -> None:
+    limits = replace(kills.KillLimits() if task.deep else kills.QUICK, seed=task.limits.seed)
+    for workload in task.workloads():
+        _count(part, kills.Kills(workload, task.profile, task.sector, limits=limits).explore())
+
+
+def _fail_calls(task: Task, part: Part) -> None:
+    limits = replace(errors.ErrorLimits() if task.deep else errors.QUICK, seed=task.limits.seed)
+    for workload in task.workloads():
+        _count(part, errors.Errors(workload, task.profile, task.sector, limits=limits).explore())
+
+
+def _damage(task: Task, part: Part) -> None:
+    scenario = next(s for s in damage.scenarios() if s.name == task.name)
+    sample = None if task.deep else task.limits.sample
+    tally = damage.explore_damage(scenario, sample=sample, seed=int(task.limits.seed))
+    part.workloads, part.visited, part.unique = 1, tally.visited, tally.unique
+    part.findings += tally.violations
+
+
+def _fuzz(task: Task, part: Part) -> None:
+    tally = fuzz.fuzz(count=task.limits.sample, seed=int(task.limits.seed))
+    part.workloads, part.visited = 1, sum(tally.inputs.values())
+    part.findings += tally.violations
 
 
 def _count(part: Part, tally: Tally) -> None:
@@ -115,7 +174,9 @@ def plan(scope: Scope, seed: int, workload: Workload | None = None) -> list[Task
         limits = Limits(exhaustive=150, sample=25, seed=text)
         return [
             *_named(named, limits, 512),
+            *_otherwise(named, limits, ("rows",), profiles=("hostile",)),
             *(_family(limits, 1) if workload is None else ()),
+            *(_damages(replace(limits, sample=60)) if workload is None else ()),
         ]
     if scope == "ci":
         full = Limits(exhaustive=20_000, sample=300, seed=text)
@@ -129,6 +190,8 @@ def plan(scope: Scope, seed: int, workload: Workload | None = None) -> list[Task
             *_named(named, few, 512, TORN),
             *_named(_unaligned(named), few, 512, DAMAGING),
             *_named({n: w for n, w in named.items() if n == "rows"}, few, 1),
+            *_otherwise(named, few, _OTHERWISE),
+            *(_damages(replace(few, sample=2_000)) if workload is None else ()),
         ]
     full = Limits(exhaustive=200_000, sample=5_000, seed=text)
     some = Limits(exhaustive=5_000, sample=1_000, seed=text)
@@ -141,6 +204,8 @@ def plan(scope: Scope, seed: int, workload: Workload | None = None) -> list[Task
         *_named(_unaligned(named), some, 512, DAMAGING),
         *_named(_unaligned(named), some, 4096, DAMAGING),
         *_named(named, Limits(exhaustive=300, sample=100, seed=text), 1),
+        *_otherwise(named, some, tuple(named), deep=True),
+        *(_damages(replace(some, sample=20_000), deep=True) if workload is None else ()),
     ]
 
 
@@ -157,6 +222,37 @@ def _family(limits: Limits, longest: int) -> Iterator[Task]:
         for profile in PROFILES:
             name = f"all from {start}"
             yield Task(name, profile, 512, limits, start=start, longest=longest)
+
+
+_OTHERWISE = ("creation", "rows", "three", "truncate", "recycled log", "normal", "off")
+"""The workloads whose recoveries, processes and calls are crashed in the "ci" profile."""
+
+
+def _otherwise(
+    workloads: dict[str, Workload],
+    limits: Limits,
+    names: tuple[str, ...],
+    *,
+    deep: bool = False,
+    profiles: tuple[Profile, ...] = PROFILES,
+) -> Iterator[Task]:
+    """The ways other than a power cut; of a workload of one's own always."""
+    ways: tuple[Way, ...] = ("nested", "kill", "error")
+    for name, workload in workloads.items():
+        if name not in names and len(workloads) > 1:
+            continue
+        for profile, way in product(profiles, ways):
+            yield Task(name, profile, 512, limits, workload, way=way, deep=deep)
+        if workload.durability == "full":
+            for profile in profiles:
+                yield Task(name, profile, 512, limits, workload, tearing=TORN, way="nested",
+                           deep=deep)  # fmt: skip
+
+
+def _damages(limits: Limits, *, deep: bool = False) -> Iterator[Task]:
+    for scenario in damage.scenarios():
+        yield Task(scenario.name, "journal", 512, limits, way="damage", deep=deep)
+    yield Task("odd input", "journal", 512, limits, way="fuzz")
 
 
 def _unaligned(workloads: dict[str, Workload]) -> dict[str, Workload]:
