@@ -241,6 +241,9 @@ class _Directory(_Wrapper):
     def create(self, name: str) -> Any:
         return self._opened("create", name)
 
+    def create_successor(self, name: str, of: str) -> Any:
+        return self._opened("create_successor", name, of)
+
     def open_lock(self, name: str, *, create: bool = True) -> Any:
         return self._opened("open_lock", name, create=create)
 

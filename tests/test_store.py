@@ -234,7 +234,7 @@ def test_whatever_call_of_the_system_fails_the_error_is_one_of_ours(
 ) -> None:
     operations = (
         "read_at", "write_at", "truncate", "size", "sync", "sync_data", "open", "create", "list",
-        "try_lock", "lock",
+        "create_successor", "try_lock", "lock",
     )  # fmt: skip
     options: dict[str, Any] = {"durability": durability, "log_size_bytes": 8192}
 

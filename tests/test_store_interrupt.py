@@ -131,7 +131,7 @@ def test_an_error_at_any_write_leaves_a_whole_transaction_or_none_and_a_typed_er
         path = str(tmp_path / f"{step}")
         seam = Seam(steady=True)
         store = filled(path, durability, seam)
-        failed = seam.fail_first(step, ("write_at", "truncate", "create"), 28)
+        failed = seam.fail_first(step, ("write_at", "truncate", "create", "create_successor"), 28)
         refused: DBError | None = None
         try:
             put(store, 10)

@@ -139,14 +139,20 @@ def next_generation(system: System, header: Header, base: int, settings: LogSett
     )
 
 
-def write_new_log(directory: Directory, header: Header, area: bytes, size: int) -> None:
+def write_new_log(
+    directory: Directory, header: Header, area: bytes, size: int, *, successor: bool = False
+) -> None:
     """Make ``wal.log`` anew: zeros, header and ``area`` behind it, durable before it is named.
 
-    Interrupted anywhere, either the old file (or none) or the new one stands under the name.
+    Interrupted anywhere, either the old file (or none) or the new one stands under the name.  A
+    ``successor`` has the owner and the mode of the old one.
     """
     if directory.exists(NEW_LOG_NAME):
         directory.remove(NEW_LOG_NAME)
-    file = directory.create(NEW_LOG_NAME)
+    if successor:
+        file = directory.create_successor(NEW_LOG_NAME, LOG_NAME)
+    else:
+        file = directory.create(NEW_LOG_NAME)
     try:
         write_zeros(file, 0, size)
         write_all(file, area, FRAMES_START)

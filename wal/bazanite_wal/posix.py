@@ -99,8 +99,8 @@ os.register_at_fork(
 class PosixFile(_Handle):
     """A regular file."""
 
-    def __init__(self, path: str, flags: int) -> None:
-        super().__init__(path, flags)
+    def __init__(self, path: str, flags: int, mode: int = 0o666) -> None:
+        super().__init__(path, flags, mode)
         if not stat.S_ISREG(os.fstat(self._fd).st_mode):
             self.close()
             raise OSError(22, "not a regular file", path)
@@ -115,7 +115,7 @@ class PosixFile(_Handle):
         os.ftruncate(self._fd, size)
 
     def size(self) -> int:
-        return os.fstat(self._fd).st_size
+        return self.status().st_size
 
     def next_data(self, offset: int) -> int | None:
         if _SEEK_DATA is None:
@@ -150,6 +150,26 @@ class PosixFile(_Handle):
         except OSError as error:
             return error.errno not in (errno.EINVAL, errno.EOVERFLOW)
         return True
+
+    def status(self) -> os.stat_result:
+        return os.fstat(self._fd)
+
+    def resemble(self, other: PosixFile) -> None:
+        """Take the other's owner, group, mode and access list; EPERM if that is not possible."""
+        wanted, found = other.status(), self.status()
+        with suppress(PermissionError, OverflowError):  # the look behind it tells
+            if (wanted.st_uid, wanted.st_gid) != (found.st_uid, found.st_gid):
+                os.fchown(self._fd, wanted.st_uid, wanted.st_gid)
+            if wanted.st_mode != self.status().st_mode:  # only now: fchown takes bits away
+                os.fchmod(self._fd, stat.S_IMODE(wanted.st_mode))
+        if self._permissions() != other._permissions():
+            raise OSError(errno.EPERM, "its owner, group and mode cannot be kept", other.path)
+
+    def _permissions(self) -> tuple[int, int, int, bytes]:
+        status, access = self.status(), b""
+        with suppress(OSError, AttributeError):  # none, or no such thing on this system
+            access = os.getxattr(self._fd, "system.posix_acl_access")
+        return status.st_uid, status.st_gid, status.st_mode, access
 
     def sync_data(self) -> None:
         os.fdatasync(self._fd)
@@ -258,6 +278,22 @@ class PosixDirectory(_Handle):
 
     def create(self, name: str) -> File:
         return PosixFile(self._join(name), os.O_RDWR | os.O_CREAT)
+
+    def create_successor(self, name: str, of: str) -> File:
+        old = PosixFile(self._join(of), os.O_RDONLY)
+        try:
+            if old.status().st_nlink > 1:
+                raise OSError(errno.EMLINK, "it has several names (hard links)", of)
+            new = PosixFile(self._join(name), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            try:
+                new.resemble(old)
+            except BaseException:
+                new.close()
+                self.remove(name)
+                raise
+            return new
+        finally:
+            old.close()
 
     def open_lock(self, name: str, *, create: bool = True) -> LockFile:
         flags = os.O_RDWR | os.O_CREAT if create else os.O_RDONLY

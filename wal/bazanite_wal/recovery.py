@@ -36,6 +36,8 @@ from .scan import Scan, scan_log, with_witness
 from .system import Directory, System
 
 CATALOG_NAME = "schema.json"
+_NO_SECOND_LOG = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EPERM, errno.EMLINK})
+"""No room for a second log, or none that could take the first one's place unnoticed."""
 _logger = logging.getLogger("bazanite")
 
 
@@ -150,12 +152,18 @@ def _make_verified_bytes_durable(
     try:
         if area or aligned:
             # never over themselves: a torn write would damage what was durable all along
-            write_new_log(directory, header, area, len(data))
+            write_new_log(directory, header, area, len(data), successor=True)
             return
     except OSError as error:
-        if aligned or error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in _NO_SECOND_LOG:
             raise
-        # no room for a second log: rather this risk, of two faults at once, than no recovery
+        if aligned:
+            raise DirectoryError(
+                f"{directory.path}/{LOG_NAME}: recovery may not write over a log that was made with"
+                f" powersafe_overwrite=False, and cannot put a new one in its place: {error}."
+                " Nothing was changed"
+            ) from error
+        # rather this risk, of two faults at once, than no recovery
     log = Log.open(directory)
     try:
         log.write(header, header.base, area)

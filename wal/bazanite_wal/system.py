@@ -93,6 +93,14 @@ class Directory(Protocol):
         """Open the file, making it empty if it does not exist."""
         ...
 
+    def create_successor(self, name: str, of: str) -> File:
+        """A new empty file that may take ``of``'s place unnoticed: same owner, group and mode.
+
+        EMLINK if ``of`` has several names, which a rename would part; EPERM if the owner cannot be
+        kept.  Nothing is left under ``name`` then.
+        """
+        ...
+
     def open_lock(self, name: str, *, create: bool = True) -> LockFile: ...
     def open_words(self, name: str, count: int, *, create: bool, write: bool = True) -> SharedWords:
         """Map ``count`` words; with ``create`` the file is made or completed with zeros."""

@@ -246,6 +246,10 @@ class SimulatedDirectory:
         self._system.call("create", name)
         return SimulatedFile(self._system, self._made(name), name, write=True)
 
+    def create_successor(self, name: str, of: str) -> SimulatedFile:
+        self._inode(of)
+        return self.create(name)
+
     def open_lock(self, name: str, *, create: bool = True) -> SimulatedLockFile:
         self._system.call("open_lock", name)
         inode = self._volatile(name) if create else self._inode(name)
