@@ -142,10 +142,9 @@ def next_generation(system: System, header: Header, base: int, settings: LogSett
 def write_new_log(
     directory: Directory, header: Header, area: bytes, size: int, *, successor: bool = False
 ) -> None:
-    """Make ``wal.log`` anew: zeros, header and ``area`` behind it, durable before it is named.
+    """A new log under another name: zeros, header and ``area`` behind it, durable on return.
 
-    Interrupted anywhere, either the old file (or none) or the new one stands under the name.  A
-    ``successor`` has the owner and the mode of the old one.
+    A ``successor`` has the owner and the mode of the old one.  Any error leaves the old log alone.
     """
     if directory.exists(NEW_LOG_NAME):
         directory.remove(NEW_LOG_NAME)
@@ -164,6 +163,13 @@ def write_new_log(
         raise
     finally:
         file.close()
+
+
+def name_new_log(directory: Directory) -> None:
+    """Put the new log in the old one's place, if there is one; durable on return.
+
+    Interrupted anywhere, either the old file (or none) or the new one stands under the name.
+    """
     directory.rename(NEW_LOG_NAME, LOG_NAME)
     directory.sync()  # else the name could be lost while acknowledged frames are in the file
 
@@ -172,6 +178,7 @@ def create_log(directory: Directory, system: System, size: int) -> None:
     """Make an empty log of ``size`` bytes, first generation; durable on return."""
     directory.sync_name()  # whoever made the directory may have died since
     write_new_log(directory, Header(1, system.random_bytes(SALT_SIZE), 0), b"", size)
+    name_new_log(directory)
 
 
 __all__ = [
@@ -181,6 +188,7 @@ __all__ = [
     "Log",
     "LogSettings",
     "create_log",
+    "name_new_log",
     "next_generation",
     "no_header",
     "write_new_log",

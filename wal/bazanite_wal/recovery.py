@@ -27,6 +27,7 @@ from .log import (
     Log,
     LogSettings,
     create_log,
+    name_new_log,
     next_generation,
     no_header,
     write_new_log,
@@ -149,11 +150,27 @@ def _make_verified_bytes_durable(
     header = scan.header
     area = data[FRAMES_START : FRAMES_START + scan.end - header.base]
     aligned = header.sector > 1 or options.sector > 1
+    # never over themselves: a torn write would damage what was durable all along
+    wanted = area or aligned
+    if wanted and _second_log(directory, header, area, len(data), aligned=aligned):
+        name_new_log(directory)  # its failure is none of the room: nothing may go on
+        return
+    log = Log.open(directory)
     try:
-        if area or aligned:
-            # never over themselves: a torn write would damage what was durable all along
-            write_new_log(directory, header, area, len(data), successor=True)
-            return
+        log.write(header, header.base, area)
+        log.write_header_again(header)
+        log.sync()  # else recovery would build on bytes that a power cut takes back
+    finally:
+        log.close()
+
+
+def _second_log(
+    directory: Directory, header: Header, area: bytes, size: int, *, aligned: bool
+) -> bool:
+    """Make a new log beside the old one; False if it cannot be and the old one may be rewritten."""
+    try:
+        write_new_log(directory, header, area, size, successor=True)
+        return True
     except OSError as error:
         if error.errno not in _NO_SECOND_LOG:
             raise
@@ -163,14 +180,7 @@ def _make_verified_bytes_durable(
                 f" powersafe_overwrite=False, and cannot put a new one in its place: {error}."
                 " Nothing was changed"
             ) from error
-        # rather this risk, of two faults at once, than no recovery
-    log = Log.open(directory)
-    try:
-        log.write(header, header.base, area)
-        log.write_header_again(header)
-        log.sync()  # else recovery would build on bytes that a power cut takes back
-    finally:
-        log.close()
+        return False  # rather this risk, of two faults at once, than no recovery
 
 
 def _start_generation(

@@ -111,7 +111,8 @@ class Judge:
                 db = self._open(SimulatedSystem(again, "second recovery"))
                 if read_content(db, self._workload) != content:
                     return Outcome(content, wrong="a second recovery gives other rows")
-                if data_files(again.image()) != data_files(image):
+                full = self._workload.durability == "full"  # else the log may be ahead of the files
+                if full and data_files(again.image()) != data_files(image):
                     return Outcome(content, wrong="a second recovery gives other bytes")
             return self._probe(db, content, again)
         except Exception as error:  # noqa: BLE001  any error is a verdict

@@ -98,9 +98,11 @@ class Run:
         self._step = number
         if step[0] == "lock":  # each call inside is a transaction of its own
             assert self.session is not None
-            with self.session.db.storage.lock():
+            with self.session.db.storage.lock():  # what came before is durable, at every level
+                self._durable = len(self.states) - 1
                 for inner in step[1]:
                     self.take(number, inner)
+                    self._durable = len(self.states) - 1
             return
         model = self.states[-1].clone()
         expected, error = model.answer(step)

@@ -55,7 +55,7 @@ class Task:
         """What is explored."""
         if self.workload is not None:
             yield self.workload
-        else:
+        elif self.start:
             yield from family(self.longest, (self.start,))
 
 

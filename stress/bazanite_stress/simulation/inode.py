@@ -21,10 +21,15 @@ SyncFate = Literal["lost", "kept", "evicted later"]
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A sector's whole content after the operation with number ``event``."""
+    """A sector's whole content after the operation with number ``event``.
+
+    ``written`` is the range within the sector that this write covered: the power may go in its
+    middle.
+    """
 
     event: int
     data: bytes
+    written: tuple[int, int] = (0, 0)
 
 
 @dataclass(slots=True)
@@ -33,14 +38,12 @@ class Chain:
 
     ``fresh``: the medium never held this sector as part of the file, so that a persisted size may
     show garbage there.  ``cuts`` are the truncations that removed the sector or its tail; once one
-    of them is durable nothing older can come back (in a journalling file system).  ``written`` is
-    the range within the sector that its last write covered: the power may go in the middle of it.
+    of them is durable nothing older can come back (in a journalling file system).
     """
 
     versions: list[Version]
     fresh: bool
     cuts: list[int] = field(default_factory=list)
-    written: tuple[int, int] = (0, 0)
 
 
 class Inode:
@@ -70,7 +73,7 @@ class Inode:
         twin.durable = self.durable
         twin.durable_size = self.durable_size
         twin.chains = {
-            index: Chain(list(chain.versions), chain.fresh, list(chain.cuts), chain.written)
+            index: Chain(list(chain.versions), chain.fresh, list(chain.cuts))
             for index, chain in self.chains.items()
         }
         twin.sizes = list(self.sizes)
@@ -92,8 +95,8 @@ class Inode:
         for index in range(first, last + 1):
             chain = self.chains[index]
             start = index * self.sector
-            chain.versions.append(Version(event, self._sector(index)))
-            chain.written = (max(offset - start, 0), min(end - start, self.sector))
+            written = (max(offset - start, 0), min(end - start, self.sector))
+            chain.versions.append(Version(event, self._sector(index), written))
 
     def truncate(self, size: int, event: int) -> None:
         """Cut or grow the file; what is cut off reads as zeros should the file grow again."""
@@ -113,7 +116,6 @@ class Inode:
             chain = self.chains[index]
             chain.versions.append(Version(event, self._sector(index)))
             chain.cuts.append(event)
-            chain.written = (0, 0)
 
     def sync(self) -> None:
         """Make content and size durable."""

@@ -14,11 +14,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 from math import prod
 
 from .disk import Disk, Folder, Image
-from .inode import Chain, Inode
+from .inode import Chain, Inode, Version
 
 Choice = tuple[int, ...]
 """The address of a legal disk within its space: an option for each unit."""
@@ -302,16 +302,18 @@ def _sector_unit(
     size = len(chain.versions[0].data)
     if garbage:
         options.setdefault(garbage_bytes(size, number, index), 0)
-    if tearing.torn and len(chain.versions) > 1:
-        for data in _torn(chain, tearing, garbage_bytes(size, number, index + 1)):
-            options.setdefault(data, chain.versions[-1].event)
+    if tearing.torn:
+        for old, new in pairwise(chain.versions):
+            for data in _torn(old, new, tearing, garbage_bytes(size, number, index + 1)):
+                options.setdefault(data, new.event)
     where = f"sector {index} of {label}"
     return Unit("sector", where, (number, index), tuple(options), tuple(options.values()))
 
 
-def _torn(chain: Chain, tearing: Tearing, garbage: bytes) -> list[bytes]:
-    old, new = chain.versions[-2].data, chain.versions[-1].data
-    start, end = chain.written
+def _torn(before: Version, after: Version, tearing: Tearing, garbage: bytes) -> list[bytes]:
+    """What a sector may hold if the power went while ``after`` was written over ``before``."""
+    old, new = before.data, after.data
+    start, end = after.written
     if start == end:
         return []
     middle = (start + end) // 2

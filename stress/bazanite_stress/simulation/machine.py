@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
+from bazanite_wal import shared
+
 from .disk import Disk, Folder, Image, Profile, disk_of
 from .legal import certain_image
 
@@ -62,8 +64,15 @@ class Machine:
     def from_image(
         cls, image: Image | None, profile: Profile, sector: int = 512, boot: int = 2
     ) -> Machine:
-        """A machine that just started, with this disk, all of it durable."""
-        return cls(disk_of(image, profile, sector, FOLDER), boot)
+        """A machine that just started, with this disk, all of it durable.
+
+        The shared words are what an earlier boot may have left at its worst.
+        """
+        machine = cls(disk_of(image, profile, sector, FOLDER), boot)
+        if machine.folder is not None and (number := machine.folder.names.get(".shared")):
+            machine.words[number] = [(1 << 63) + i for i in range(shared.WORD_COUNT)]
+            machine.words[number][shared.READY] = shared.boot_token(cls(Disk(profile)).boot_id())
+        return machine
 
     def after_kill(self) -> Machine:
         """A copy of this machine on which every process has just been killed."""
