@@ -161,8 +161,10 @@ def detach(core: Core, group: GroupCommit) -> None:
         if core.lock.slot is not None:
             shared.free_slot(core.words, core.lock.slot)
         core.lock.words = core.lock.slot = None
+        # The words first: a reader without the lock must find them gone before a descriptor is
+        # given to someone else's file.
         for resource in (
-            core.log, core.files, core.attached, core.sync_file, core.lock, core.mapping,
+            core.mapping, core.log, core.files, core.attached, core.sync_file, core.lock,
             core.directory,
         ):  # fmt: skip
             with suppress(OSError):

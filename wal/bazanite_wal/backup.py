@@ -19,8 +19,9 @@ def copy_to(
 ) -> None:
     """Copy all data files to ``target`` and give it an empty log; durable on return.
 
-    Caller holds the global lock, with everything applied.  The log comes last, so that a copy which
-    was interrupted is refused as one whose log is missing.
+    Caller holds the global lock, with everything applied.  The catalog comes first and the log
+    last, so that a copy which was interrupted is refused as one whose log is missing; without the
+    catalog it would be taken for Bazoola's.
     """
     try:
         directory = system.directory(target, create=True)
@@ -28,8 +29,11 @@ def copy_to(
             if directory.list():
                 raise DirectoryError(f"{target}: a backup needs an empty or a new directory")
             files.open_all()  # other processes may have made some
-            for name in files.names():
+            names = files.names()
+            for name in sorted(names, key=lambda name: name.endswith(".dat")):
                 _copy(files, name, directory)
+                if not name.endswith(".dat"):
+                    directory.sync()  # else a power cut could take its name and leave the tables
             directory.sync()
             create_log(directory, system, options.file_size)
         finally:

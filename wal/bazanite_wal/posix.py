@@ -29,6 +29,7 @@ from .system import Directory, File, LockFile, SharedWords, ThreadLock, Words
 
 _HOLDER_TEXT_SIZE = 512
 _WORD_SIZE = 8
+_NO_DIRECTORY_SYNC = (errno.EINVAL, errno.EROFS, errno.ENOTSUP)
 
 _handles: WeakSet[_Handle] = WeakSet()
 _handles_lock = threading.RLock()
@@ -64,11 +65,13 @@ class _Handle:
 
     def close(self) -> None:
         with _handles_lock:
-            _handles.discard(self)
-            fd = self._fd
-            if fd >= 0:
-                self._fd = -1  # next to the call: an interrupt finds both done or none
-                os.close(fd)
+            try:
+                fd = self._fd
+                if fd >= 0:
+                    self._fd = -1  # next to the call: an interrupt finds both done or none
+                    os.close(fd)
+            finally:
+                _handles.discard(self)
 
     def abandon(self) -> None:
         """In a forked child: close our copy, touch nothing that the parent shares."""
@@ -217,10 +220,12 @@ class PosixSharedWords(_Handle):
         super().__init__(path, flags)
         try:
             size = os.fstat(self._fd).st_size
-            if size < count * _WORD_SIZE:
-                if not flags & os.O_CREAT:
-                    raise OSError(22, "shared words are incomplete", path)
-                os.pwrite(self._fd, bytes(count * _WORD_SIZE - size), size)
+            if flags & os.O_CREAT:
+                # all of it, really: a hole on a full disk would kill who writes to the mapping
+                content = os.pread(self._fd, count * _WORD_SIZE, 0)
+                os.pwrite(self._fd, content.ljust(count * _WORD_SIZE, b"\0"), 0)
+            elif size < count * _WORD_SIZE:
+                raise OSError(22, "shared words are incomplete", path)
             access = mmap.ACCESS_WRITE if flags & os.O_RDWR else mmap.ACCESS_READ
             self._map = mmap.mmap(self._fd, count * _WORD_SIZE, access=access)
         except BaseException:
@@ -234,12 +239,16 @@ class PosixSharedWords(_Handle):
         return self._words
 
     def close(self) -> None:
-        self._release()
-        super().close()
+        try:
+            self._release()
+        finally:
+            super().close()
 
     def abandon(self) -> None:
-        self._release()
-        super().abandon()
+        try:
+            self._release()
+        finally:
+            super().abandon()
 
     def _release(self) -> None:
         mapped, self._map = self._map, None
@@ -326,6 +335,9 @@ class PosixDirectory(_Handle):
                 above = PosixDirectory(path)
                 try:
                     above.sync()
+                except OSError as error:
+                    if error.errno not in _NO_DIRECTORY_SYNC:
+                        raise  # else a kind of file system that keeps its names otherwise
                 finally:
                     above.close()
 
