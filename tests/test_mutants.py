@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 import re
 import subprocess
 import sys
@@ -13,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from bazanite_stress.explore.explorer import Violation
+from bazanite_stress.explore.replay import read_replay
 from bazanite_stress.mutants import campaign as campaign_module
 from bazanite_stress.mutants.bug import LETTERS, Bug, Patch
-from bazanite_stress.mutants.campaign import Campaign, Result, judge, run
+from bazanite_stress.mutants.campaign import Campaign, Kill, Result, Stored, judge, run
 from bazanite_stress.mutants.planted import BUGS
 from bazanite_stress.mutants.planting import MARKER, PlantingError, apply, module_source, plant
 from bazanite_stress.mutants.workloads import ALL
@@ -113,9 +112,8 @@ CHEAP = (2, 3, 5, 7, 8, 10, 12, 16, 22, 25, 30, 34, 42, 46, 52, 56)
 def test_a_planted_bug_is_caught(number: int) -> None:
     result = judge(BUGS[number])
     assert result.verdict == "killed", result
-    violation = pickle.loads(result.kills[0].violation)
-    assert isinstance(violation, Violation)
-    assert violation.rule
+    assert result.kills[0].rule
+    assert result.kills[0].stored is None
 
 
 def test_the_command_prints_one_document_and_saves_what_it_caught(
@@ -128,7 +126,48 @@ def test_the_command_prints_one_document_and_saves_what_it_caught(
     assert document["survivors"] == document["equivalent"] == []
     assert document["states_to_kill_median"] >= 1
     assert len(err.splitlines()) == 2
-    assert isinstance(pickle.loads((tmp_path / "02-P.pickle").read_bytes()), Violation)
+    (stored,) = (kill["stored"] for bug in document["bugs"] for kill in bug["kills"])
+    assert stored["file"] == str(tmp_path / "bug_02.json")
+    assert stored["calls"] <= 10
+    assert stored["sectors"] <= 3
+    assert document["too_large"] == []
+
+
+@pytest.mark.parametrize("number, file", [(2, "bug_02.json"), (25, "bug_25_e.json")])
+def test_what_a_kill_saw_is_repeated_from_its_file_with_the_bug_and_not_without(
+    number: int, file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A power cut is made small, an injected error is seen by its detector again."""
+    assert main(["mutants", "--only", str(number), "--out", str(tmp_path / "kills")]) == 0
+    assert re.search(r"; [PE] stored: \d+ calls?, \d sector", capsys.readouterr().out)
+    path = tmp_path / "kills" / file
+    recorded = read_replay(path)
+    assert recorded.bugs == (number,)
+    assert main(["replay", "--times", "3", "--json", str(path)]) == 1
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["verdict"], answer["identical"]) == ("violated", 3)
+    assert main(["replay", "--without-bugs", str(path)]) == 0
+    generated: dict[str, Any] = {}
+    exec(compile(path.with_name(f"test_{path.stem}.py").read_text(), "it.py", "exec"), generated)
+    generated[f"test_{path.stem}"]()
+
+
+def test_what_is_not_stored_or_is_still_large_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kills = iter([Stored(file="large.json", calls=11, sectors=1), Stored(problem="no disk")])
+
+    def attempt(bug: Bug, *_: object) -> Result:
+        return Result(bug, "killed", [Kill("P", "a rule", 9, 0.1, next(kills))])
+
+    monkeypatch.setattr(campaign_module, "_attempt", attempt)
+    assert main(["mutants", "--only", "1,2", "--jobs", "1", "--out", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "P stored: 11 calls, 1 sector\n" in out
+    assert "P not stored: no disk\n" in out
+    assert "still larger than 10 calls and 3 sectors: large.json\n" in out
+    (tmp_path / "file").write_text("")
+    assert main(["mutants", "--only", "1", "--out", str(tmp_path / "file")]) == 2
 
 
 def test_the_command_prints_the_kill_matrix(capsys: pytest.CaptureFixture[str]) -> None:

@@ -242,7 +242,7 @@ def test_files_that_are_damaged_or_foreign_are_refused(tmp_path: Path) -> None:
 def test_a_workload_that_means_nothing_is_no_failure(tmp_path: Path) -> None:
     good = stored("first frame only").as_document()
     workload = good["workload"] | {"steps": [["insert", "no such table", {}]]}
-    with pytest.raises(ReplayError, match="no table"):
+    with pytest.raises(ReplayError, match=r"no table .no such table."):
         replay(from_document(good | {"workload": workload}))
     path = tmp_path / "it.json"
     path.write_text(json.dumps(good | {"bugs": [999_999]}))

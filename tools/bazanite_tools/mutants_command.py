@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from bazanite_stress.mutants.campaign import Result, save_violations, selected
+from bazanite_stress.mutants.campaign import Result, selected
 from bazanite_stress.mutants.campaign import run as plant_all
 from bazanite_stress.mutants.report import as_line, as_table
 
@@ -18,7 +18,7 @@ examples:
   bazanite mutants                     all sixty; some minutes
   bazanite mutants --only 1,5,9        these three
   bazanite mutants --only 8 --all      which detectors see bug 8? each is tried
-  bazanite mutants --json --out kills  for a machine; each kill's violation as a file
+  bazanite mutants --out kills         store each kill, for bazanite replay
 """
 
 
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="bugs at a time, a process each (default: one a core)",
     )
     add("--all", action="store_true", help="try every detector on every bug, also after a kill")
-    add("--out", type=Path, metavar="DIR", help="write each kill's violation to a file here")
+    add("--out", type=Path, metavar="DIR", help="store what each kill saw here")
     add("--json", action="store_true", help="one JSON document on stdout")
 
 
@@ -51,12 +51,12 @@ def run(args: argparse.Namespace) -> int:
         bugs = selected(args.only)
     except KeyError as error:
         raise CommandError(f"--only: there is no bug {error}", USAGE) from error
-    campaign = plant_all(bugs, args.jobs, _progress, every_detector=args.all)
     if args.out is not None:
         try:
-            save_violations(campaign, args.out)
+            args.out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise CommandError(f"--out {args.out}: {error}", USAGE) from error
+    campaign = plant_all(bugs, args.jobs, _progress, every_detector=args.all, out=args.out)
     if args.json:
         print_json(campaign.as_document())
     else:

@@ -32,6 +32,7 @@ POWER_CUT = "power cut"
 
 KINDS: dict[str, str] = {
     POWER_CUT: "bazanite_stress.explore.power",
+    "detector": "bazanite_stress.mutants.again",
 }
 """The module that looks again, by ``how["kind"]``."""
 

@@ -6,6 +6,8 @@ planting     a bug put into the engine's source before it is compiled, and prove
 session      processes on one simulated machine, and the states that are right
 detectors    what looks for bugs: traces, power cuts, kills, errors, damage
 child        one bug, one process: plant it, run its detectors
+storing      what a detector found as a replay file
+again        what it found, found again
 campaign     all of them, in parallel, counted into one kill matrix
 
 Nothing imported by ``planting`` and ``bug`` imports the engine: a bug is planted before that.

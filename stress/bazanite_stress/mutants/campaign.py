@@ -7,7 +7,6 @@ whose code never ran, is no result: the harness is broken.
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import subprocess
@@ -15,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -24,9 +23,24 @@ from .bug import LETTERS, Bug
 from .planted import BUGS
 
 VERDICTS = ("killed", "equivalent", "pending", "survived", "harness broken")
+MOST_CALLS, MOST_SECTORS = 10, 3
+"""What is left of a power cut that was made small."""
 _DEADLINE_SECONDS = 600
 _LOOKS = (600, 4000, None)
 _CHILD = [sys.executable, "-m", "bazanite_stress.mutants.child"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The replay file of a kill: how many calls it takes, and sectors (units) that are lost.
+
+    Without a file, ``problem`` says why.
+    """
+
+    file: str = ""
+    calls: int = 0
+    sectors: int = 0
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +51,7 @@ class Kill:
     rule: str
     states: int
     seconds: float
-    violation: bytes
-    """Pickled: the explorer's Violation, or None where the engine refused its own work."""
+    stored: Stored | None = None
 
 
 @dataclass(slots=True)
@@ -73,6 +86,17 @@ class Campaign:
         return bool(self.results) and not wrong and not self.interrupted
 
     @property
+    def too_large(self) -> list[str]:
+        """The files of power cuts of which more is left than there should be."""
+        return [
+            kill.stored.file
+            for result in self.results
+            for kill in result.kills
+            if kill.letter == "P" and kill.stored is not None
+            if kill.stored.calls > MOST_CALLS or kill.stored.sectors > MOST_SECTORS
+        ]
+
+    @property
     def states_to_kill_median(self) -> float | None:
         """Over all bugs that were killed, alone or in a pair."""
         states = [result.kills[0].states for result in self.results if result.kills]
@@ -88,6 +112,7 @@ class Campaign:
             "survivors": [_name(r) for r in self.results if r.verdict == "survived"],
             "broken": [f"{_name(r)}: {r.error}" for r in self.results if r.error],
             "states_to_kill_median": self.states_to_kill_median,
+            "too_large": self.too_large,
             "interrupted": self.interrupted,
             "seconds": round(self.seconds, 2),
             "bugs": [_document(result) for result in self.results],
@@ -100,12 +125,16 @@ def run(
     on_result: Callable[[Result], None],
     *,
     every_detector: bool = False,
+    out: Path | None = None,
 ) -> Campaign:
-    """Plant and detect; ``on_result`` hears of each bug as it is done.  Ctrl-C ends it early."""
+    """Plant and detect; ``on_result`` hears of each bug as it is done.  Ctrl-C ends it early.
+
+    With ``out``, each kill is stored in this directory, for ``bazanite replay``.
+    """
     campaign = Campaign()
     started = time.monotonic()
     with ThreadPoolExecutor(jobs) as pool:
-        futures = [pool.submit(judge, bug, every_detector=every_detector) for bug in bugs]
+        futures = [pool.submit(judge, bug, every_detector=every_detector, out=out) for bug in bugs]
         try:
             for future in futures:
                 result = future.result()
@@ -118,10 +147,10 @@ def run(
     return campaign
 
 
-def judge(bug: Bug, *, every_detector: bool = False) -> Result:
+def judge(bug: Bug, *, every_detector: bool = False, out: Path | None = None) -> Result:
     """One bug: alone, and in pairs if it is equivalent alone."""
     rounds = _rounds(bug, every_detector)
-    result = _attempt(bug, (bug.number,), rounds, not every_detector)
+    result = _attempt(bug, (bug.number,), rounds, not every_detector, out)
     if bug.pending and not result.kills:
         result.verdict, result.error = "pending", ""
     if result.verdict != "survived":
@@ -130,20 +159,11 @@ def judge(bug: Bug, *, every_detector: bool = False) -> Result:
         for other in bug.pairs:
             # by its own detectors only: the other bug's would see that one anyway
             pair_rounds = [(letter, look) for look in _LOOKS for letter in bug.detectors]
-            together = _attempt(bug, (bug.number, other), pair_rounds, stop=True)
+            together = _attempt(bug, (bug.number, other), pair_rounds, True, out)
             if together.verdict == "killed":
                 together.verdict, together.pair = "equivalent", other
                 return together
     return result
-
-
-def save_violations(campaign: Campaign, folder: Path) -> None:
-    """One file a kill, which ``pickle`` reads: the explorer's Violation."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for result in campaign.results:
-        for kill in result.kills:
-            name = f"{result.bug.number:02d}-{kill.letter}.pickle"
-            (folder / name).write_bytes(kill.violation)
 
 
 def selected(numbers: Iterable[int] | None) -> list[Bug]:
@@ -167,9 +187,13 @@ def _rounds(bug: Bug, every_detector: bool) -> list[tuple[str, int | None]]:
 
 
 def _attempt(
-    bug: Bug, numbers: tuple[int, ...], rounds: list[tuple[str, int | None]], stop: bool
+    bug: Bug,
+    numbers: tuple[int, ...],
+    rounds: list[tuple[str, int | None]],
+    stop: bool,
+    out: Path | None,
 ) -> Result:
-    request = {"bugs": numbers, "rounds": rounds, "stop": stop}
+    request = {"bugs": numbers, "rounds": rounds, "stop": stop, "out": out and str(out)}
     try:
         done = subprocess.run(
             [*_CHILD, json.dumps(request)],
@@ -188,16 +212,9 @@ def _attempt(
         error = f"exit status {done.returncode}: {done.stderr[-300:].strip()}"
         return Result(bug, "harness broken", error=error)
     result = Result(bug, "survived", looked=answer.get("looked", {}), seconds=answer["seconds"])
-    result.kills = [
-        Kill(
-            found["letter"],
-            found["rule"],
-            found["states"],
-            found["seconds"],
-            base64.b64decode(found["violation"]),
-        )
-        for found in answer.get("findings", ())
-    ]
+    for found in answer.get("findings", ()):
+        stored = Stored(**found.pop("stored")) if "stored" in found else None
+        result.kills.append(Kill(**found, stored=stored))
     result.error = answer.get("broken", "")
     if result.error:
         result.verdict = "harness broken"
@@ -221,6 +238,7 @@ def _document(result: Result) -> dict[str, Any]:
         "why": bug.equivalent or bug.pending if result.verdict in ("equivalent", "pending") else "",
         "kills": [
             {"by": k.letter, "rule": k.rule, "states": k.states, "seconds": k.seconds}
+            | ({"stored": asdict(k.stored)} if k.stored else {})
             for k in result.kills
         ],
         "looked": result.looked,

@@ -1,16 +1,17 @@
 """One bug in one process: plant it, run detectors, print what they found as one JSON line.
 
 python -m bazanite_stress.mutants.child '{"bugs": [7, 9], "rounds": [["P", 300]], "stop": true}'
+
+With "out", a directory, each finding is stored there.
 """
 
 from __future__ import annotations
 
-import base64
 import gc
 import json
-import pickle
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from .planted import BUGS
@@ -35,6 +36,7 @@ def _work(request: dict[str, Any]) -> dict[str, Any]:
     bugs = [BUGS[number] for number in request["bugs"]]
     planted = plant(*bugs) if bugs else None
     from .detectors import detect  # noqa: PLC0415  imports the engine, with the bugs in it
+    from .storing import store  # noqa: PLC0415  so does this
 
     gc.freeze()
     workloads = tuple(dict.fromkeys(name for bug in bugs for name in bug.workloads))
@@ -43,15 +45,16 @@ def _work(request: dict[str, Any]) -> dict[str, Any]:
     for letter, limit in request["rounds"]:
         finding, looked[letter] = detect(letter, workloads, limit)
         if finding is not None:
-            answer["findings"].append(
-                {
-                    "letter": letter,
-                    "rule": finding.rule,
-                    "states": finding.states,
-                    "seconds": round(finding.seconds, 3),
-                    "violation": base64.b64encode(pickle.dumps(finding.violation)).decode(),
-                }
-            )
+            found = {
+                "letter": letter,
+                "rule": finding.rule,
+                "states": finding.states,
+                "seconds": round(finding.seconds, 3),
+            }
+            if request.get("out"):
+                numbers = tuple(request["bugs"])
+                found["stored"] = store(finding, workloads, numbers, Path(request["out"]))
+            answer["findings"].append(found)
             if request["stop"]:
                 break
     if planted is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .bug import LETTERS
-from .campaign import Campaign, Result
+from .campaign import MOST_CALLS, MOST_SECTORS, Campaign, Kill, Result
 
 _TITLE = 58
 
@@ -28,6 +28,9 @@ def as_table(campaign: Campaign) -> str:
         reason = result.bug.pending if result.verdict == "pending" else reason or result.error
         if reason:
             lines.append(f"\n{result.bug.number} is {result.verdict}: {reason}")
+    if campaign.too_large:
+        most = f"{MOST_CALLS} calls and {MOST_SECTORS} sectors"
+        lines.append(f"\nstill larger than {most}: {', '.join(campaign.too_large)}")
     return "\n".join([*lines, "", _totals(campaign)])
 
 
@@ -52,7 +55,18 @@ def _said(result: Result) -> str:
         return result.verdict.upper() if result.verdict != "pending" else "pending"
     kill = result.kills[0]
     pair = f", with {result.pair}" if result.pair is not None else ""
-    return f"{kill.letter}, {kill.states} states, {kill.seconds:.1f} s{pair}"
+    seen = f"{kill.letter}, {kill.states} states, {kill.seconds:.1f} s{pair}"
+    return "; ".join([seen, *(_stored(kill) for kill in result.kills if kill.stored)])
+
+
+def _stored(kill: Kill) -> str:
+    """What the kill's replay file came down to, or why there is none."""
+    stored = kill.stored
+    assert stored is not None
+    if stored.problem:
+        return f"{kill.letter} not stored: {stored.problem}"
+    calls = f"{stored.calls} call{'s' * (stored.calls != 1)}"
+    return f"{kill.letter} stored: {calls}, {stored.sectors} sector{'s' * (stored.sectors != 1)}"
 
 
 def _list(numbers: list[int]) -> str:

@@ -226,6 +226,7 @@ class Session:
                 found,
                 rule,
                 self.count.states,
+                tearing=self.tearing,
             )
         )
 
