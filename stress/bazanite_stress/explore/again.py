@@ -32,6 +32,10 @@ POWER_CUT = "power cut"
 
 KINDS: dict[str, str] = {
     POWER_CUT: "bazanite_stress.explore.power",
+    "kill": "bazanite_stress.explore.cases",
+    "nested": "bazanite_stress.explore.cases",
+    "recovery killed": "bazanite_stress.explore.cases",
+    "fault": "bazanite_stress.explore.cases",
     "detector": "bazanite_stress.mutants.again",
 }
 """The module that looks again, by ``how["kind"]``."""

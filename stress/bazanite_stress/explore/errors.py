@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from bazanite_stress.simulation.disk import Profile
 from bazanite_stress.simulation.machine import Machine
 
-from .explorer import Enough, Tally, prepared
+from .explorer import Enough, Tally, Until, no_end, prepared
 from .fault_case import CarefulSession, Case, Log
 from .faults import Call, Fault, FaultySystem, faults_of
 from .judge import Judge
@@ -55,6 +55,7 @@ class Errors:
         *,
         limits: ErrorLimits | None = None,
         judge: Judge | None = None,
+        until: Until = no_end,
     ) -> None:
         self.workload = workload
         self.profile: Profile = profile
@@ -62,6 +63,7 @@ class Errors:
         self.limits = limits or ErrorLimits()
         self.judge = judge or Judge(workload, profile, sector)
         self.tally = Tally()
+        self.until = until
         start = prepared(workload, profile, sector)
         self._start = start if start.folder is None else None
         self._image = start.image()

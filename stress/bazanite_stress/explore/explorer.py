@@ -7,7 +7,7 @@ not, those of ``sampling``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from bazanite_stress.simulation.disk import Disk, Profile
@@ -99,7 +99,26 @@ class Tally:
 
 
 class Enough(Exception):
-    """The limit of violations is reached."""
+    """The limit of violations is reached, or the one that was looked for is found."""
+
+
+Until = Callable[[Violation], bool]
+"""Whether this violation is the one that was looked for."""
+
+
+def no_end(_violation: Violation) -> bool:
+    """Nothing in particular is looked for."""
+    return False
+
+
+def meet(tally: Tally, violation: Violation, limits: Any, until: Until = no_end) -> None:
+    """Record a violation, with the limits and the seed that lead to it again; maybe Enough."""
+    numbers = asdict(limits)
+    most: int = numbers.pop("violations")
+    found = replace(violation, how=violation.how | {"limits": numbers})
+    tally.violations.append(found)
+    if len(tally.violations) >= most or until(found):
+        raise Enough
 
 
 class Explorer:

@@ -17,7 +17,7 @@ from bazanite_wal.errors import (
     PoisonedError,
 )
 
-from .explorer import Enough, Violation, broken_rule, lost_units
+from .explorer import Violation, broken_rule, lost_units, meet
 from .faults import Fault, FaultySystem, Injector
 from .model import Model, describe
 from .runner import SYNCS, Point, Run, WrongAnswer
@@ -308,12 +308,11 @@ class Case:
         point = Point(self._fault.call, run.step, what, self._acknowledged, len(run.states) - 1)
         expected = tuple(describe(model.content()) for model in self._right)
         how = {"kind": "fault", "fault": self._fault.as_json(), "doing": self._doing}
-        errors.tally.violations.append(
-            Violation(errors.workload, errors.profile, errors.sector, point, prefix, choice, lost,
-                      expected, found, rule, errors.tally.visited, how)
+        violation = Violation(
+            errors.workload, errors.profile, errors.sector, point, prefix, choice, lost,
+            expected, found, rule, errors.tally.visited, how,
         )  # fmt: skip
-        if len(errors.tally.violations) >= errors.limits.violations:
-            raise Enough
+        meet(errors.tally, violation, errors.limits, errors.until)
         raise _Wrong
 
 

@@ -28,7 +28,17 @@ from bazanite_stress.simulation.machine import PATH, Machine
 from bazanite_stress.simulation.system import Killed, SimulatedSystem
 
 from .deaths import Death, Deaths
-from .explorer import Enough, Tally, Violation, broken_rule, lost_units, prepared
+from .explorer import (
+    Enough,
+    Tally,
+    Until,
+    Violation,
+    broken_rule,
+    lost_units,
+    meet,
+    no_end,
+    prepared,
+)
 from .judge import Judge
 from .model import Content, Model, describe
 from .runner import SYNCS, Point, Run, WrongAnswer
@@ -68,6 +78,7 @@ class Kills:
         *,
         limits: KillLimits | None = None,
         judge: Judge | None = None,
+        until: Until = no_end,
     ) -> None:
         self.workload = workload
         self.profile: Profile = profile
@@ -75,6 +86,7 @@ class Kills:
         self.limits = limits or KillLimits()
         self.judge = judge or Judge(workload, profile, sector)
         self.tally = Tally()
+        self.until = until
         self._table = next(iter(workload.tables))
         self._acknowledged = 0
         self._durable = 0
@@ -304,12 +316,9 @@ class _Verdict:
         lost: tuple[str, ...],
     ) -> None:
         kills = self._kills
-        kills.tally.violations.append(
-            Violation(
-                kills.workload, kills.profile, kills.sector, self._point, prefix, choice, lost,
-                tuple(describe(model.content()) for model in right), found, rule,
-                kills.tally.visited, dict(self.how),
-            )
+        violation = Violation(
+            kills.workload, kills.profile, kills.sector, self._point, prefix, choice, lost,
+            tuple(describe(model.content()) for model in right), found, rule,
+            kills.tally.visited, dict(self.how),
         )  # fmt: skip
-        if len(kills.tally.violations) >= kills.limits.violations:
-            raise Enough
+        meet(kills.tally, violation, kills.limits, kills.until)

@@ -28,7 +28,7 @@ from bazanite_stress.simulation.machine import PATH, Machine
 from bazanite_stress.simulation.system import Killed, SimulatedSystem
 
 from .deaths import Death, Deaths
-from .explorer import Enough, Tally, Violation, lost_units, prepared
+from .explorer import Enough, Tally, Until, Violation, lost_units, meet, no_end, prepared
 from .judge import data_files, image_key
 from .model import Content, describe
 from .runner import SYNCS, Point, Run
@@ -105,6 +105,7 @@ class Nested:
         *,
         limits: NestedLimits | None = None,
         tearing: Tearing = NO_TEARING,
+        until: Until = no_end,
     ) -> None:
         self.tearing = tearing
         self.workload = workload
@@ -112,6 +113,7 @@ class Nested:
         self.sector = sector
         self.limits = limits or NestedLimits()
         self.tally = Tally()
+        self.until = until
         self._classes = workload.classes()
         self._recovered: dict[object, Recovered] = {}
         self._explored: set[object] = set()
@@ -303,14 +305,11 @@ class Nested:
 
     def _report(self, first: _First, rule: str, found: Recovered, how: dict[str, Any]) -> None:
         expected = first.alone
-        self.tally.violations.append(
-            Violation(
-                self.workload, self.profile, self.sector, first.point, first.prefix, first.choice,
-                first.lost, (_shown(expected),), _shown(found), rule, self.tally.visited, how,
-            )
+        violation = Violation(
+            self.workload, self.profile, self.sector, first.point, first.prefix, first.choice,
+            first.lost, (_shown(expected),), _shown(found), rule, self.tally.visited, how,
         )  # fmt: skip
-        if len(self.tally.violations) >= self.limits.violations:
-            raise Enough
+        meet(self.tally, violation, self.limits, self.until)
 
 
 def _shown(recovered: Recovered) -> str:

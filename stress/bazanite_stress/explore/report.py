@@ -6,6 +6,7 @@ from bazanite_stress.simulation.legal import NO_TEARING
 
 from .campaign import Campaign
 from .explorer import Violation
+from .story import besides
 from .tasks import Part
 
 
@@ -100,7 +101,7 @@ def describe_violation(violation: Violation, *, rows: bool = True) -> str:
         f"  not on disk  {lost}" + (f" and {more} more" if more > 0 else ""),
     ]
     if violation.how:
-        details = ", ".join(f"{name}: {value}" for name, value in violation.how.items())
+        details = ", ".join(f"{name}: {value}" for name, value in besides(violation).items())
         lines.append(f"  besides    {details}")
     if not rows:
         return "\n".join(lines)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from itertools import zip_longest
+from typing import Any
 
 from .again import POWER_CUT, kind_of
 from .explorer import WRONG_ANSWER, Violation
@@ -29,8 +30,15 @@ def _sentence(violation: Violation) -> str:
     kind, rule = kind_of(violation), _short(violation.rule, _LONGEST_RULE)
     if kind == POWER_CUT:
         return f"Cut the power {_moment(violation)}{_lost(violation)}: {rule}"
-    details = ", ".join(f"{k} {v}" for k, v in violation.how.items() if k != "kind" and v != "")
+    details = ", ".join(
+        f"{k} {v}" for k, v in besides(violation).items() if k != "kind" and v != ""
+    )
     return f"A {kind} ({details}) {_moment(violation)}{_lost(violation)}: {rule}"
+
+
+def besides(violation: Violation) -> dict[str, Any]:
+    """What happened besides the workload, without what only leads to it again."""
+    return {k: v for k, v in violation.how.items() if k not in ("limits", "limit")}
 
 
 def _moment(violation: Violation) -> str:
