@@ -150,7 +150,10 @@ def replay_file(path: Path, times: int = 1, *, plant: bool = True) -> Replayed:
     if not (plant and recorded.bugs):
         return replay(recorded, times)
     command = [sys.executable, "-m", "bazanite_stress.explore.fresh", str(path), str(times)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    environment = os.environ | {
+        "PYTHONHASHSEED": "0"
+    }  # as when the bug was seen: sets have an order
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, env=environment)
     try:
         answer = json.loads(done.stdout)
     except ValueError as error:
