@@ -31,7 +31,7 @@ from .header import Header
 from .lock import GlobalLock, local_time, lock_holder, nap_lengths
 from .log import Log, LogSettings
 from .options import StoreOptions
-from .recovery import RecoveryReport, recover
+from .recovery import RecoveryReport, recover, refuse_after_failed_sync
 from .section import exclusive
 from .system import Directory, LockFile, System, Words
 
@@ -101,8 +101,11 @@ def _attach_locked(
     token = shared.boot_token(system.boot_id())
     report: RecoveryReport | None = None
     if first:
-        mapping.words[shared.READY] = 0
-        witness = partial(shared.witnessed_durable, mapping.words, token)
+        words = mapping.words
+        if token in (words[shared.READY], words[shared.WITNESS]) and words[shared.POISONED]:
+            refuse_after_failed_sync(directory, options)
+        words[shared.READY] = 0
+        witness = partial(shared.witnessed_durable, words, token)
         log, files, header, report = recover(directory, system, options, witness)
         undo.callback(log.close)
         undo.callback(files.close)

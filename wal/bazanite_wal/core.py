@@ -141,8 +141,11 @@ class Core:
         return self.poisoned()
 
     def poisoned(self) -> PoisonedError:
+        then = "recovers every acknowledged transaction"
+        if self.unsafe:
+            then = "may be refused, as after a power cut, because durability='off'"
         return PoisonedError(
             f"{self.directory.path}: a sync of the log or of a table failed: nobody knows what is"
             f" on disk. Close every process that has it open (pids {self.living_pids()}); the next"
-            " one to open it recovers every acknowledged transaction"
+            f" one to open it {then}"
         )

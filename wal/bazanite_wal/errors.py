@@ -79,7 +79,7 @@ class CorruptionError(DBError):
 
 
 class UnsafeShutdownError(DBError):
-    """The machine stopped while the directory was in use with ``durability="off"``."""
+    """The machine stopped, or a sync failed, while the directory was in use with "off"."""
 
 
 @dataclass(frozen=True, slots=True)

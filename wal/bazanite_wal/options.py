@@ -23,7 +23,7 @@ class StoreOptions:
     for frames in the log; ``checkpoint_bytes``: how full it may get (None: half).
     ``powersafe_overwrite``: whether a torn write leaves its sector's other bytes alone.
     ``accept_unsafe``: open although the log is missing or the last "off" session ended in a power
-    cut, taking the table files as they are.
+    cut or a failed sync, taking the table files as they are.
     """
 
     durability: str = "full"

@@ -129,11 +129,7 @@ def _refuse_what_cannot_be_trusted(
     if header.unsafe and header.boot != system.boot_id():
         if options.accept_unsafe:
             return  # the caller takes the files as they are, and what of the log is whole
-        raise UnsafeShutdownError(
-            f"{directory.path} was in use with durability='off' when the machine stopped: its table"
-            " files may hold any mixture of old and new rows. Restore a backup, or see what"
-            " `bazanite check` says and take the files as they are with accept_unsafe=True"
-        )
+        raise _unsafe(directory, "the machine stopped")
     if scan.tail == "corrupt":
         raise CorruptionError(
             f"{directory.path}/{LOG_NAME}",
@@ -142,6 +138,31 @@ def _refuse_what_cannot_be_trusted(
             scan.detail,
             "Nothing was changed. Run `bazanite wal show` to see the log, and restore a backup",
         )
+
+
+def refuse_after_failed_sync(directory: Directory, options: StoreOptions) -> None:
+    """UnsafeShutdownError if the last ones to use the directory had "off" and a sync failed.
+
+    With "off" frames reach the table files before they are durable, so the log that the failed sync
+    left may be older than they are: redoing it would take acknowledged rows back.
+    """
+    if options.accept_unsafe or not directory.exists(LOG_NAME):
+        return
+    log = Log.open(directory)
+    try:
+        unsafe = log.read_header().unsafe
+    finally:
+        log.close()
+    if unsafe:
+        raise _unsafe(directory, "a sync failed")
+
+
+def _unsafe(directory: Directory, event: str) -> UnsafeShutdownError:
+    return UnsafeShutdownError(
+        f"{directory.path} was in use with durability='off' when {event}: its table files may hold"
+        " any mixture of old and new rows. Restore a backup, or see what `bazanite check` says and"
+        " take the files as they are with accept_unsafe=True"
+    )
 
 
 def _make_verified_bytes_durable(

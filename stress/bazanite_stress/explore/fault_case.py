@@ -15,6 +15,7 @@ from bazanite_wal.errors import (
     DirectoryError,
     LockTimeout,
     PoisonedError,
+    UnsafeShutdownError,
 )
 
 from .explorer import Violation, broken_rule, lost_units, meet
@@ -79,6 +80,7 @@ class Case:
         self._right: list[Model] = []
         self._newer: list[Model] = []
         self._doing = "the workload"
+        self._refusable = False
         self._process: FaultySystem | None = None
 
     def judge(self) -> None:
@@ -86,11 +88,10 @@ class Case:
         try:
             surfaced = self._until_it_surfaces()
             self._check_surfaced(surfaced)
+            self._refusable = self._may_be_refused(surfaced)
             if surfaced is not None:
                 _forget_frames(surfaced)
             del surfaced
-            if self._may_be_anything():
-                return
             self._cut("after the fault")
             self._opened_after_a_kill()
             self._goes_on()
@@ -169,7 +170,10 @@ class Case:
             self._cut("after use with the fault")
         self._injector.disarm()
         self._doing = "without the fault"
-        self._use(self._handle(refusals=(PoisonedError,)), (PoisonedError,))
+        refusals: tuple[type[DBError], ...] = (PoisonedError,)
+        if self._refusable:
+            refusals += (UnsafeShutdownError,)
+        self._use(self._handle(refusals), (PoisonedError,))
         self._cut("after use without the fault")
         self._opened_after_a_kill()
 
@@ -256,18 +260,21 @@ class Case:
 
     def _opened(self, machine: Machine, how: str) -> None:
         outcome = self._errors.judge.judge_machine(machine)
+        if self._refusable and outcome.refused.startswith(UnsafeShutdownError.__name__):
+            return
         lossy = self._level == "normal" and self._fault_of_sync()
         rule = broken_rule(outcome, self._possible() if lossy else self._right, "full")
         if rule:
             self._wrong(f"{how}, then opened: {rule}", outcome.describe())
 
-    def _may_be_anything(self) -> bool:
-        """Whether a failed sync took pages of the log whose frames are in the table files already.
+    def _may_be_refused(self, surfaced: BaseException | None) -> bool:
+        """Whether the database was poisoned with frames in its files that may be lost in the log.
 
-        With "off" frames are applied before they are durable; when the close syncs and fails, an
-        opener on the same boot redoes the older frames over the newer rows.  No promise covers it.
+        With "off" frames are applied before they are durable; after a failed sync the log may be
+        older than the rows: rather refused than redone.
         """
-        return self._level == "off" and self._fault_of_sync() and self._run.db is not None
+        poisoned = isinstance(surfaced, PoisonedError) or self._fault_of_sync()
+        return self._level == "off" and poisoned and self._run.db is not None
 
     def _fault_of_sync(self) -> bool:
         return self._injector.met in SYNCS
