@@ -90,7 +90,8 @@ class Part:
 def carry_out(task: Task) -> Part:
     """Explore; deterministic, whichever process does it."""
     started = time.monotonic()
-    part = Part(task.name, task.profile, task.sector, way=task.way)
+    torn = " (torn)" if task.tearing == TORN else ""
+    part = Part(task.name + torn, task.profile, task.sector, way=task.way)
     {
         "power cut": _cut_the_power,
         "nested": _crash_recoveries,
