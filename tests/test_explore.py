@@ -336,6 +336,7 @@ def test_merged_parts_survive_only_together(tmp_path: Path) -> None:
         [document("1/2"), document("1/2")],
         [document("1/2"), document("2/3")],
         [document("1/2"), document("2/2", seed=4)],
+        [document("1/2"), document("2/2", workload="of one's own")],
         [{"verdict": "survived"}],
     ]
     for documents in wrong:

@@ -42,6 +42,8 @@ class Campaign:
     jobs: int = 1
     interrupted: bool = False
     planned: int = 0
+    workload: str = ""
+    """The name of a workload of one's own; "" for those that come with it."""
 
     @property
     def verdict(self) -> str:
@@ -90,6 +92,7 @@ class Campaign:
         return {
             "verdict": self.verdict,
             "profile": self.scope,
+            "workload": self.workload,
             "seed": self.seed,
             "shard": self.shard,
             "canary_found": self.canary,
@@ -119,6 +122,7 @@ def explore(settings: Settings, on_part: Callable[[Campaign, Part], None]) -> Ca
     mine = tasks[index - 1 :: count]
     campaign = Campaign(settings.scope, settings.seed, f"{index}/{count}", jobs=settings.jobs)
     campaign.planned = len(mine)
+    campaign.workload = settings.workload.name if settings.workload else ""
     started = time.monotonic()
     try:
         campaign.canary = canary_is_found()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-_SAME = ("profile", "seed")
+_SAME = ("profile", "seed", "workload")
 _SUMS = (
     "workloads", "points", "states", "states_unique", "addresses_legal", "addresses_covered",
     "violations", "planned", "jobs",
