@@ -232,6 +232,7 @@ def test_shards_share_the_plan_between_them() -> None:
     assert sorted(whole) == sorted(id(task) for i in range(5) for task in tasks[i::5])
 
 
+@pytest.mark.timeout(600)  # some 30 seconds; many times that while coverage is measured
 def test_the_quick_profile_survives(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explore", "--json", "--jobs", "1"]) == 0
     document = json.loads(capsys.readouterr().out)
