@@ -165,13 +165,13 @@ def test_the_answers_of_the_undamaged_directory_are_right() -> None:
 
 def test_every_byte_and_every_pair_of_sectors_is_among_the_damages() -> None:
     case = prepare(Scenario("closed"))
-    groups = list(module._flips(case))
+    groups = list(module.flips(case))
     flips = {(d.name, d.offset, d.bit) for group in groups for d in group}
     sizes = {name: len(data) for name, data in case.image.items() if not name.startswith(".")}
     assert len(flips) == 8 * (sum(sizes.values()) + 8 * len(case.words))
     assert len(flips) > 150_000
     sectors = sum(-(-size // module.SECTOR) for size in sizes.values())
-    assert len(list(module._swaps(case))) == sectors * (sectors - 1) // 2
+    assert len(list(module.swaps(case))) == sectors * (sectors - 1) // 2
 
 
 def test_a_damage_does_what_it_says() -> None:

@@ -9,12 +9,17 @@ from typing import Any
 
 import pytest
 
-from bazanite_stress.explore.again import kind_of, plain, same_rule
+from bazanite.check import check_view
+from bazanite.verified import VerifiedView
+from bazanite_stress.explore import fuzz
+from bazanite_stress.explore.again import OtherSteps, again, kind_of, plain, same_rule
 from bazanite_stress.explore.as_test import test_source as source_of_test
 from bazanite_stress.explore.catalogue import WORKLOADS
+from bazanite_stress.explore.damage import Scenario, explore_damage
 from bazanite_stress.explore.errors import ErrorLimits, Errors
 from bazanite_stress.explore.explorer import Violation
 from bazanite_stress.explore.faults import faults_of
+from bazanite_stress.explore.fuzz import Fuzzer, FuzzTally
 from bazanite_stress.explore.keep import keep
 from bazanite_stress.explore.kills import KillLimits, Kills
 from bazanite_stress.explore.minimise import Bounds
@@ -81,11 +86,22 @@ def failed() -> list[Violation]:
     return errors.tally.violations
 
 
+def not_verified(put: SetAttribute) -> None:
+    put(VerifiedView, "_verify", lambda *_: None)
+
+
+def damaged() -> list[Violation]:
+    return explore_damage(
+        Scenario("closed", checksums=True), sample=80, most_violations=1
+    ).violations
+
+
 KINDS: dict[str, tuple[Callable[[SetAttribute], None], Callable[[], list[Violation]]]] = {
     "kill": (first_frame_only, killed),
     "nested": (files_not_synced_in_recovery, cut_off),
     "recovery killed": (files_not_synced_in_recovery, cut_off),
     "fault": (sync_errors_ignored, failed),
+    "damage": (not_verified, damaged),
 }
 
 
@@ -133,3 +149,39 @@ def test_not_the_first_one_is_found_again_too_and_its_limits_are_no_part_of_the_
     for text in (story(violation), describe_violation(violation)):
         assert "limits" not in text
     assert "'limits'" in source_of_test(recorded, "it")
+
+
+def test_an_odd_input_is_stored_and_made_again_from_its_seed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise KeyError("planted")
+
+    tally, fuzzer = FuzzTally(3), Fuzzer()
+    monkeypatch.setattr(fuzz, "check_view", refuse)
+    for number in range(12):
+        fuzzer.one(tally, number)
+    assert len(tally.violations) > 1  # so that it is this one that is found again, not the first
+    violation = tally.violations[-1]
+    kept = keep(violation, tmp_path, "it")
+    assert replay(kept.replay, 2).identical == 2
+    assert main(["replay", str(kept.file)]) == 1
+    out = capsys.readouterr().out
+    assert f"Given input {violation.how['number']} of seed 3 (looking)" in out
+    assert "found: KeyError('planted')" in out
+    with pytest.raises(AssertionError, match="violation: "):
+        run_generated(kept.test)
+    monkeypatch.setattr(fuzz, "check_view", check_view)
+    assert main(["replay", str(kept.file)]) == 0
+    run_generated(kept.test)
+
+
+def test_a_damage_is_not_done_to_a_directory_with_other_bytes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with monkeypatch.context() as patches:
+        not_verified(patches.setattr)
+        violation = damaged()[0]
+    violation.how["directory"] = "another"
+    with pytest.raises(OtherSteps, match="other bytes"):
+        again(violation)

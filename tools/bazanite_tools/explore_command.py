@@ -69,8 +69,6 @@ def run(args: argparse.Namespace) -> int:
         print_json(campaign.as_document() | {"stored": [str(kept.file) for kept in stored]})
     if args.out or not campaign.violations:
         return FINE if campaign.verdict == "survived" else FINDINGS
-    for finding in campaign.findings[:10]:
-        print(f"\nviolation: {finding}", file=sys.stderr)
     for violation in campaign.violations[:3]:
         print(f"\n{describe_violation(violation)}", file=sys.stderr)
     print("\nWith --out DIR they are made small and stored, for bazanite replay.",
@@ -151,11 +149,10 @@ class _Progress:
         self._next = now + (0.2 if self._tty else 10.0)
         done = len(campaign.parts)
         left = campaign.seconds / done * (campaign.planned - done)
-        wrong = len(campaign.violations) + len(campaign.findings)
         line = (
             f"{campaign.seconds:6.1f} s  {done} of {campaign.planned} tasks"
             f"  {campaign.total('visited'):,} states  {campaign.states_per_second:,.0f}/s"
-            f"  {wrong} violations  about {left:.0f} s left"
+            f"  {len(campaign.violations)} violations  about {left:.0f} s left"
         )
         sys.stderr.write(f"\r\x1b[K{line}" if self._tty else f"{line}\n")
         sys.stderr.flush()

@@ -18,7 +18,8 @@ fuzz       mutated logs, files and frames: typed errors, in time, within the dir
 
 What becomes of a violation:
 
-again      the same workload, moment and disk once more; power does it for power cuts
+again      the same workload, moment and disk once more: power does it for power cuts,
+           cases for kills, recoveries and faults, damage_cases for damage and odd input
 minimise   fewer calls (shrink), plainer values, fewer lost sectors, an earlier moment
 replay     as a file that can be repeated; fresh: in a process with planted bugs
 as_test    as a test for pytest; story: as a sentence and a table

@@ -36,6 +36,8 @@ KINDS: dict[str, str] = {
     "nested": "bazanite_stress.explore.cases",
     "recovery killed": "bazanite_stress.explore.cases",
     "fault": "bazanite_stress.explore.cases",
+    "damage": "bazanite_stress.explore.damage_cases",
+    "odd input": "bazanite_stress.explore.damage_cases",
     "detector": "bazanite_stress.mutants.again",
 }
 """The module that looks again, by ``how["kind"]``."""

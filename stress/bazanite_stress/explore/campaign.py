@@ -50,7 +50,7 @@ class Campaign:
         """It survived only if all was explored, the canary was found, and nothing was lost."""
         if not self.canary:
             return "harness broken"
-        if self.violations or self.findings:
+        if self.violations:
             return "lost"
         done = len(self.parts) == self.planned and self.total("visited") > 0
         return "survived" if done and not self.interrupted else "not measured"
@@ -59,11 +59,6 @@ class Campaign:
     def violations(self) -> list[Violation]:
         """All of them, in the order of the plan."""
         return [violation for part in self.parts for violation in part.violations]
-
-    @property
-    def findings(self) -> list[str]:
-        """Violations that are told as text only."""
-        return [finding for part in self.parts for finding in part.findings]
 
     def total(self, name: str) -> int:
         """The sum of one count over all parts."""
@@ -104,7 +99,7 @@ class Campaign:
             "addresses_legal": self.total("legal"),
             "addresses_covered": self.total("covered"),
             "states_exhaustive_percent": round(self.exhaustive_percent, 2),
-            "violations": len(self.violations) + len(self.findings),
+            "violations": len(self.violations),
             "states_per_second": round(self.states_per_second, 1),
             "judged_per_second_and_job": round(self.judged_per_second_and_job, 1),
             "jobs": self.jobs,
@@ -151,9 +146,8 @@ def _leave_interrupts_to_the_parent() -> None:
 
 
 def _part_document(part: Part) -> dict[str, Any]:
-    document = {key: value for key, value in asdict(part).items() if key != "violations"}
-    count = len(part.violations) + len(part.findings)
-    return document | {"violations": count, "percent": round(part.percent, 4)}
+    document = asdict(part) | {"violations": len(part.violations)}
+    return document | {"percent": round(part.percent, 4)}
 
 
 def _violation_document(violation: Violation) -> dict[str, Any]:

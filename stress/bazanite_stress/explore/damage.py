@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import combinations
 from typing import Any, Literal
 
@@ -28,12 +28,15 @@ from bazanite_stress.simulation.disk import Image
 from bazanite_stress.simulation.machine import Machine
 
 from .damage_judge import SHARED, Case, DamageJudge, Kind, State
-from .model import Model
-from .runner import Run
+from .explorer import Violation
+from .model import Model, describe
+from .power import digest_of
+from .runner import Point, Run
 from .workload import Step, Workload
 
 SECTOR = 512
 Ending = Literal["closed", "killed", "cut"]
+ENDINGS: tuple[Ending, ...] = ("closed", "killed", "cut")
 
 TABLES: dict[str, dict[str, list[Any]]] = {
     "a": {"v": ["char", 4], "n": ["int"]},
@@ -72,13 +75,24 @@ class Scenario:
         words = [self.ending, self.durability] + ["checksums"] * self.checksums
         return ", ".join(words + ["larger"] * self.larger)
 
+    def workload(self) -> Workload:
+        """What makes the directory."""
+        options: dict[str, Any] = {"log_size_bytes": 8192, "checkpoint_bytes": 1 << 20}
+        return Workload(
+            "damage",
+            TABLES,
+            [*STEPS[:5], *(_LARGER if self.larger else ()), ["checkpoint"], *STEPS[5:]],
+            durability=self.durability,
+            options=options | {"checksums": self.checksums},
+        )
+
 
 @dataclass(slots=True)
 class DamageTally:
     """What came out of one scenario.
 
     ``visited`` counts damages, ``unique`` the recovered directories that were read, ``kinds`` the
-    damages of each class; ``undetectable`` has the bits of that class; ``violations`` are texts.
+    damages of each class; ``undetectable`` has the bits of that class.
     """
 
     scenario: str
@@ -86,7 +100,7 @@ class DamageTally:
     unique: int = 0
     kinds: dict[Kind, int] = field(default_factory=dict)
     undetectable: set[tuple[str, int]] = field(default_factory=set)
-    violations: list[str] = field(default_factory=list)
+    violations: list[Violation] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +122,9 @@ class Damage:
 
     def __str__(self) -> str:
         if self.other is not None:
-            return f"sectors at {self.name} {self.offset} and {self.other[0]} {self.other[1]}"
-        return f"{self.name} offset {self.offset} bit {self.bit}"
+            name, offset = self.other
+            return f"sectors {self.name} {self.offset} and {name} {offset} swapped"
+        return f"bit {self.bit} of byte {self.offset} of {self.name} flipped"
 
 
 def scenarios() -> list[Scenario]:
@@ -134,7 +149,7 @@ def explore_damage(
     judge = DamageJudge(case)
     tally = DamageTally(scenario.name)
     generator = random.Random(f"{seed}/{scenario.name}")
-    damages = [list(_swaps(case)), *([] if scenario.larger else _flips(case))]
+    damages = [list(swaps(case)), *([] if scenario.larger else flips(case))]
     for group in damages:
         chosen = group if sample is None else generator.sample(group, min(sample, len(group)))
         for damage in chosen:
@@ -147,18 +162,15 @@ def explore_damage(
 
 def prepare(scenario: Scenario) -> Case:
     """Make the directory, and the states that it went through."""
-    options: dict[str, Any] = {"log_size_bytes": 8192, "checkpoint_bytes": 1 << 20}
-    workload = Workload(
-        "damage",
-        TABLES,
-        [*STEPS[:5], *(_LARGER if scenario.larger else ()), ["checkpoint"], *STEPS[5:]],
-        durability=scenario.durability,
-        options=options | {"checksums": scenario.checksums},
-    )
+    return prepare_workload(scenario.workload(), scenario.ending)
+
+
+def prepare_workload(workload: Workload, ending: Ending) -> Case:
+    """The directory that this workload makes."""
     machine = Machine.from_image(None, "journal", SECTOR, boot=1)
     run = Run(workload, machine, lambda _point: None)
     run.start()
-    if scenario.ending == "closed":
+    if ending == "closed":
         run.finish()
     else:
         for number, step in enumerate(workload.steps):
@@ -167,8 +179,9 @@ def prepare(scenario: Scenario) -> Case:
         run.system.kill()
     assert machine.folder is not None
     words = machine.words[machine.folder.names[SHARED]]
-    boot = 2 if scenario.ending == "cut" else 1
-    return Case(workload, machine.image(), tuple(words), _different(run.states), boot)
+    states, rows = _different(run.states), describe(run.states[-1].content())
+    boot = 2 if ending == "cut" else 1
+    return Case(workload, machine.image(), tuple(words), states, rows, ending, boot)
 
 
 def _different(models: list[Model]) -> list[State]:
@@ -177,8 +190,8 @@ def _different(models: list[Model]) -> list[State]:
     return [s for i, s in enumerate(states) if i == 0 or s != states[i - 1]]
 
 
-def _flips(case: Case) -> Iterator[list[Damage]]:
-    """One group for the log, one for the shared words, and one for each file that holds data."""
+def flips(case: Case) -> Iterator[list[Damage]]:
+    """Every bit: one group for the log, one for the shared words, one for each file with data."""
     for name, data in sorted(case.image.items()):
         size = 8 * len(case.words) if name == SHARED else len(data)
         if name in (".lock", ".sync", ".attached") or not size:
@@ -186,7 +199,8 @@ def _flips(case: Case) -> Iterator[list[Damage]]:
         yield [Damage(name, offset, bit) for offset in range(size) for bit in range(8)]
 
 
-def _swaps(case: Case) -> Iterator[Damage]:
+def swaps(case: Case) -> Iterator[Damage]:
+    """Every two sectors of the log and the tables' files."""
     sectors = [
         (name, offset)
         for name, data in sorted(case.image.items())
@@ -239,20 +253,36 @@ def _is_in_data(damage: Damage, case: Case, judge: DamageJudge) -> bool:
 
 
 def _visit(damage: Damage, case: Case, judge: DamageJudge, tally: DamageTally) -> None:
-    image, words = damaged(case, damage)
-    verdict = judge.verdict(image, words)
+    kind, wrong, found = verdict_on(damage, case, judge)
     tally.visited += 1
-    kind, wrong = verdict.kind, verdict.wrong
-    if kind in ("undetectable", "mixed"):
-        decayed = not case.workload.options["checksums"] and _is_in_data(damage, case, judge)
-        if decayed:
-            kind = "undetectable"
-            if damage.other is None:
-                tally.undetectable.add((damage.name, damage.offset))
-        elif kind == "undetectable":
-            wrong = f"a wrong answer that nothing tells of: {verdict.text}"
-        elif case.boot == 1 or "wal.log" not in damage.names:
-            wrong = f"a torn tail, and the answers are of no state: {verdict.text}"
     tally.kinds[kind] = tally.kinds.get(kind, 0) + 1
+    if kind == "undetectable" and not wrong and damage.other is None:
+        tally.undetectable.add((damage.name, damage.offset))
     if wrong:
-        tally.violations.append(f"{tally.scenario}: {damage}: {wrong}")
+        tally.violations.append(violation_of(damage, case, wrong, found, tally.visited))
+
+
+def verdict_on(damage: Damage, case: Case, judge: DamageJudge) -> tuple[Kind, str, str]:
+    """The class of this damage, the rule that it shows broken ("": none), and what was found."""
+    verdict = judge.verdict(*damaged(case, damage))
+    kind, wrong, found = verdict.kind, verdict.wrong, verdict.text
+    if kind in ("undetectable", "mixed"):
+        if not case.workload.options.get("checksums") and _is_in_data(damage, case, judge):
+            kind = "undetectable"
+        elif kind == "undetectable":
+            wrong = "a wrong answer that nothing tells of"
+        elif case.boot == 1 or "wal.log" not in damage.names:
+            wrong = "a torn tail, and the answers are of no state"
+    return kind, wrong, found
+
+
+def violation_of(damage: Damage, case: Case, wrong: str, found: str, visited: int) -> Violation:
+    """What to record of a damage that breaks a rule."""
+    steps = len(case.workload.steps)
+    point = Point(0, steps, f"in a directory that was {case.ending}", 0, 0)
+    how = {"kind": "damage", "ending": case.ending, "damage": asdict(damage), "what": str(damage),
+           "directory": digest_of(case.image)}  # fmt: skip
+    return Violation(
+        case.workload, "journal", SECTOR, point, 0, (), (), (case.rows,), found or wrong, wrong,
+        visited, how,
+    )  # fmt: skip

@@ -100,6 +100,7 @@ def _next_id(db: DB, name: str) -> int:
 class Case:
     """A directory before it is damaged: its files, its shared words and all its states in order.
 
+    ``rows`` are those of the last one, for a person; ``ending`` says how its last process left it.
     ``boot`` is the one in which it is opened: 1 is the one in which it was used.
     """
 
@@ -107,6 +108,8 @@ class Case:
     image: Image
     words: tuple[int, ...]
     states: list[State]
+    rows: str = ""
+    ending: str = "closed"
     boot: int = 1
 
 
@@ -156,7 +159,7 @@ class DamageJudge:
         except DBError:
             return Verdict("detected")
         except Exception as error:  # noqa: BLE001  any other error is a verdict
-            return Verdict("detected", f"opening raised {error!r}")
+            return Verdict("detected", f"opening raised: {error!r}")
         finally:
             system.kill()
 
@@ -189,11 +192,11 @@ class DamageJudge:
                 answers.append(_REFUSED)
             except Exception as error:  # noqa: BLE001  any other error is a verdict
                 answers.append(_REFUSED)
-                wrong = wrong or f"a call raised {error!r}"
+                wrong = wrong or f"a call raised: {error!r}"
         try:
             found = not db.check().ok
         except Exception as error:  # noqa: BLE001  any error is a verdict
-            found, wrong = True, wrong or f"check raised {error!r}"
+            found, wrong = True, wrong or f"check raised: {error!r}"
         return _Reading(tuple(answers), found, wrong)
 
     def _judge(self, reading: _Reading, torn: bool) -> Verdict:
@@ -208,7 +211,7 @@ class DamageJudge:
             return Verdict(kind)
         if torn and not refused and any(reading.answers == s.answers for s in states):
             return Verdict("torn")
-        if reading.found and not self._case.workload.options["checksums"]:
+        if reading.found and not self._case.workload.options.get("checksums"):
             return Verdict("detected")
         if torn and any(_first_difference(reading, state) is None for state in states):
             return Verdict("detected")

@@ -42,10 +42,15 @@ from bazanite_wal.header import FRAMES_START, decode_header
 from bazanite_wal.offline import open_offline
 from bazanite_wal.scan import scan_log
 
-from .damage import Scenario, prepare, scenarios
+from .damage import TABLES, Scenario, prepare, scenarios
 from .damage_judge import Case, questions
+from .explorer import Violation
+from .runner import Point
+from .story import story
+from .workload import Workload
 
 LONGEST_SECONDS = 1.0
+_TOO_LONG = f"more than {LONGEST_SECONDS:g} s of the processor's time"
 _OTHERS = {"", PATH, ".lock", ".sync", ".attached", ".shared", "wal.log", "wal.log.new"}
 _WORDS = (
     b"", b"0", b"-1", b"9", b"999999999", b"00000000000000000000", b"99999999999999999999", b"#",
@@ -63,7 +68,7 @@ class FuzzTally:
     inputs: dict[str, int] = field(default_factory=dict)
     refused: int = 0
     slowest_seconds: float = 0.0
-    violations: list[str] = field(default_factory=list)
+    violations: list[Violation] = field(default_factory=list)
 
 
 def fuzz(*, seconds: float | None = None, count: int | None = None, seed: int = 0) -> FuzzTally:
@@ -103,11 +108,13 @@ class Fuzzer:
         try:
             tally.refused += self._kinds[kind](generator)
         except Exception as error:  # noqa: BLE001  any error that comes out here breaks a rule
-            tally.violations.append(f"seed {tally.seed} input {number} ({kind}): {error!r}")
+            found = _violation(tally, number, kind, "an error that is no typed one", repr(error))
+            tally.violations.append(found)
         used = time.process_time() - started
         tally.slowest_seconds = max(tally.slowest_seconds, used)
         if used > LONGEST_SECONDS:
-            tally.violations.append(f"seed {tally.seed} input {number} ({kind}): {used:.1f} s")
+            found = _violation(tally, number, kind, "an input took too long", _TOO_LONG)
+            tally.violations.append(found)
 
     def _directory(self, generator: random.Random) -> bool:
         case = generator.choice(self._cases)
@@ -181,6 +188,13 @@ class Fuzzer:
         except CorruptionError:
             refused = True
         return refused
+
+
+def _violation(tally: FuzzTally, number: int, kind: str, rule: str, found: str) -> Violation:
+    how = {"kind": "odd input", "seed": tally.seed, "number": number, "input": kind}
+    point = Point(0, 0, "of files that were mutated", 0, 0)
+    no_calls = Workload("odd input", TABLES, [])
+    return Violation(no_calls, "journal", 512, point, 0, (), (), (), found, rule, number, how)
 
 
 def mutated(data: bytes, generator: random.Random, other: bytes) -> bytes:
@@ -270,7 +284,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"{total:,} inputs ({tally.inputs}), {tally.refused:,} refused, seed {tally.seed}")
     print(f"slowest {tally.slowest_seconds:.3f} s, {len(tally.violations)} violations")
     for violation in tally.violations[:20]:
-        print(violation)
+        print(story(violation), violation.found)
     return 1 if tally.violations else 0
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from bazanite_stress.simulation.legal import NO_TEARING
 
+from .again import kind_of
 from .campaign import Campaign
 from .explorer import Violation
-from .story import besides
+from .story import NO_CRASH, besides
 from .tasks import Part
 
 
@@ -27,7 +28,7 @@ def as_table(campaign: Campaign) -> str:
         ("speed", f"{campaign.states_per_second:,.0f} states/s with {campaign.jobs} jobs"),
         ("", f"{campaign.judged_per_second_and_job:,.0f} disks/s recovered in each"),
         ("seconds", f"{campaign.seconds:.1f}"),
-        ("violations", f"{len(campaign.violations) + len(campaign.findings):,}"),
+        ("violations", f"{len(campaign.violations):,}"),
     ]
     lines = [f"{name:<14}{text}" for name, text in rows]
     return "\n".join([*lines, "", *_parts_table(campaign.parts)])
@@ -94,13 +95,13 @@ def describe_violation(violation: Violation, *, rows: bool = True) -> str:
     disk = f"{violation.profile}, sector {violation.sector}"
     if violation.tearing != NO_TEARING:
         disk += ", torn" + (" with neighbours" if violation.tearing.neighbours else "")
-    lines = [
-        f"violation: {violation.rule}",
-        f"  workload   {violation.workload.name}, {disk}",
-        f"  power cut  at {where}, in step {violation.point.step}",
-        f"  not on disk  {lost}" + (f" and {more} more" if more > 0 else ""),
-    ]
-    if violation.how:
+    lines = [f"violation: {violation.rule}", f"  workload   {violation.workload.name}, {disk}"]
+    if kind_of(violation) not in NO_CRASH:
+        lines += [
+            f"  power cut  at {where}, in step {violation.point.step}",
+            f"  not on disk  {lost}" + (f" and {more} more" if more > 0 else ""),
+        ]
+    if violation.how and kind_of(violation) not in NO_CRASH:
         details = ", ".join(f"{name}: {value}" for name, value in besides(violation).items())
         lines.append(f"  besides    {details}")
     if not rows:

@@ -10,6 +10,12 @@ from .again import POWER_CUT, kind_of
 from .explorer import WRONG_ANSWER, Violation
 from .workload import GROUPS, Step
 
+NO_CRASH = {
+    "damage": "With {what}",
+    "odd input": "Given input {number} of seed {seed} ({input})",
+}
+"""What stands for the moment where nothing crashes while anybody works: how the story begins."""
+
 _MOST_LOST = 3
 _MOST_STATES = 2
 _WIDEST = 60
@@ -30,6 +36,8 @@ def _sentence(violation: Violation) -> str:
     kind, rule = kind_of(violation), _short(violation.rule, _LONGEST_RULE)
     if kind == POWER_CUT:
         return f"Cut the power {_moment(violation)}{_lost(violation)}: {rule}"
+    if kind in NO_CRASH:
+        return f"{NO_CRASH[kind].format(**violation.how)} {violation.point.what}: {rule}"
     details = ", ".join(
         f"{k} {v}" for k, v in besides(violation).items() if k != "kind" and v != ""
     )
@@ -38,7 +46,8 @@ def _sentence(violation: Violation) -> str:
 
 def besides(violation: Violation) -> dict[str, Any]:
     """What happened besides the workload, without what only leads to it again."""
-    return {k: v for k, v in violation.how.items() if k not in ("limits", "limit")}
+    hidden = ("limits", "limit", "directory")
+    return {k: v for k, v in violation.how.items() if k not in hidden}
 
 
 def _moment(violation: Violation) -> str:
@@ -79,6 +88,8 @@ def rows_table(violation: Violation) -> str:
         shown[-1] = violation.expected[-1]
     headings = ["", "expected", *["or"] * (len(shown) - 1), "found"]
     found = violation.found
+    if not shown:
+        return f"found: {found}"
     states = [_rows(text) for text in [*shown, found]]
     comparable = bool(_rows(found))
     keys = sorted({key for state in states for key in state})

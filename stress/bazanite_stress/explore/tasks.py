@@ -61,10 +61,7 @@ class Task:
 
 @dataclass(slots=True)
 class Part:
-    """What one task saw; ``seconds`` are its process's.
-
-    ``findings`` are violations that are told as text only (damage and odd input).
-    """
+    """What one task saw; ``seconds`` are its process's."""
 
     name: str
     profile: str
@@ -79,7 +76,6 @@ class Part:
     seconds: float = 0.0
     violations: list[Violation] = field(default_factory=list)
     way: str = "power cut"
-    findings: list[str] = field(default_factory=list)
 
     @property
     def percent(self) -> float:
@@ -147,13 +143,13 @@ def _damage(task: Task, part: Part) -> None:
     sample = None if task.deep else task.limits.sample
     tally = damage.explore_damage(scenario, sample=sample, seed=int(task.limits.seed))
     part.workloads, part.visited, part.unique = 1, tally.visited, tally.unique
-    part.findings += tally.violations
+    part.violations += tally.violations
 
 
 def _fuzz(task: Task, part: Part) -> None:
     tally = fuzz.fuzz(count=task.limits.sample, seed=int(task.limits.seed))
     part.workloads, part.visited = 1, sum(tally.inputs.values())
-    part.findings += tally.violations
+    part.violations += tally.violations
 
 
 def _count(part: Part, tally: Tally) -> None:
