@@ -25,13 +25,13 @@ class Notes(Table):
 def test_an_open_that_fails_anywhere_is_a_directory_error(
     tmp_path: Path, operation: str, number: int
 ) -> None:
-    seam = Seam()
+    seam = Seam(steady=True)
     DB([Notes], tmp_path / "count", system=seam)
     steps = [n for n, call in enumerate(seam.calls) if call[0] == operation]
     assert steps
     for step in steps:
         path = tmp_path / f"{step}"
-        seam = Seam()
+        seam = Seam(steady=True)
         failed = seam.fail_first(step, (operation,), number)
         with pytest.raises(DirectoryError, match=os.strerror(number)) as caught:
             DB([Notes], path, system=seam)
