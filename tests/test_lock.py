@@ -12,7 +12,7 @@ import pytest
 
 from bazanite_wal import shared
 from bazanite_wal.errors import LockTimeout
-from bazanite_wal.lock import GlobalLock
+from bazanite_wal.lock import GlobalLock, local_time
 from bazanite_wal.posix import POSIX
 from seam import Killed, Seam
 from store_support import core, get, is_busy, opened, put, word
@@ -34,6 +34,12 @@ def test_waiting_in_vain_leaves_the_holders_busy_mark_alone(tmp_path: Path) -> N
     put(waiter, b"later", offset=5)
     assert get(waiter) == b"wholelater"
     assert waiter.stats()["repairs"] == 1
+
+
+@pytest.mark.parametrize("seconds", [-1e300, -1.0, 0, 1e12, 1 << 64, float("inf"), float("nan")])
+def test_a_holder_since_an_absurd_time_can_be_shown(seconds: float) -> None:
+    year = int(local_time(seconds)[:4])
+    assert year in (1969, 1970) if not seconds > 0 else year == 9999
 
 
 def test_an_interrupt_while_waiting_leaves_the_holders_busy_mark_alone(tmp_path: Path) -> None:

@@ -11,6 +11,9 @@ from bazanite_wal.errors import ValidationError
 from bazanite_wal.options import StoreOptions
 from store_support import get, opened, put
 
+HUGE = 10**5000
+"""Python refuses to print a number of so many digits."""
+
 
 def test_the_defaults_are_durable_and_of_the_documented_sizes() -> None:
     options = StoreOptions()
@@ -25,6 +28,8 @@ def test_the_defaults_are_durable_and_of_the_documented_sizes() -> None:
         {"durability": "FULL"}, {"durability": ""}, {"lock_timeout": -1}, {"commit_timeout": 0},
         {"lock_timeout": float("nan")}, {"commit_timeout": float("nan")},
         {"log_size_bytes": 8191}, {"checkpoint_bytes": 0}, {"checkpoint_bytes": -5},
+        {"lock_timeout": -HUGE}, {"commit_timeout": -HUGE}, {"log_size_bytes": -HUGE},
+        {"checkpoint_bytes": -HUGE}, {"checkpoint_bytes": HUGE}, {"durability": HUGE},
     ],
 )  # fmt: skip
 def test_an_option_that_makes_no_sense_is_refused_by_name(wrong: dict[str, Any]) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 import bazanite_wal
-from bazanite_wal.errors import DirectoryError
+from bazanite_wal.errors import DirectoryError, LockTimeout
 from bazanite_wal.posix import POSIX
+from seam import Seam
 from store_support import FORK, descriptors, get, in_child, opened, put
 
 
@@ -158,6 +159,21 @@ def test_processes_and_boots_can_be_told_apart() -> None:
     first = POSIX.monotonic()
     POSIX.sleep(0)
     assert POSIX.monotonic() >= first
+
+
+@pytest.mark.parametrize("clock", [-1e9, -0.5, 1e12, 1e300])
+def test_a_database_opens_whatever_the_clock_is_set_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: float
+) -> None:
+    monkeypatch.setattr("time.time", lambda: clock)
+    store = opened(tmp_path)
+    put(store, b"x")
+    other = opened(tmp_path, Seam(), lock_timeout=0)
+    with store.lock(), pytest.raises(LockTimeout, match=r"since (1969|1970|9999)-"):
+        get(other)
+    other.close()
+    store.close()
+    assert "attached since" in (tmp_path / ".lock").read_text()
 
 
 def test_without_linux_the_boot_time_tells_boots_apart(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from datetime import datetime
 
 from . import shared
 from .errors import Holder, LockTimeout
-from .system import LockFile, System, Words
+from .system import LATEST_TIME, LockFile, System, Words
 
 _FIRST_NAP_SECONDS = 0.00005
 _LONGEST_NAP_SECONDS = 0.002
@@ -136,7 +136,8 @@ def lock_holder(system: System, words: Words | None) -> Holder | None:
 
 
 def local_time(seconds: float) -> str:
-    """A moment as the clock on the reader's wall shows it."""
+    """A moment as the clock on the reader's wall shows it; the nearest one that can be shown."""
+    seconds = min(max(0.0, seconds), LATEST_TIME)
     return datetime.fromtimestamp(seconds).isoformat(" ", "seconds")  # noqa: DTZ006  local is meant
 
 

@@ -39,32 +39,29 @@ class StoreOptions:
 
     def __post_init__(self) -> None:
         if self.durability not in LEVELS:
-            raise ValidationError(
-                f"durability={shown_value(self.durability)}: must be one of"
-                f" {', '.join(map(repr, LEVELS))}"
-            )
+            raise self._wrong("durability", f"must be one of {', '.join(map(repr, LEVELS))}")
         for name in ("lock_timeout", "commit_timeout", "log_size_bytes", "checkpoint_bytes"):
             value = getattr(self, name)
             optional = name in ("lock_timeout", "checkpoint_bytes")
             kinds = (int, float) if name.endswith("timeout") else (int,)
             if (value is not None or not optional) and type(value) not in kinds:
-                raise ValidationError(f"{name}={shown_value(value)}: must be a number")
+                raise self._wrong(name, "must be a number")
             if value is not None and isinstance(value, int) and value > LARGEST_FILE:
                 raise ValidationError(f"{name}: must be at most {LARGEST_FILE}")
         for name in ("powersafe_overwrite", "allow_network_fs", "accept_unsafe"):
             if type(getattr(self, name)) is not bool:
-                shown = shown_value(getattr(self, name))
-                raise ValidationError(f"{name}={shown}: must be True or False")
+                raise self._wrong(name, "must be True or False")
         if self.lock_timeout is not None and not self.lock_timeout >= 0:
-            raise ValidationError(f"lock_timeout={self.lock_timeout!r}: must be None or at least 0")
+            raise self._wrong("lock_timeout", "must be None or at least 0")
         if not self.commit_timeout > 0:
-            raise ValidationError(f"commit_timeout={self.commit_timeout!r}: must be above 0")
+            raise self._wrong("commit_timeout", "must be above 0")
         if self.log_size_bytes < LEAST_LOG_SIZE:
-            raise ValidationError(
-                f"log_size_bytes={self.log_size_bytes!r}: must be at least {LEAST_LOG_SIZE}"
-            )
+            raise self._wrong("log_size_bytes", f"must be at least {LEAST_LOG_SIZE}")
         if self.checkpoint_bytes is not None and self.checkpoint_bytes <= 0:
-            raise ValidationError(f"checkpoint_bytes={self.checkpoint_bytes!r}: must be above 0")
+            raise self._wrong("checkpoint_bytes", "must be above 0")
+
+    def _wrong(self, name: str, rule: str) -> ValidationError:
+        return ValidationError(f"{name}={shown_value(getattr(self, name))}: {rule}")
 
     @property
     def file_size(self) -> int:

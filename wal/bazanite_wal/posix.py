@@ -25,7 +25,7 @@ from weakref import WeakSet
 from filelock import lock_descriptor, unlock_descriptor
 
 from .frame import LARGEST_FILE
-from .system import Directory, File, LockFile, SharedWords, ThreadLock, Words
+from .system import LATEST_TIME, Directory, File, LockFile, SharedWords, ThreadLock, Words
 
 _HOLDER_TEXT_SIZE = 512
 _WORD_SIZE = 8
@@ -417,7 +417,7 @@ class PosixSystem:
         return time.monotonic()
 
     def wall_time(self) -> float:
-        return time.time()
+        return min(max(0.0, time.time()), LATEST_TIME)
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)

@@ -12,6 +12,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
+LATEST_TIME = 253_402_000_000.0
+"""In seconds since 1970: the last days of the year 9999, behind which no calendar goes on."""
+
 
 class File(Protocol):
     """An open file, addressed by position only; it has no cursor that a fork could share."""
@@ -156,6 +159,9 @@ class System(Protocol):
         ...
 
     def monotonic(self) -> float: ...
-    def wall_time(self) -> float: ...
+    def wall_time(self) -> float:
+        """Seconds since 1970, from 0 to LATEST_TIME whatever the clock is set to; advice."""
+        ...
+
     def sleep(self, seconds: float) -> None: ...
     def random_bytes(self, count: int) -> bytes: ...
