@@ -40,6 +40,15 @@ def test_files_are_read_and_written_by_position(tmp_path: Path) -> None:
     assert directory.list() == []
 
 
+def test_an_error_of_opening_names_the_whole_path(tmp_path: Path) -> None:
+    directory = POSIX.directory(str(tmp_path), create=False)
+    for opener in (directory.open, directory.open_lock):
+        with pytest.raises(FileNotFoundError) as caught:
+            opener("missing/file")
+        assert caught.value.filename == f"{tmp_path}/missing/file"
+    directory.close()
+
+
 @pytest.mark.parametrize("name", ["a.dat", "wal.log", ".lock", ".shared", ".attached", ".sync"])
 def test_a_symbolic_link_in_the_directory_is_refused_and_not_followed(
     tmp_path: Path, name: str
@@ -130,6 +139,20 @@ def test_shared_words_are_seen_by_others_and_completed_only_by_who_may(tmp_path:
     assert descriptors() == before
     directory.open_words(".shared", 512, create=True).close()
     assert (tmp_path / ".shared").stat().st_size == 4096
+
+
+def test_shared_words_with_no_room_on_the_disk_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A store into a mapped page that has no room on the disk would kill the process.
+    directory = POSIX.directory(str(tmp_path), create=False)
+    before, pwrite = descriptors(), os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda fd, data, offset: pwrite(fd, data[:1024], offset))
+    with pytest.raises(OSError, match="No space") as caught:
+        directory.open_words(".shared", 512, create=True)
+    assert caught.value.filename == f"{tmp_path}/.shared"
+    assert descriptors() == before
+    directory.close()
 
 
 def test_missing_parents_are_made_and_their_names_synced(tmp_path: Path) -> None:

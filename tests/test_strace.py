@@ -47,8 +47,8 @@ def traced(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[str
         pytest.skip("strace is missing, or the system does not let it trace")
     path = tmp_path_factory.mktemp("traced")
     out = path / "trace"
-    calls = "pwrite64,pread64,write,fsync,fdatasync,ftruncate,msync,flock,rename"
-    calls += ",/^(access|faccessat2?)$"
+    calls = "pwrite64,pread64,write,fsync,fdatasync,ftruncate,msync,flock"
+    calls += ",/^(access|faccessat2?|rename(at2?)?)$"
     subprocess.run(
         ["strace", "-f", "-y", "-o", str(out), "-e", f"trace={calls}",
          sys.executable, "-c", SCRIPT, str(path / "data")],

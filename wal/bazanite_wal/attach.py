@@ -19,7 +19,6 @@ from .commit import mark_durable
 from .core import Core
 from .datafiles import DataFiles
 from .errors import (
-    DBError,
     DirectoryError,
     DurabilityMismatch,
     LockTimeout,
@@ -45,16 +44,17 @@ _NETWORK_FILE_SYSTEMS = re.compile(
 )
 
 
-def attach(system: System, path: str, options: StoreOptions) -> tuple[Core, RecoveryReport | None]:
-    """Open the directory, as first opener with recovery, or beside those who have it open.
+def attach(
+    system: System, directory: Directory, options: StoreOptions
+) -> tuple[Core, RecoveryReport | None]:
+    """Use the directory, as first opener with recovery, or beside those who have it open.
 
-    Returns the context and, for the first opener, what recovery found.  Any error leaves nothing
-    open and nothing locked.
+    Takes it over.  Returns the context and, for the first opener, what recovery found.  Any error
+    leaves nothing open, the directory included, and nothing locked.
     """
     with ExitStack() as undo:
+        undo.callback(directory.close)
         try:
-            directory = system.directory(path, create=True)
-            undo.callback(directory.close)
             _refuse_network(directory, options)
             file = directory.open_lock(LOCK_NAME)
             lock = GlobalLock(system, file)
@@ -75,10 +75,14 @@ def attach(system: System, path: str, options: StoreOptions) -> tuple[Core, Reco
                         undo.pop_all()
                         return result
                 if deadline is not None and system.monotonic() > deadline:
-                    raise LockTimeout(f"{path}: a process that is dying still holds the directory")
+                    raise LockTimeout(
+                        f"{directory.path}: a process that is dying still holds the directory"
+                    )
                 system.sleep(nap())
         except OSError as error:
-            raise _refused(path, error) from error
+            raise DirectoryError(
+                f"{directory.path}: cannot open the database directory: {error}"
+            ) from error
 
 
 def _attach_locked(
@@ -247,7 +251,3 @@ def _refuse_network(directory: Directory, options: StoreOptions) -> None:
             " not keep their promises; use a local directory, or take the risk with"
             " allow_network_fs=True"
         )
-
-
-def _refused(path: str, error: OSError) -> DBError:
-    return DirectoryError(f"{path}: cannot open the database directory: {error}")

@@ -19,6 +19,7 @@ import stat
 import threading
 import time
 from contextlib import suppress
+from functools import partial
 from typing import cast
 from weakref import WeakSet
 
@@ -42,23 +43,29 @@ class _Handle:
     """An open descriptor that a forked child must not keep."""
 
     _fd = -1
+    path: str
 
-    def __init__(self, path: str, flags: int, mode: int = 0o666) -> None:
+    def __init__(
+        self, path: str, flags: int, mode: int = 0o666, within: PosixDirectory | None = None
+    ) -> None:
+        self.path = path if within is None else os.path.join(within.path, path)
         # Under the lock: a fork in another thread must not miss a descriptor just opened.
         with _handles_lock:
             # O_NONBLOCK: a FIFO in a file's place must not keep anyone waiting
             flags |= os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+            opener = partial(os.open, dir_fd=None if within is None else within._fd)
             opened: list[int] = []
             try:
                 # all of it one call: an interrupt strikes before it, or finds the descriptor
-                opened.extend(map(os.open, (path,), (flags,), (mode,)))
+                opened.extend(map(opener, (path,), (flags,), (mode,)))
                 self._fd = opened[0]
-            except BaseException:
+            except BaseException as error:
                 if opened and self._fd < 0:
                     os.close(opened[0])
+                if isinstance(error, OSError):
+                    error.filename = self.path
                 raise
             _handles.add(self)
-        self.path = path
 
     def __del__(self) -> None:
         self.close()
@@ -102,11 +109,11 @@ os.register_at_fork(
 class PosixFile(_Handle):
     """A regular file."""
 
-    def __init__(self, path: str, flags: int, mode: int = 0o666) -> None:
-        super().__init__(path, flags, mode)
+    def __init__(self, within: PosixDirectory, name: str, flags: int, mode: int = 0o666) -> None:
+        super().__init__(name, flags, mode, within)
         if not stat.S_ISREG(os.fstat(self._fd).st_mode):
             self.close()
-            raise OSError(22, "not a regular file", path)
+            raise OSError(errno.EINVAL, "not a regular file", self.path)
 
     def read_at(self, size: int, offset: int) -> bytes:
         return os.pread(self._fd, size, offset)
@@ -184,6 +191,9 @@ class PosixFile(_Handle):
 class PosixLockFile(_Handle):
     """An flock: held by the open file, freed by the kernel when its last descriptor goes."""
 
+    def __init__(self, within: PosixDirectory, name: str, flags: int) -> None:
+        super().__init__(name, flags, within=within)
+
     def try_lock(self, *, shared: bool = False) -> bool:
         if not shared:
             return lock_descriptor(self._fd, blocking=False)
@@ -216,18 +226,19 @@ class PosixSharedWords(_Handle):
     _map: mmap.mmap | None = None
     _words: memoryview | None = None
 
-    def __init__(self, path: str, flags: int, count: int) -> None:
-        super().__init__(path, flags)
+    def __init__(self, within: PosixDirectory, name: str, flags: int, count: int) -> None:
+        super().__init__(name, flags, within=within)
+        size = count * _WORD_SIZE
         try:
-            size = os.fstat(self._fd).st_size
             if flags & os.O_CREAT:
                 # all of it, really: a hole on a full disk would kill who writes to the mapping
-                content = os.pread(self._fd, count * _WORD_SIZE, 0)
-                os.pwrite(self._fd, content.ljust(count * _WORD_SIZE, b"\0"), 0)
-            elif size < count * _WORD_SIZE:
-                raise OSError(22, "shared words are incomplete", path)
+                content = os.pread(self._fd, size, 0).ljust(size, b"\0")
+                if os.pwrite(self._fd, content, 0) < size:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.path)
+            elif os.fstat(self._fd).st_size < size:
+                raise OSError(errno.EINVAL, "shared words are incomplete", self.path)
             access = mmap.ACCESS_WRITE if flags & os.O_RDWR else mmap.ACCESS_READ
-            self._map = mmap.mmap(self._fd, count * _WORD_SIZE, access=access)
+            self._map = mmap.mmap(self._fd, size, access=access)
         except BaseException:
             self.close()
             raise
@@ -260,7 +271,7 @@ class PosixSharedWords(_Handle):
 
 
 class PosixDirectory(_Handle):
-    """A directory, kept open for its syncs."""
+    """A directory, kept open: its files are found in it wherever it is moved to."""
 
     def __init__(self, path: str) -> None:
         # The caller may name the directory through a symbolic link; files in it never are one.
@@ -283,17 +294,17 @@ class PosixDirectory(_Handle):
         return found
 
     def open(self, name: str, *, write: bool = True) -> File:
-        return PosixFile(self._join(name), os.O_RDWR if write else os.O_RDONLY)
+        return PosixFile(self, name, os.O_RDWR if write else os.O_RDONLY)
 
     def create(self, name: str) -> File:
-        return PosixFile(self._join(name), os.O_RDWR | os.O_CREAT)
+        return PosixFile(self, name, os.O_RDWR | os.O_CREAT)
 
     def create_successor(self, name: str, of: str) -> File:
-        old = PosixFile(self._join(of), os.O_RDONLY)
+        old = PosixFile(self, of, os.O_RDONLY)
         try:
             if old.status().st_nlink > 1:
                 raise OSError(errno.EMLINK, "it has several names (hard links)", of)
-            new = PosixFile(self._join(name), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            new = PosixFile(self, name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
             try:
                 new.resemble(old)
             except BaseException:
@@ -306,23 +317,32 @@ class PosixDirectory(_Handle):
 
     def open_lock(self, name: str, *, create: bool = True) -> LockFile:
         flags = os.O_RDWR | os.O_CREAT if create else os.O_RDONLY
-        return PosixLockFile(self._join(name), flags)
+        return PosixLockFile(self, name, flags)
 
     def open_words(self, name: str, count: int, *, create: bool, write: bool = True) -> SharedWords:
         flags = (os.O_RDWR if write else os.O_RDONLY) | (os.O_CREAT if create else 0)
-        return PosixSharedWords(self._join(name), flags, count)
+        return PosixSharedWords(self, name, flags, count)
 
     def exists(self, name: str) -> bool:
-        return os.path.lexists(self._join(name))
+        try:
+            os.stat(name, dir_fd=self._fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return True
 
     def list(self) -> list[str]:
-        return sorted(os.listdir(self.path))
+        # opened anew: a listing moves the cursor, which another thread's listing would share
+        again = _Handle(".", os.O_RDONLY | os.O_DIRECTORY, within=self)
+        try:
+            return sorted(os.listdir(again._fd))
+        finally:
+            again.close()
 
     def rename(self, old: str, new: str) -> None:
-        os.rename(self._join(old), self._join(new))
+        os.rename(old, new, src_dir_fd=self._fd, dst_dir_fd=self._fd)
 
     def remove(self, name: str) -> None:
-        os.unlink(self._join(name))
+        os.unlink(name, dir_fd=self._fd)
 
     def sync(self) -> None:
         os.fsync(self._fd)
@@ -340,9 +360,6 @@ class PosixDirectory(_Handle):
                         raise  # else a kind of file system that keeps its names otherwise
                 finally:
                     above.close()
-
-    def _join(self, name: str) -> str:
-        return os.path.join(self.path, name)
 
 
 class _OwnedLock:

@@ -19,7 +19,7 @@ from .lock import nap_lengths
 from .options import StoreOptions
 from .posix import PerThread
 from .recovery import RecoveryReport
-from .system import System, ThreadLock
+from .system import Directory, System, ThreadLock
 from .transaction import Transaction
 
 
@@ -61,24 +61,35 @@ class _Place:
         self.attachment: ReferenceType[Attachment] | None = None
 
 
-def acquire(system: System, path: str, options: StoreOptions) -> Attachment:
+def acquire(
+    system: System,
+    path: str,
+    options: StoreOptions,
+    expected: tuple[int, int] | None = None,
+) -> Attachment:
     """The process's attachment to this directory, made if there is none yet.
 
-    DurabilityMismatch if another handle of this process uses another level.
+    DurabilityMismatch if another handle of this process uses another level.  DirectoryError if
+    ``expected`` is the identity of another directory than the one at ``path``, or none is there;
+    nothing was touched then.
     """
-    place = _place(system, _identity(system, path))
+    directory = _directory(system, path, expected)
+    place = _place(system, directory.identity)
     try:
         if not place.lock.acquire(options.lock_timeout):
+            directory.close()
             raise LockTimeout(
                 f"{path}: another thread of this process was still opening or closing it after"
                 f" {options.lock_timeout} seconds"
             )
         found = None if place.attachment is None else place.attachment()
         if found is None:
-            core, report = attach(system, path, options)
+            core, report = attach(system, directory, options)
             found = Attachment(core, GroupCommit(core), report, 0)
             place.attachment = ref(found)
-        elif found.core.options.durability != options.durability:
+        else:
+            directory.close()
+        if found.core.options.durability != options.durability:
             raise DurabilityMismatch(
                 f"{path} is open in this process with"
                 f" durability={found.core.options.durability!r}, not {options.durability!r}"
@@ -126,12 +137,21 @@ def _place(system: System, identity: tuple[int, int]) -> _Place:
     return place
 
 
-def _identity(system: System, path: str) -> tuple[int, int]:
+def _directory(system: System, path: str, expected: tuple[int, int] | None) -> Directory:
     try:
-        directory = system.directory(path, create=True)
+        directory = system.directory(path, create=expected is None)
     except OSError as error:
+        if expected is not None and isinstance(error, FileNotFoundError):
+            raise _moved(path) from error
         raise DirectoryError(f"{path}: cannot open the database directory: {error}") from error
-    try:
-        return directory.identity
-    finally:
+    if expected not in (None, directory.identity):
         directory.close()
+        raise _moved(path)
+    return directory
+
+
+def _moved(path: str) -> DirectoryError:
+    return DirectoryError(
+        f"{path}: nothing was done: the directory that was open here before the fork was moved or"
+        " removed. Open it where it is now"
+    )

@@ -272,7 +272,10 @@ class Store:
             raise TransactionError("the database is closed")
         if used.core.forked():
             # not by self.path, which may be relative to a directory that was left since
-            fresh = registry.acquire(self._system, used.core.directory.path, self._options)
+            directory = used.core.directory
+            fresh = registry.acquire(
+                self._system, directory.path, self._options, directory.identity
+            )
             used, mine = fresh, object()
             if self._heirs.setdefault(self._system.incarnation(), mine) is not mine:
                 registry.release(self._system, fresh)  # another thread of this child was faster

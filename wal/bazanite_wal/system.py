@@ -78,7 +78,10 @@ class SharedWords(Protocol):
 
 
 class Directory(Protocol):
-    """One directory and the files in it, by plain name."""
+    """One open directory and the files in it, by plain name, wherever it is moved to.
+
+    ``path`` is the one that it was opened by, without symbolic links; only messages name it.
+    """
 
     @property
     def path(self) -> str: ...
@@ -115,7 +118,7 @@ class Directory(Protocol):
     def remove(self, name: str) -> None: ...
     def sync(self) -> None: ...
     def sync_name(self) -> None:
-        """Make the directory's own name durable, and those of the directories above it."""
+        """Make the name it was opened by durable, and those of the directories above it."""
         ...
 
     def close(self) -> None: ...
