@@ -49,6 +49,43 @@ def test_check_and_info_name_the_same_things_alike(
         assert {**told["tables"][name], **table} == {**table, **told["tables"][name]}
 
 
+def test_info_says_which_tables_keep_checksums(
+    closed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = {"none": "none; ", "some": "kept for some tables and", "all": "kept for every table and"}
+    classes = [Person, City]
+    for kept, opening in (("none", []), ("some", [City]), ("all", classes), ("none", classes)):
+        for table in opening:
+            DB([table], closed, checksums=kept != "none").close()
+        code, document = run_json(capsys, "info", closed)
+        assert (code, document["checksums"]) == (0, kept)
+        for name, table in document["tables"].items():
+            file = closed / f"{name}.sums.dat"
+            has = kept == "all" or (kept == "some" and name == "city")
+            assert (table["checksums"], table["checksum_bytes"] > 0) == (has, has)
+            assert not has or table["checksum_bytes"] == file.stat().st_size
+        assert main(["info", str(closed)]) == 0
+        out = capsys.readouterr().out
+        assert f"\nchecksums: {said[kept]}" in out
+        cells = {line.split()[0]: line.split()[-1] for line in out.splitlines()[1:4]}
+        assert cells["table"] == "checksums"
+        assert (cells["city"] == "-", cells["person"] == "-") == (kept == "none", kept != "all")
+
+
+def test_info_judges_no_checksums_by_a_catalog_that_cannot_be_read(
+    closed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    DB([Person, City], closed, checksums=True).close()
+    patch(closed / "schema.json", 20, b"?")
+    code, document = run_json(capsys, "info", closed)
+    assert (code, document["checksums"], document["tables"]) == (0, None, {})
+    assert "checksum" in document["catalog_problem"]
+    assert main(["info", str(closed)]) == 0
+    out = capsys.readouterr().out
+    assert "the catalog cannot be read" in out
+    assert "\nchecksums:" not in out
+
+
 def test_a_log_that_is_to_be_recovered_is_called_valid_and_not_clean(
     killed: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

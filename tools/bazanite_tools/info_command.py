@@ -17,6 +17,12 @@ from .looking import LogState, add_directory_arguments, log_state, looking_at, v
 from .output import FINE, plural, print_columns, print_json, size_text
 from .wal_command import log_document, log_section
 
+_CHECKSUMS_TEXT = {
+    "all": "kept for every table and for the catalog",
+    "some": "kept for some tables and for the catalog",
+    "none": "none; bazanite.DB(..., checksums=True) adds them",
+}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
@@ -57,9 +63,19 @@ def _tables(view: View, catalog: Catalog) -> dict[str, dict[str, Any]]:
             "free_slots": free,
             "row_bytes": spec.row_size,
             "size_bytes": sum(view.size(file) for file in files.names(spec.has_text)),
+            "checksums": spec.checksums,
+            "checksum_bytes": view.size(files.sums) if spec.checksums else 0,
             "fields": {field.name: str(field) for field in spec.fields},
         }
     return result
+
+
+def _kept(tables: dict[str, dict[str, Any]]) -> str:
+    """For how many of the tables there are checksums: "all", "some" or "none"."""
+    kept = [table["checksums"] for table in tables.values()]
+    if not any(kept):
+        return "none"
+    return "all" if all(kept) else "some"
 
 
 def _print_json(
@@ -75,6 +91,7 @@ def _print_json(
             "directory": offline.path,
             "int_width": catalog.int_width if catalog else None,
             "catalog_problem": complaint,
+            "checksums": _kept(tables) if catalog else None,
             "tables": tables,
             "log": log_section(offline, state),
             "needs_recovery": offline.needs_recovery,
@@ -97,16 +114,20 @@ def _print_text(
     tables: dict[str, dict[str, Any]],
     complaint: str | None,
 ) -> None:
-    print(f"{directory}: {plural(len(tables), 'table')}"
-          + (f", integers of {catalog.int_width} bytes" if catalog else ""))  # fmt: skip
+    width = f", integers of {catalog.int_width} bytes" if catalog else ""
+    print(f"{directory}: {plural(len(tables), 'table')}{width}")
     if complaint:
         print(f"  the catalog cannot be read: {complaint}")
     if tables:
-        rows: list[list[object]] = [["table", "rows", "free slots", "row", "files"]]
+        rows: list[list[object]] = [["table", "rows", "free slots", "row", "files", "checksums"]]
         for name, table in tables.items():
-            rows.append([name, f"{table['rows']:,}", f"{table['free_slots']:,}",
-                         f"{table['row_bytes']:,} B", size_text(table["size_bytes"])])  # fmt: skip
+            sums = size_text(table["checksum_bytes"]) if table["checksums"] else "-"
+            rows.append([
+                name, f"{table['rows']:,}", f"{table['free_slots']:,}",
+                f"{table['row_bytes']:,} B", size_text(table["size_bytes"]), sums,
+            ])  # fmt: skip
         print_columns(rows)
+        print(f"checksums: {_CHECKSUMS_TEXT[_kept(tables)]}")
     print(f"log:       {_log_text(offline, state)}")
     print(f"recovery:  {_recovery_text(offline, state)}")
     print(f"in use by: {_users_text(offline)}")
