@@ -159,20 +159,30 @@ class GroupCommit:
         words[shared.SYNCING] = 0
 
     def _write_again(self) -> None:
-        """Make the unsynced frames and the newest header dirty again, after verifying them."""
+        """Make what is not durable of frames and header dirty again, after verifying it.
+
+        Where a torn write damages whole sectors (``sector`` above 1), none that holds a durable
+        frame or the only header is touched: the frames have sectors of their own, and a header that
+        was published was durable before.
+        """
         core = self._core
         header = core.log.read_header()
-        if header.sector > 1:
+        published = header.generation == core.words[shared.GENERATION]
+        if header.sector > 1 and header.unsafe:
             raise CorruptionError(
                 core.log.path,
-                header.file_offset(core.words[shared.DURABLE]),
-                "frames that may be written again in place",
-                "sectors that a torn write could damage; recovery makes a new log instead",
+                header.slot_offset,
+                "a header that is durable",
+                'one that durability="off" never synced; recovery makes a new log instead',
             )
-        start, end = core.words[shared.DURABLE], core.words[shared.END]
-        if header.generation == core.words[shared.GENERATION] and start < end:
+        start, end = header.align(core.words[shared.DURABLE]), core.words[shared.END]
+        if published and start < end:
             core.log.frames(header, start, end)
             core.log.write(header, start, core.log.read(header, start, end))
+        if header.sector > 1:
+            if not published:  # the other one is durable and leads to the same state
+                core.log.write_header(header)
+            return
         core.log.write_header_again(header)
 
     def _uncertain(self, lsn: int) -> CommitUncertain | CommittedNotApplied:
