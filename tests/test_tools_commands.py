@@ -35,7 +35,8 @@ def test_json_is_exactly_one_document(
 def test_check_counts_rows_and_free_slots(killed: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, document = run_json(capsys, "check", killed)
     assert (code, document["ok"], document["problem_count"]) == (0, True, 0)
-    assert document["tables"]["person"] == {"rows": 1, "free_slots": 1, "text_bytes": 18}
+    counts = {"rows": 1, "free_slots": 1, "text_bytes": 18}
+    assert document["tables"]["person"] == {**counts, "checksums": False}
 
 
 def test_check_and_info_name_the_same_things_alike(
@@ -45,6 +46,7 @@ def test_check_and_info_name_the_same_things_alike(
     _, told = run_json(capsys, "info", killed)
     assert checked["log"] == told["log"]
     assert checked["log"]["verdict"] == "clean"
+    assert checked["tables"].keys() == told["tables"].keys() == {"city", "person"}
     for name, table in checked["tables"].items():
         assert {**told["tables"][name], **table} == {**table, **told["tables"][name]}
 
@@ -64,6 +66,9 @@ def test_info_says_which_tables_keep_checksums(
             has = kept == "all" or (kept == "some" and name == "city")
             assert (table["checksums"], table["checksum_bytes"] > 0) == (has, has)
             assert not has or table["checksum_bytes"] == file.stat().st_size
+        _, checked = run_json(capsys, "check", closed)
+        for name, table in checked["tables"].items():
+            assert table["checksums"] == document["tables"][name]["checksums"]
         assert main(["info", str(closed)]) == 0
         out = capsys.readouterr().out
         assert f"\nchecksums: {said[kept]}" in out

@@ -10,7 +10,7 @@ still a value.  docs/format.md lists the bytes for which that holds.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bazanite_wal.errors import DBError
 from bazanite_wal.layer import View
@@ -64,6 +64,7 @@ def check(view: View, catalog: Catalog, present: Collection[str] | None = None) 
         counts[name] = TableCheck(layout, tables, reader, findings).run()
         if spec.checksums:
             SumCheck(sum_file(layout.files, spec.has_text), reader, findings).run()
+            counts[name] = replace(counts[name], checksums=True)
     return Report(findings.problems, counts, findings.notes, findings.omitted)
 
 

@@ -20,11 +20,15 @@ _MOST_SLOTS = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class TableCounts:
-    """What a table holds: live rows, deleted slots, and bytes of live TEXT values."""
+    """What a table holds: live rows, deleted slots, and bytes of live TEXT values.
+
+    ``checksums`` tells whether every byte of its files was held against a checksum.
+    """
 
     rows: int
     free: int
     text_bytes: int
+    checksums: bool = False
 
 
 class TableCheck:

@@ -73,6 +73,7 @@ def _print_json(
                     "rows": counts.rows,
                     "free_slots": counts.free,
                     "text_bytes": counts.text_bytes,
+                    "checksums": counts.checksums,
                 }
                 for name, counts in report.tables.items()
             },
