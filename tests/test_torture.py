@@ -61,6 +61,26 @@ def test_no_kill_loses_what_was_acknowledged(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "checksums, pages, durability", [(1, 0, "full"), (0.5, 1, "full"), (1, 1, "normal")]
+)
+def test_no_kill_loses_anything_with_checksums_or_whole_pages(
+    checksums: float, pages: float, durability: str, tmp_path: Path
+) -> None:
+    options = ["--checksums", str(checksums), "--whole-pages", str(pages)]
+    options += ["--durability", durability, "--seconds", "4", "--json", "--no-load", "--seed", "2"]
+    done = run(*options, directory=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    document = json.loads(done.stdout)
+    assert (document["verdict"], document["violations"]) == ("survived", [])
+    rounds = document["rounds"]
+    assert document["rounds_with_whole_pages"] == rounds * pages
+    if checksums == 1:
+        assert document["rounds_with_checksums"] == rounds
+    assert document["kills"] >= 4
+    assert f"--checksums {checksums:g} --whole-pages {pages:g}" in document["replay"]
+
+
 def test_real_rows_are_loaded_and_survive(tmp_path: Path) -> None:
     path = tmp_path / "planets.csv"
     lines = [f"planet {n},{n * 7},{'rings ' * 40}" for n in range(100)]
@@ -95,7 +115,9 @@ def test_without_kills_even_bazoola_survives(engine: str, tmp_path: Path) -> Non
     first = first_rows(2) | {"things": rows}
     model = Model.starting(tables, first)
     base: dict[str, Any] = {"engine": engine, "tables": tables, "durability": "full"}
-    base["directory"] = tmp_path / "data"
+    base |= {"directory": tmp_path / "data", "options": {}}
+    if engine == "bazanite":
+        base["options"] = {"checksums": True, "powersafe_overwrite": False}
     launcher = Launcher("spawn")
 
     def start(role: str, **config: Any) -> Child:
@@ -143,7 +165,7 @@ def test_writers_that_get_nowhere_are_a_violation(tmp_path: Path) -> None:
         writers=2,
         start_method="spawn",
         parent=parent,
-        stuck_seconds=1.0,
+        stuck_seconds=4.0,  # time enough to start, however busy the machine is
         recovery_seconds=1.0,
     )
     locks: list[int] = []
@@ -211,6 +233,9 @@ def test_children_die_with_the_supervisor(start_method: str, tmp_path: Path) -> 
         pytest.param(["--writers", "0"], id="no writers"),
         pytest.param(["--seconds", "-1"], id="no time"),
         pytest.param(["--engine", "sqlite"], id="no such engine"),
+        pytest.param(["--checksums", "1.5"], id="more than all rounds"),
+        pytest.param(["--whole-pages", "nan"], id="no share of the rounds"),
+        pytest.param(["--checksums", "0", "--engine", "bazoola"], id="Bazoola has no checksums"),
     ],
 )
 def test_wrong_usage_is_told_and_nothing_runs(options: list[str], tmp_path: Path) -> None:

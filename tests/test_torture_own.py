@@ -62,6 +62,8 @@ ALL = Workload(
 MADE_UNDER_WAY = replace(ALL, name="made under way", setup=None, steps=[
     ["insert", "people", {"id": 1, "name": "Ada"}], *ALL.steps, ["truncate", "people", True],
 ], durability="normal")
+OPTIONS = {"checksums": True, "powersafe_overwrite": False}
+SUMMED = replace(ALL, name="summed", options=OPTIONS)
 GROWING = Workload("growing", TABLES, [["insert_many", "people", [{"name": "x"}] * 700]])
 TOO_LONG = Workload("too long", TABLES, [["insert", "people", {"name": "x" * 9}]])
 NO_STEPS = Workload("no steps", TABLES, [["lock", []]])
@@ -99,6 +101,7 @@ def run(*options: str, folder: Path) -> subprocess.CompletedProcess[str]:
         ("ALL", "fork", [], "full"),
         ("ALL", "spawn", ["--durability", "off"], "off"),
         ("MADE_UNDER_WAY", "fork", [], "normal"),
+        ("SUMMED", "fork", [], "full"),
     ],
 )
 def test_no_kill_loses_what_ones_own_workload_had_acknowledged(
@@ -111,6 +114,8 @@ def test_no_kill_loses_what_ones_own_workload_had_acknowledged(
     document = json.loads(done.stdout)
     assert (document["verdict"], document["violations"]) == ("survived", [])
     assert (document["workload"], document["durability"]) == (f"mine:{name}", durability)
+    kinds = (document["rounds_with_checksums"], document["rounds_with_whole_pages"])
+    assert kinds == ((document["rounds"],) * 2 if name == "SUMMED" else (0, 0))
     assert document["kills"] >= 2
     assert document["recoveries"] >= 2
     assert document["operations"] > document["commits"] > 0
@@ -180,6 +185,8 @@ def test_an_engine_that_only_says_it_did_it_is_found_out(tmp_path: Path) -> None
     [
         (["--workload", "mine:ALL", "--load", "mine.py"], "--workload and --load exclude"),
         (["--workload", "mine:ALL", "--engine", "bazoola"], "--engine bazoola exclude each other"),
+        (["--workload", "mine:ALL", "--checksums", "1"], "its own options say it"),
+        (["--workload", "mine:ALL", "--whole-pages", "0"], "its own options say it"),
         (["--workload", "mine"], "named as module:name"),
         (["--workload", "mine:TABLES"], "not a Workload"),
         (["--workload", "mine:NO_STEPS"], "it has no steps"),

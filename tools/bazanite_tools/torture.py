@@ -15,7 +15,7 @@ from bazanite_stress.torture.adapters import DURABILITIES, ENGINES
 from bazanite_stress.torture.own_run import WorkloadRefused
 from bazanite_stress.torture.processes import START_METHODS
 from bazanite_stress.torture.report import Progress, Tally, as_json, as_table
-from bazanite_stress.torture.settings import Settings
+from bazanite_stress.torture.settings import CHECKSUMS, WHOLE_PAGES, Settings
 from bazanite_stress.torture.supervisor import torture
 
 from .explore_command import workload_named
@@ -54,6 +54,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--engine", choices=ENGINES, default="bazanite", help="bazoola: torture the original")
     add("--start-method", choices=START_METHODS, default="fork", help="default fork")
     add("--load", type=Path, default=None, metavar="FILE.csv", help="real rows to work on")
+    add(
+        "--checksums",
+        type=share,
+        metavar="SHARE",
+        help="in which part of the rounds the tables have checksums, from 0 to 1"
+        f" (default {CHECKSUMS:g})",
+    )
+    add(
+        "--whole-pages",
+        type=share,
+        metavar="SHARE",
+        help="in which part of the rounds the log takes whole pages, powersafe_overwrite=False"
+        f" (default {WHOLE_PAGES:g})",
+    )
     add("--no-load", action="store_true", help="do not load dpkg's list of packages")
     add(
         "--workload",
@@ -84,6 +98,8 @@ def run(args: argparse.Namespace) -> int:
         start_method=args.start_method,
         parent=args.dir,
         loaded=loaded,
+        checksums=CHECKSUMS if args.checksums is None else args.checksums,
+        whole_pages=WHOLE_PAGES if args.whole_pages is None else args.whole_pages,
         load_file="" if args.no_load else None if args.load is None else str(args.load),
         workload=workload,
         workload_reference=args.workload or "",
@@ -105,6 +121,14 @@ def check_usage(args: argparse.Namespace) -> None:
         raise CommandError("--load and --no-load exclude each other", USAGE)
     if args.workload is not None and args.load is not None:
         raise CommandError("--workload and --load exclude each other", USAGE)
+    for name in ("checksums", "whole_pages"):
+        option = f"--{name.replace('_', '-')}"
+        if getattr(args, name) is not None and args.workload is not None:
+            raise CommandError(
+                f"--workload and {option} exclude each other: its own options say it", USAGE
+            )
+        if getattr(args, name) is not None and args.engine != "bazanite":
+            raise CommandError(f"{option} and --engine {args.engine} exclude each other", USAGE)
     if args.workload is not None and args.engine != "bazanite":
         raise CommandError(f"--workload and --engine {args.engine} exclude each other", USAGE)
     if find_spec(args.engine) is None:
@@ -147,6 +171,17 @@ def positive_int(text: str) -> int:
         number = 0
     if not 1 <= number <= 64:
         raise argparse.ArgumentTypeError(f"must be a number from 1 to 64, not {text!r}")
+    return number
+
+
+def share(text: str) -> float:
+    """An argument that is a part of one."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"must be a number from 0 to 1, not {text!r}")
     return number
 
 

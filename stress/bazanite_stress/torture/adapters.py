@@ -6,7 +6,7 @@ transaction is its lock held over several calls, and a text is a CHAR of the col
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -68,13 +68,33 @@ class Store(Protocol):
         ...
 
 
-def open_store(engine: str, tables: Sequence[Table], directory: Path, durability: str) -> Store:
-    """Open (and thereby recover) the directory with this engine."""
+def open_as_told(config: Mapping[str, Any]) -> Store:
+    """Open (and thereby recover) the directory that a child's configuration names."""
+    return open_store(
+        config["engine"],
+        config["tables"],
+        config["directory"],
+        config["durability"],
+        **config["options"],
+    )
+
+
+def open_store(
+    engine: str, tables: Sequence[Table], directory: Path, durability: str, **options: bool
+) -> Store:
+    """Open (and thereby recover) the directory with this engine; `options` are what Bazanite's DB
+    takes besides.
+    """
     if engine == "bazanite":
         api = import_module("bazanite")
-        classes = table_classes(api, tables, text=True)
-        options = {"durability": durability, "log_size_bytes": LOG_SIZE_BYTES}
-        return BazaniteStore(api.DB(classes, base_dir=str(directory), **options))
+        db = api.DB(
+            table_classes(api, tables, text=True),
+            base_dir=str(directory),
+            durability=durability,
+            log_size_bytes=LOG_SIZE_BYTES,
+            **options,
+        )
+        return BazaniteStore(db, options.get("checksums"))
     if engine == "bazoola":
         return BazoolaStore(tables, directory)
     raise ValueError(f"no such engine: {engine}")
@@ -121,10 +141,11 @@ class _Store:
 
 
 class BazaniteStore(_Store):
-    """Bazanite."""
+    """Bazanite. `checksums`: whether all tables must have them, or none may; None: either."""
 
-    def __init__(self, db: Any) -> None:
+    def __init__(self, db: Any, checksums: bool | None = None) -> None:
         super().__init__(db)
+        self._checksums = checksums
         self._depth = 0
 
     def insert_many(self, table: str, rows: Sequence[Row]) -> list[int]:
@@ -145,8 +166,12 @@ class BazaniteStore(_Store):
         self._db.checkpoint()
 
     def check(self) -> Iterator[str]:
-        for problem in self._db.check().problems:
+        report = self._db.check()
+        for problem in report.problems:
             yield str(problem)
+        for name, table in report.tables.items():
+            if self._checksums not in (None, table.checksums):
+                yield f"{name}: checksums={table.checksums}, opened with {self._checksums}"
 
 
 class BazoolaStore(_Store):

@@ -75,8 +75,7 @@ class OwnRun:
             )
             current.run(seconds)
             started = current.started
-            tally.rounds += 1
-            tally.rounds_with_violations += bool(current.findings)
+            tally.judged(wrong=bool(current.findings), options=self._workload.options)
             self._evidence.report(number, current.findings)
             if not current.findings:
                 shutil.rmtree(scratch)

@@ -59,7 +59,7 @@ def look(config: dict[str, Any]) -> None:
     snapshot = Snapshot()
     with reader.telling(snapshot, "open"):
         db = _opening(config)()
-        store = BazaniteStore(db)
+        store = BazaniteStore(db, config["workload"].options.get("checksums"))
         tables = list(config["workload"].tables)
         reader.fill(snapshot, store, tables)
         with reader.telling(snapshot, "new rows"):

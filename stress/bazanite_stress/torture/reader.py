@@ -27,9 +27,7 @@ POLL_SECONDS = 0.0005
 
 def prepare(config: dict[str, Any]) -> None:
     """Make the tables and insert the first rows; ids count from 1 in each table."""
-    store = adapters.open_store(
-        config["engine"], config["tables"], config["directory"], config["durability"]
-    )
+    store = adapters.open_as_told(config)
     for table in config["tables"]:
         rows = config["rows"].get(table.name, [])
         for first in range(0, len(rows), AT_ONCE):
@@ -70,9 +68,7 @@ def witness(config: dict[str, Any]) -> None:
 
 def _open(config: dict[str, Any], snapshot: Snapshot) -> adapters.Store | None:
     try:
-        return adapters.open_store(
-            config["engine"], config["tables"], config["directory"], config["durability"]
-        )
+        return adapters.open_as_told(config)
     except Exception:  # noqa: BLE001 - see `read`
         snapshot.errors.append(f"open: {_error()}")
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TextIO
@@ -39,6 +40,8 @@ class Tally:
     writing_seconds: float = 0.0
     rounds: int = 0
     rounds_with_violations: int = 0
+    rounds_with_checksums: int = 0
+    rounds_with_whole_pages: int = 0
     kills: int = 0
     kills_by_mode: dict[str, int] = field(default_factory=dict)
     recoveries: int = 0
@@ -67,6 +70,13 @@ class Tally:
         self.violation_count += 1
         if len(self.violations) < VIOLATIONS_AT_MOST:
             self.violations.append(violation)
+
+    def judged(self, *, wrong: bool, options: Mapping[str, object]) -> None:
+        """One more round is over, in which the directory was opened with these options."""
+        self.rounds += 1
+        self.rounds_with_violations += wrong
+        self.rounds_with_checksums += options.get("checksums") is True
+        self.rounds_with_whole_pages += options.get("powersafe_overwrite") is False
 
     def killed(self, mode: str) -> None:
         """One more process died of our SIGKILL."""
@@ -134,7 +144,7 @@ def as_table(tally: Tally) -> str:
         ("writers", f"{tally.writers}, started by {tally.start_method}"),
         ("workload", tally.workload) if tally.workload else ("loaded", tally.loaded or "nothing"),
         ("seconds", f"{tally.seconds:.1f}, writing {tally.writing_seconds:.1f}"),
-        ("rounds", f"{tally.rounds}, with violations {tally.rounds_with_violations}"),
+        ("rounds", rounds_text(tally)),
         ("kills", f"{tally.kills} ({modes})" if modes else "0"),
         ("recoveries", str(tally.recoveries)),
         ("operations", f"{tally.operations} acknowledged, {tally.in_flight} in flight at a kill"),
@@ -155,6 +165,16 @@ def as_table(tally: Tally) -> str:
             f"  found     {one_line(first.found)}",
         ]
     return "\n".join(lines)
+
+
+def rounds_text(tally: Tally) -> str:
+    """How many there were, and of which kinds."""
+    kinds = {
+        "with checksums": tally.rounds_with_checksums,
+        "with whole pages in the log": tally.rounds_with_whole_pages,
+    }
+    told = "".join(f", {count} {kind}" for kind, count in kinds.items() if count)
+    return f"{tally.rounds}{told}, with violations {tally.rounds_with_violations}"
 
 
 def one_line(text: str, limit: int = 200) -> str:

@@ -43,23 +43,21 @@ class Round(Lives):
         model: Model,
         *,
         directory: Path,
+        options: dict[str, bool],
         scratch: Path,
         rng: Random,
         started: int,
     ) -> None:
         super().__init__(crew, scratch=scratch, rng=rng, started=started)
         self._model, self._directory = model, directory
+        self._database = self._settings.database(directory, options)
         self._frozen: set[tuple[str, Key]] = set()
         self.outcome = Outcome()
 
     def _start(self, slot: int) -> None:
         start = self.started + 1
         writers, rng = self._settings.writers, self._rng
-        config = {
-            "engine": self._settings.engine,
-            "durability": self._settings.durability,
-            "tables": self._settings.tables,
-            "directory": self._directory,
+        config = self._database | {
             "seed": f"{self._settings.seed}/{start}",
             "slot": slot,
             "start": start,
@@ -125,11 +123,7 @@ class Round(Lives):
         dead, where whoever opens the directory later recovers it.
         """
         journal = Journal(self._scratch / "witness.journal", create=True)
-        config = {
-            "engine": self._settings.engine,
-            "durability": self._settings.durability,
-            "tables": self._settings.tables,
-            "directory": self._directory,
+        config = self._database | {
             "answer": self._scratch / "witness.answer",
             "journal": journal.path,
             "go": self._scratch / "witness.go",

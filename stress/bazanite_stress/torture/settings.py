@@ -5,19 +5,29 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
+from typing import Any
 
 from bazanite_stress.explore.workload import Workload
 from bazanite_stress.torture.load import Loaded
 from bazanite_stress.torture.processes import StartMethod
 from bazanite_stress.torture.schema import FIXED_TABLES, Row, Table, first_rows
 
+# In which part of the rounds the directory is opened so: writers are slower then.
+CHECKSUMS = 0.3
+WHOLE_PAGES = 0.2
+# Of so many rounds in a row just that part: a short run has some of each kind too.
+TOGETHER = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """One run. `workload`: what every writer repeats, instead of what the harness plans;
-    `workload_reference` and `load_file`: as given, for the replay command (of the file None: what
-    is there by default, "": nothing). `stuck_seconds`: how long a writer may take for one
-    operation, `recovery_seconds`: and the reader to recover, check and read.
+    """One run. `checksums` and `whole_pages`: in which part of the rounds the tables have
+    checksums, and the log whole pages (`powersafe_overwrite=False`). `workload`: what every writer
+    repeats, instead of what the harness plans; `workload_reference` and `load_file`: as given, for
+    the replay command (of the file None: what is there by default, "": nothing). `stuck_seconds`:
+    how long a writer may take for one operation, `recovery_seconds`: and the reader to recover,
+    check and read.
     """
 
     seed: int
@@ -28,6 +38,8 @@ class Settings:
     start_method: StartMethod = "fork"
     parent: Path | None = None
     loaded: Loaded | None = None
+    checksums: float = CHECKSUMS
+    whole_pages: float = WHOLE_PAGES
     load_file: str | None = None
     workload: Workload | None = None
     workload_reference: str = ""
@@ -43,6 +55,27 @@ class Settings:
         """The rows that a new directory begins with."""
         return first_rows(self.writers) | (self.loaded.rows if self.loaded else {})
 
+    def options(self, number: int) -> dict[str, bool]:
+        """How Bazanite opens the directory in this round. From one round to the next the tables may
+        get checksums or lose them; the first writer to open it sees to that, if it is not killed.
+        """
+        if self.engine != "bazanite":
+            return {}
+        return {
+            "checksums": drawn(f"{self.seed}/checksums", self.checksums, number),
+            "powersafe_overwrite": not drawn(f"{self.seed}/pages", self.whole_pages, number),
+        }
+
+    def database(self, directory: Path, options: dict[str, bool]) -> dict[str, Any]:
+        """What a child must know to open the database."""
+        return {
+            "engine": self.engine,
+            "durability": self.durability,
+            "tables": self.tables,
+            "directory": directory,
+            "options": options,
+        }
+
     def replay_command(self) -> str:
         """The command that plans the same operations and kills again. The kernel's scheduler is
         not seeded, so it may take several runs to meet the same moment.
@@ -55,6 +88,18 @@ class Settings:
         words += ["--start-method", self.start_method]
         if self.workload is not None:
             words += ["--workload", self.workload_reference]
-        elif self.load_file is not None:
-            words += ["--load", self.load_file] if self.load_file else ["--no-load"]
+        else:
+            if self.engine == "bazanite":
+                words += ["--checksums", f"{self.checksums:g}"]
+                words += ["--whole-pages", f"{self.whole_pages:g}"]
+            if self.load_file is not None:
+                words += ["--load", self.load_file] if self.load_file else ["--no-load"]
         return shlex.join(words)
+
+
+def drawn(seed: str, share: float, number: int) -> bool:
+    """Whether this round, of those counted from 1, belongs to the share of them."""
+    group, place = divmod(number - 1, TOGETHER)
+    rng = Random(f"{seed}/{group}")
+    count = int(share * TOGETHER + rng.random())
+    return place in rng.sample(range(TOGETHER), count)

@@ -12,6 +12,7 @@ import time
 from importlib import import_module
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from bazanite_stress.torture.effects import Operation
 from bazanite_stress.torture.evidence import Evidence
@@ -90,11 +91,12 @@ class Run:
         """Make the directory that every fresh start is a copy of, and see that it is as it says."""
         scratch = self._work / "prepare"
         scratch.mkdir()
-        config = self._config(self._template) | {"rows": self._settings.rows()}
+        database = self._settings.database(self._template, {})
+        config = database | {"rows": self._settings.rows()}
         findings = prepare(self._crew, "prepare", config, scratch)
         if not findings:
             model = Model.starting(self._settings.tables, self._settings.rows())
-            findings = self._read_and_judge(self._template, scratch, model, [])
+            findings = self._read_and_judge(database, scratch, model, [])
         self._evidence.report(0, findings)
         if findings:
             self._evidence.keep(scratch, self._template, findings)
@@ -107,10 +109,12 @@ class Run:
             self._model = Model.starting(self._settings.tables, self._settings.rows())
         scratch = self._work / f"round-{number}"
         scratch.mkdir()
+        options = self._settings.options(number)
         current = Round(
             self._crew,
             self._model,
             directory=self._data,
+            options=options,
             scratch=scratch,
             rng=rng,
             started=started,
@@ -123,10 +127,10 @@ class Run:
             # The witness has decided; what it saw must stay.
             in_flight = []
         self._evidence.copy_killed(self._data, scratch)
-        kill_recoveries(self._crew, "read", self._config(self._data), scratch, rng)
-        findings += self._read_and_judge(self._data, scratch, self._model, in_flight)
-        self._tally.rounds += 1
-        self._tally.rounds_with_violations += bool(findings)
+        database = self._settings.database(self._data, options)
+        kill_recoveries(self._crew, "read", database, scratch, rng)
+        findings += self._read_and_judge(database, scratch, self._model, in_flight)
+        self._tally.judged(wrong=bool(findings), options=options)
         self._evidence.report(number, findings)
         if findings:
             self._evidence.keep(scratch, self._data, findings)
@@ -137,19 +141,10 @@ class Run:
         self._crew.progress.tick(self._tally)
         return current.started
 
-    def _config(self, directory: Path) -> dict[str, object]:
-        settings = self._settings
-        return {
-            "engine": settings.engine,
-            "durability": settings.durability,
-            "tables": settings.tables,
-            "directory": directory,
-        }
-
     def _read_and_judge(
-        self, directory: Path, scratch: Path, model: Model, in_flight: list[Operation]
+        self, database: dict[str, Any], scratch: Path, model: Model, in_flight: list[Operation]
     ) -> list[Finding]:
-        found = recover(self._crew, "read", self._config(directory), scratch)
+        found = recover(self._crew, "read", database, scratch)
         return [found] if isinstance(found, Finding) else judge(model, in_flight, found)
 
     def _hear(

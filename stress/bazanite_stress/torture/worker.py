@@ -21,9 +21,7 @@ def write(config: dict[str, Any]) -> None:
     journal = Journal(Path(config["journal"]))
     slot, start, own = config["slot"], config["start"], config["own"]
     try:
-        store = adapters.open_store(
-            config["engine"], config["tables"], config["directory"], config["durability"]
-        )
+        store = adapters.open_as_told(config)
         journal.opened()
         planner = Planner(
             Random(config["seed"]),
