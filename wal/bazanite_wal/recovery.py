@@ -215,8 +215,19 @@ def _start_generation(
     base = scan.header.base + max(log_size, FRAMES_START) - FRAMES_START
     settings = LogSettings(options.sector, boot)
     header = next_generation(system, scan.header, max(base, scan.end), settings)
-    log.write_header(header)
-    log.sync()  # else dropped frames, or frames applied long ago, could come back
+    _write_durably(log, header)
+    if header.unsafe:
+        # In the other slot too: "off" syncs no header from here on, and where a power cut tears
+        # some, a safe one that stood there still would be believed.
+        header = next_generation(system, header, header.base + 1, settings)
+        _write_durably(log, header)
     if log_size > options.file_size:
         log.shrink(options.file_size)
     return header
+
+
+def _write_durably(log: Log, header: Header) -> None:
+    log.write_header(header)
+    if header.unsafe:
+        log.write_header_again(header)  # and over the copy of a safe one
+    log.sync()  # else dropped frames, or frames applied long ago, could come back
