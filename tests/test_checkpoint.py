@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bazanite_wal import shared
 from bazanite_wal.errors import DirectoryError, PoisonedError, TransactionError
+from bazanite_wal.header import Header
 from seam import Killed, Seam
 from store_support import LOG, SMALL, core, get, opened, put, unsynced, word
 
@@ -210,17 +212,20 @@ def test_no_space_in_an_explicit_checkpoint_is_a_directory_error(tmp_path: Path)
     assert get(store) == b"x" * 3 * SMALL
 
 
-@pytest.mark.parametrize("times", [1, 2])
-def test_a_failed_header_write_or_sync_poisons(tmp_path: Path, times: int) -> None:
-    seam = Seam()
-    store = opened(tmp_path, seam)
-    put(store, b"data")
-    operation = "write_at" if times == 1 else "sync_data"
+def fail_in_the_header(seam: Seam, operation: str) -> None:
+    """Let the next checkpoint's write or sync of its header fail."""
 
     def fail_the_next() -> None:
         seam.fail(operation, LOG, OSError(5, "Input/output error"))
 
     seam.when("sync", "a.dat", lambda: seam.when("sync", "a.dat", fail_the_next))
+
+
+def test_a_failed_header_sync_poisons(tmp_path: Path) -> None:
+    seam = Seam()
+    store = opened(tmp_path, seam)
+    put(store, b"data")
+    fail_in_the_header(seam, "sync_data")
     with pytest.raises(PoisonedError) as caught:
         store.checkpoint()
     assert isinstance(caught.value.__cause__, OSError)
@@ -228,6 +233,37 @@ def test_a_failed_header_write_or_sync_poisons(tmp_path: Path, times: int) -> No
         get(store)
     store.close()
     assert get(opened(tmp_path, Seam())) == b"data"
+
+
+def half_a_header(path: Path, header: Header) -> None:
+    with open(path / LOG, "r+b") as file:
+        file.seek(header.slot_offset)
+        file.write(b"#" * 40)
+
+
+@pytest.mark.parametrize("half_done", [False, True])
+def test_a_header_that_cannot_be_written_leaves_the_old_generation_in_use(
+    tmp_path: Path, half_done: bool
+) -> None:
+    seam = Seam()
+    store, other = opened(tmp_path, seam), opened(tmp_path, Seam())
+    put(store, b"data")
+    generation = word(store, shared.GENERATION)
+    fail_in_the_header(seam, "write_at")
+    with pytest.raises(DirectoryError, match="the checkpoint failed") as caught:
+        store.checkpoint()
+    assert isinstance(caught.value.__cause__, OSError)
+    if half_done:
+        older = core(store).header
+        half_a_header(tmp_path, replace(older, generation=older.generation + 1))
+    assert word(store, shared.GENERATION) == generation
+    put(other, b"DA")
+    assert get(store) == b"DAta"
+    store.checkpoint()
+    assert word(store, shared.GENERATION) == generation + 1
+    put(store, b"!", offset=4)
+    seam.kill()
+    assert get(other) == b"DAta!"
 
 
 def test_writers_and_a_checkpointer_in_one_process_do_not_lose_anything(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from bazanite_stress.explore.errors import QUICK, ErrorLimits, Errors
 from bazanite_stress.explore.faults import Call, Fault, faults_of
 from bazanite_stress.simulation.disk import Profile
 from bazanite_stress.simulation.inode import Inode, SyncFate
-from bazanite_wal import datafiles, log, section, shared
+from bazanite_wal import datafiles, group, log, section, shared
 from bazanite_wal.core import Core
 from bazanite_wal.errors import DirectoryError
 from bazanite_wal.system import File
@@ -82,9 +82,8 @@ def test_after_a_failed_sync_the_next_one_writes_nothing(
     assert inode.durable == b"N" + evicted[1:]
 
 
-def found(fault: str, at: str = "", **more: Any) -> list[str]:
+def found(fault: str, at: str = "", workload: str = "rows", **more: Any) -> list[str]:
     """The rules that faults of this kind (at calls of this operation) break."""
-    workload = "rows"
     errors = Errors(WORKLOADS[workload], limits=ErrorLimits(cuts=6, violations=3))
     for call in errors.calls():
         for tried in faults_of(call, one_sector=False) if at in call.operation else ():
@@ -162,6 +161,28 @@ def test_an_error_that_is_not_typed_is_found(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(datafiles.DataFiles, "_unreadable", bare)
     assert found("EIO", persistent=False) == ["not a typed error"]
+
+
+def test_a_handle_that_refuses_needlessly_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = group.GroupCommit.write_header
+
+    def timid(self: group.GroupCommit, header: Any, *, durable: bool) -> None:
+        try:
+            real(self, header, durable=durable)
+        except OSError as error:
+            raise self._core.poison() from error
+
+    monkeypatch.setattr(group.GroupCommit, "write_header", timid)
+    rules = found("ENOSPC", "write_at", "three", persistent=False)
+    assert rules == ["a fault has poisoned that may not"]
+
+
+def test_a_handle_that_goes_on_after_a_failed_sync_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Core, "poison", Core.poisoned)  # says so, and does nothing about it
+    rules = found("EIO", "sync", detail="evicted later")
+    assert rules == ["a sync failed, and the handle does not refuse"]
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])

@@ -14,7 +14,7 @@ like a commit, so that nothing is revealed that a power cut could take back.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from . import shared
@@ -67,12 +67,13 @@ def transaction(core: Core, group: GroupCommit, timeout: float | None) -> Iterat
             check_thread(core)
             core.inside = True
             failure = error
+        committed = tx.has_changes and failure is None
         if core.unsafe:
             finish_apply(core)
         elif nested:
-            sync_and_apply_locked(core, group)
+            or_explain(core, lambda: sync_and_apply_locked(core, group), committed=committed)
     if not nested:
-        _settle_or_explain(core, group, lsn, committed=tx.has_changes and failure is None)
+        or_explain(core, lambda: settle(core, group, lsn), committed=committed)
     if failure is not None:
         raise failure
 
@@ -98,10 +99,10 @@ def another_process() -> TransactionError:
     return TransactionError("this transaction began in another process, which alone can commit it")
 
 
-def _settle_or_explain(core: Core, group: GroupCommit, lsn: int, *, committed: bool) -> None:
-    """Wait for ``lsn``; an error says truly what became of a transaction that did not commit."""
+def or_explain(core: Core, step: Callable[[], None], *, committed: bool) -> None:
+    """Take the last step of a call; an error says truly whether it has changed anything."""
     try:
-        settle(core, group, lsn)
+        step()
     except CommittedNotApplied:
         if committed:
             raise

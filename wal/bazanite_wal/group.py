@@ -63,16 +63,17 @@ class GroupCommit:
                 raise
 
     def write_header(self, header: Header, *, durable: bool) -> None:
-        """Write the next generation's header and sync it.  Caller holds the global lock."""
+        """Write the next generation's header and sync it.  Caller holds the global lock.
+
+        An OSError may leave the slot half written: caller is ``critical``, so the next holder reads
+        which header is the newest.
+        """
         core = self._core
         with self.right_to_sync():
             core.check_poisoned()
             if core.words[shared.SYNCING]:
                 self._sync()  # the newest slot first, and alone: never both slots under one sync
-            try:
-                core.log.write_header(header)
-            except OSError as error:
-                raise core.poison() from error
+            core.log.write_header(header)
             if durable:
                 self._sync()  # else frames of the new generation could outlive its header
 
@@ -148,10 +149,13 @@ class GroupCommit:
         try:
             if words[shared.SYNCING]:
                 self._write_again()
-            words[shared.SYNCING] = core.pid
-            target = words[shared.END]
+        except CorruptionError as error:  # an OSError poisons nobody: SYNCING stays set
+            raise core.poison() from error
+        words[shared.SYNCING] = core.pid
+        target = words[shared.END]
+        try:
             core.log.sync()  # else an acknowledged frame could be lost, or applied and then lost
-        except (OSError, CorruptionError) as error:
+        except OSError as error:
             raise core.poison() from error
         core.counts["log_syncs"] += 1
         words[shared.DURABLE] = max(words[shared.DURABLE], target)

@@ -79,7 +79,7 @@ def recover(
     log: Log | None = None
     try:
         files.open_all()
-        for name in {o.name for frame in scan.frames for o in frame.operations()}:
+        for name in sorted({o.name for frame in scan.frames for o in frame.operations()}):
             files.require(name)
         _make_verified_bytes_durable(directory, options, data, scan)
         log = Log.open(directory)

@@ -15,7 +15,13 @@ from .apply import catch_up
 from .checkpoint import checkpoint_is_due, checkpoint_locked, sync_ahead
 from .context import closing_contextmanager, finish_interrupted
 from .core import Core
-from .errors import DBError, DirectoryError, TransactionError
+from .errors import (
+    CommittedNotApplied,
+    CommitUncertain,
+    DBError,
+    DirectoryError,
+    TransactionError,
+)
 from .layer import View
 from .options import StoreOptions
 from .posix import POSIX, PerThread
@@ -122,7 +128,10 @@ class Store:
                 if outermost and core.words[shared.DURABILITY] == 1:
                     commit.mark_if_idle(core, used.group)
             if outermost and core.words[shared.DURABILITY] == 2:
-                commit.settle(core, used.group, self._seen.lsn)
+                lsn = self._seen.lsn
+                commit.or_explain(
+                    core, lambda: commit.settle(core, used.group, lsn), committed=False
+                )
 
     def quick_read(self, read: Callable[[View], T]) -> T:
         """``read`` of a consistent view, without the global lock where that is possible.
@@ -162,7 +171,13 @@ class Store:
                 yield
                 return
             with self._exclusive(used):
-                commit.sync_and_apply_locked(used.core, used.group)
+                try:
+                    commit.sync_and_apply_locked(used.core, used.group)
+                except (CommittedNotApplied, CommitUncertain, OSError) as error:
+                    raise DirectoryError(
+                        f"{self.path}: nothing was done: earlier transactions cannot be made"
+                        f" durable and put into the table files ({error})"
+                    ) from error
                 yield
 
     def create_files(self, names: Iterable[str]) -> None:

@@ -6,8 +6,9 @@
   the call truly succeeded; what was put off was logged;
 - the error says truly what became of the step: DirectoryError and LockTimeout, nothing was done;
   CommittedNotApplied, all of it; CommitUncertain, PoisonedError and interrupts, all or nothing;
-- the handle is poisoned, or it reads a right state, takes a new transaction and keeps both; once
-  the fault is gone only PoisonedError may refuse;
+- a failed sync has poisoned the handle: every use is refused, and nothing is synced again; after
+  any other fault it reads a right state, takes a new transaction and keeps both (docs/protocol.md,
+  section 7, names the one exception);
 - whoever opens the directory next on this boot (after a kill, clean pages dropped; after a close)
   finds a right state, and so does a power cut.
 """

@@ -10,6 +10,8 @@ from bazanite import DB
 from bazanite.errors import DBError
 from bazanite_stress.simulation.legal import Choice, spaces
 from bazanite_stress.simulation.machine import PATH, Machine
+from bazanite_wal import shared
+from bazanite_wal.attach import SHARED_NAME
 from bazanite_wal.errors import (
     CommittedNotApplied,
     DirectoryError,
@@ -21,7 +23,7 @@ from bazanite_wal.errors import (
 from .explorer import Violation, broken_rule, lost_units, meet
 from .faults import Fault, FaultySystem, Injector
 from .model import Model, describe
-from .runner import SYNCS, Point, Run, WrongAnswer
+from .runner import Point, Run, WrongAnswer
 from .sampling import few
 from .session import Session, read_content
 from .workload import Step
@@ -130,7 +132,7 @@ class Case:
         """Whether this is a legal answer to the fault, and which states are right now."""
         fault, injector = self._fault, self._injector
         self._right = self._run.states[self._acknowledged :]
-        if self._level == "normal" and self._fault_of_sync():
+        if self._level == "normal" and injector.failed_sync:
             self._right = self._run.states[self._durable :]  # what was never synced may be gone
         if error is None:
             told = any(leads_to(told, injector.raised) for told in self._log.told)
@@ -170,17 +172,56 @@ class Case:
             self._cut("after use with the fault")
         self._injector.disarm()
         self._doing = "without the fault"
-        refusals: tuple[type[DBError], ...] = (PoisonedError,)
-        if self._refusable:
-            refusals += (UnsafeShutdownError,)
-        self._use(self._handle(refusals), (PoisonedError,))
+        refusals: tuple[type[DBError], ...] = (PoisonedError,) if self._may_poison() else ()
+        if self._poisoned():
+            self._is_refused()
+        elif self._refusable:
+            self._use(self._handle((*refusals, UnsafeShutdownError)), refusals)
+        else:
+            self._use(self._handle(refusals), refusals)
         self._cut("after use without the fault")
         self._opened_after_a_kill()
+
+    def _may_poison(self) -> bool:
+        """Whether this fault may make the database refuse everyone: docs/protocol.md, section 7."""
+        if self._injector.failed_sync:
+            return True
+        safe = self._errors.workload.options.get("powersafe_overwrite", True)
+        return not safe and self._word(shared.SYNCING) != 0  # nothing may be written over itself
+
+    def _poisoned(self) -> bool:
+        """Whether a sync failed for the handle that is open: then it must refuse."""
+        return self._injector.failed_sync and self._handle_is_open()
+
+    def _is_refused(self) -> None:
+        """Every use is refused, and nothing is synced: the system would say that all is well."""
+        db, syncs = self._run.db, self._injector.syncs
+        assert db is not None
+        for use in (lambda: read_content(db, self._errors.workload),
+                    lambda: db.insert(self._table, {}), db.checkpoint):  # fmt: skip
+            try:
+                use()
+            except PoisonedError:
+                continue
+            except Exception as error:  # noqa: BLE001  any other error is a verdict
+                self._wrong("a use after a failed sync says something else", repr(error))
+            self._wrong("a sync failed, and the handle does not refuse", str(use))
+        if self._injector.syncs != syncs:
+            self._wrong("something is synced again after a failed sync", "")
+
+    def _word(self, index: int) -> int:
+        """One of the shared words, 0 if there are none."""
+        folder = self._machine.folder
+        number = None if folder is None else folder.names.get(SHARED_NAME)
+        return 0 if number is None else self._machine.words[number][index]
+
+    def _handle_is_open(self) -> bool:
+        return self._run.db is not None and bool(self._run.db.tables)  # none once it is closed
 
     def _handle(self, refusals: tuple[type[DBError], ...]) -> DB | None:
         """The workload's handle, or a new one of the same process if it is closed."""
         run = self._run
-        if run.db is not None and run.db.tables:  # none once it is closed
+        if self._handle_is_open():
             return run.db
         workload = self._errors.workload
         options: dict[str, Any] = dict(workload.options)
@@ -207,6 +248,8 @@ class Case:
             return
         except _Wrong:
             raise
+        except PoisonedError as error:
+            self._wrong("a fault has poisoned that may not", repr(error))
         except BaseException as error:  # noqa: BLE001  any other error is a verdict
             self._wrong("the handle is neither poisoned nor usable", repr(error))
 
@@ -262,7 +305,7 @@ class Case:
         outcome = self._errors.judge.judge_machine(machine)
         if self._refusable and outcome.refused.startswith(UnsafeShutdownError.__name__):
             return
-        lossy = self._level == "normal" and self._fault_of_sync()
+        lossy = self._level == "normal" and self._injector.failed_sync
         rule = broken_rule(outcome, self._possible() if lossy else self._right, "full")
         if rule:
             self._wrong(f"{how}, then opened: {rule}", outcome.describe())
@@ -273,11 +316,8 @@ class Case:
         With "off" frames are applied before they are durable; after a failed sync the log may be
         older than the rows: rather refused than redone.
         """
-        poisoned = isinstance(surfaced, PoisonedError) or self._fault_of_sync()
+        poisoned = isinstance(surfaced, PoisonedError) or self._injector.failed_sync
         return self._level == "off" and poisoned and self._run.db is not None
-
-    def _fault_of_sync(self) -> bool:
-        return self._injector.met in SYNCS
 
     def _possible(self) -> list[Model]:
         """What a power cut may leave."""

@@ -167,12 +167,15 @@ class Injector:
     """Lets one fault happen to one process: ``before`` is its watch, ``after`` its other one.
 
     ``raised`` are the errors that were raised so far; ``disarm`` ends a persistent fault.
+    ``failed_sync`` tells that one was a sync's, ``syncs`` how many there were, failed or not.
     """
 
     def __init__(self, fault: Fault, machine: Machine) -> None:
         self.fault = fault
         self.met: str = ""
         self.raised: list[BaseException] = []
+        self.failed_sync = False
+        self.syncs = 0
         self._machine = machine
         self._calls = 0
         self._armed = True
@@ -192,6 +195,7 @@ class Injector:
         """A call is about to happen; raises in its place or shortens it."""
         fault, number = self.fault, self._calls
         self._calls += 1
+        self.syncs += operation in SYNCS
         if number == fault.call:
             self.met, self._name = operation, name
             if fault.kind in ("MemoryError", "KeyboardInterrupt"):
@@ -227,6 +231,7 @@ class Injector:
             moved = {"0": 0, "1": 1, "half": size // 2, "all but one": size - 1}[fault.detail]
             return max(moved, int(fault.detail != "0" and size > 0))
         if operation in SYNCS:
+            self.failed_sync = True
             self._lose(operation, name)
         self.raised.append(OSError(_ERRORS[fault.kind], os.strerror(_ERRORS[fault.kind])))
         raise self.raised[-1]

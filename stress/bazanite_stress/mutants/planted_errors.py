@@ -7,7 +7,7 @@ from .bug import Bug, Patch
 _GROUP, _CHECKPOINT, _IO = "bazanite_wal.group", "bazanite_wal.checkpoint", "bazanite_wal.io"
 _LOG_SYNC = "            core.log.sync()  # else an acknowledged"
 _LOG_POISON = (
-    "        except (OSError, CorruptionError) as error:\n"
+    "        except OSError as error:\n"
     "            raise core.poison() from error\n"
     '        core.counts["log_syncs"]'
 )
