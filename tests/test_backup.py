@@ -89,3 +89,16 @@ def test_an_interrupted_backup_of_tables_is_refused_as_one_without_its_log(tmp_p
     assert not (tmp_path / "copy" / LOG).exists()
     with pytest.raises(DirectoryError, match="is missing"):
         opened(tmp_path / "copy")
+
+
+def test_a_backup_whose_log_may_lose_its_name_is_left_without_it(tmp_path: Path) -> None:
+    seam = Seam()
+    store = opened(tmp_path / "data", seam)
+    put(store, b"{}", "schema.json")
+    failure = OSError(5, "Input/output error")
+    seam.when("rename", ".", lambda: seam.fail("sync", ".", failure))
+    with pytest.raises(DirectoryError, match="cannot back"):
+        store.backup(str(tmp_path / "copy"))
+    assert (tmp_path / "copy" / "schema.json").exists()
+    with pytest.raises(DirectoryError, match="is missing"):
+        opened(tmp_path / "copy")

@@ -9,7 +9,7 @@ from itertools import product
 import pytest
 
 from bazanite_stress.simulation.disk import PROFILES, SECTORS, Disk, Folder, Profile
-from bazanite_stress.simulation.inode import Inode
+from bazanite_stress.simulation.inode import Inode, SyncFate
 from bazanite_stress.simulation.legal import (
     NO_TEARING,
     Tearing,
@@ -259,6 +259,98 @@ def test_a_page_that_was_lost_later_is_lost_after_a_successful_sync() -> None:
     disk.write(inode, b"more", 550)  # another sector
     disk.sync(inode)
     assert next(iter(contents(disk, folder, "a")))[:3] == b"old"
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize(
+    "fate, seen, after",
+    [
+        ("lost", set(), set()),
+        ("kept", {"x", "y"}, {"x", "y"}),
+        ("evicted later", {"x", "y"}, set()),
+    ],
+)
+def test_a_failed_sync_of_a_directory_leaves_no_name_pending(
+    profile: Profile, fate: SyncFate, seen: set[str], after: set[str]
+) -> None:
+    disk, folder = disk_with(profile)
+    for name in "xy":
+        disk.sync_data(disk.create(folder, name))
+    disk.fail_sync_folder(folder, fate)
+    assert set(folder.names) == seen
+    for _ in range(2):
+        assert addresses(disk, folder) == 1
+        assert {frozenset(dict(image)) for image in images(disk, folder)} == {frozenset(after)}  # type: ignore[call-overload]
+        disk.sync_folder(folder)  # says that all is well, and does nothing
+    assert disk.evict() == (seen != after)
+    assert set(folder.names) == after
+
+
+@pytest.mark.parametrize("profile, steps, states", [("hostile", 3, 8), ("journal", 3, 4)])
+def test_of_three_new_names_a_failed_sync_keeps_any_set_or_with_a_journal_any_prefix(
+    profile: Profile, steps: int, states: int
+) -> None:
+    found: set[frozenset[str]] = set()
+    steps_alone: tuple[int | None, ...] = (None, 0, 1, 2)
+    ways: tuple[tuple[SyncFate, SyncFate], ...] = (("lost", "kept"), ("kept", "lost"))
+    for (fate, other), step in product(ways, steps_alone):
+        disk, folder = disk_with(profile)
+        for name in "abc":
+            disk.create(folder, name)
+        assert disk.steps_of_names(folder) == steps
+        disk.fail_sync_folder(folder, fate, step, other)
+        assert folder.names == folder.durable
+        assert not folder.changes
+        found.add(frozenset(folder.durable))
+    # none, all, each alone and all but one: of three names that is every set
+    assert len(found) == states
+
+
+@pytest.mark.parametrize("profile, step, expected", [
+    ("journal", 0, {"old": b"new"}),
+    ("hostile", 0, {"old": b"new", "other": b"new"}),
+    ("hostile", 1, {"old": b"old"}),
+])  # fmt: skip
+def test_a_rename_whose_sync_failed_is_one_step_of_a_journal_and_two_without(
+    profile: Profile, step: int, expected: dict[str, bytes]
+) -> None:
+    disk, folder = disk_with(profile, old=b"old", other=b"new")
+    disk.rename(folder, "other", "old")
+    assert disk.steps_of_names(folder) == (1 if profile == "journal" else 2)
+    disk.fail_sync_folder(folder, "lost", step, "kept")
+    assert images(disk, folder) == {tuple(sorted(expected.items()))}
+
+
+@both_profiles
+def test_a_name_that_a_failed_sync_left_is_durable_once_it_is_given_again(profile: Profile) -> None:
+    disk, folder = disk_with(profile)
+    disk.sync(disk.create(folder, "kept"))
+    disk.create(folder, "a")
+    disk.fail_sync_folder(folder, "evicted later")
+    durable = {"kept"} if profile == "journal" else set()  # there the file's sync kept its name
+    assert folder.stale() == sorted({"a", "kept"} - durable, reverse=True)
+    copy = disk.create(folder, "new")
+    disk.write(copy, b"copy", 0)
+    disk.sync(copy)
+    disk.rename(folder, "new", "a")
+    disk.sync_folder(folder)
+    assert set(folder.durable) == {"a"} | durable
+    expected = {"a": b"copy"} | dict.fromkeys(durable, b"")
+    assert images(disk, folder) == {tuple(sorted(expected.items()))}
+
+
+@both_profiles
+def test_a_directory_whose_own_name_a_failed_sync_left_is_gone_after_a_power_cut(
+    profile: Profile,
+) -> None:
+    disk = Disk(profile)
+    folder = disk.create_folder(disk.folders[0], FOLDER)
+    assert images(disk, folder) == {None, ()}
+    disk.fail_sync_folder(disk.folders[0], "evicted later")
+    disk.sync_folder(disk.folders[0])
+    assert images(disk, folder) == {None}
+    assert disk.evict()
+    assert disk.folders[0].names == {}
 
 
 def test_counts_of_merged_and_raw_states_agree_on_random_histories() -> None:

@@ -29,6 +29,7 @@ from .group import GroupCommit
 from .header import Header
 from .lock import GlobalLock, local_time, lock_holder, nap_lengths
 from .log import Log, LogSettings
+from .names import refuse_unsure_own_name, remembering
 from .options import StoreOptions
 from .recovery import RecoveryReport, recover, refuse_after_failed_sync
 from .section import exclusive
@@ -103,14 +104,20 @@ def _attach_locked(
     mapping = directory.open_words(SHARED_NAME, shared.WORD_COUNT, create=first)
     undo.callback(mapping.close)
     token = shared.boot_token(system.boot_id())
+    directory = remembering(directory, mapping.words, token)
     report: RecoveryReport | None = None
     if first:
         words = mapping.words
-        if token in (words[shared.READY], words[shared.WITNESS]) and words[shared.POISONED]:
+        refuse_unsure_own_name(directory, words, token)
+        poisoned = words[shared.POISONED] not in (0, shared.NAMES_FAILED)
+        if token in (words[shared.READY], words[shared.WITNESS]) and poisoned:
             refuse_after_failed_sync(directory, options)
         words[shared.READY] = 0
         witness = partial(shared.witnessed_durable, words, token)
-        log, files, header, report = recover(directory, system, options, witness)
+        unsure = words[shared.NAMES] == token
+        log, files, header, report = recover(
+            directory, system, options, witness, names_unsure=unsure
+        )
         undo.callback(log.close)
         undo.callback(files.close)
         shared.clear_words(mapping.words)  # not before: whoever is refused is refused again

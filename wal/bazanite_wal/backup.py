@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from .datafiles import DataFiles
 from .errors import DirectoryError
 from .io import write_all
-from .log import create_log
+from .log import LOG_NAME, create_log
 from .options import StoreOptions
-from .system import Directory, System
+from .system import Directory, File, System
 
 _CHUNK = 1 << 16
 """Less than any gap that was left sparse: all zeros of such a gap are at an end of some chunk."""
@@ -35,7 +37,12 @@ def copy_to(
                 if not name.endswith(".dat"):
                     directory.sync()  # else a power cut could take its name and leave the tables
             directory.sync()
-            create_log(directory, system, options.file_size)
+            try:
+                create_log(directory, system, options.file_size)
+            except OSError:
+                with suppress(OSError):  # with it a copy that was called failed could be opened
+                    directory.remove(LOG_NAME)
+                raise
         finally:
             directory.close()
     except OSError as error:
@@ -45,19 +52,27 @@ def copy_to(
 def _copy(files: DataFiles, name: str, directory: Directory) -> None:
     file = directory.create(name)
     try:
-        size = files.size(name)
-        offset: int | None = 0
-        while offset is not None and (data := files.read(name, offset, _CHUNK)):
-            start, end = _blocks_in_use(data)
-            if start < end:
-                write_all(file, data[start:end], offset + start)
-            offset += len(data)
-            if start == end:  # asked only where zeros were read: a dense file is read as it is
-                offset = files.next_data(name, offset)
-        file.truncate(size)
-        file.sync()
+        copy_content(files, name, file)
     finally:
         file.close()
+
+
+def copy_content(files: DataFiles, name: str, file: File) -> None:
+    """Put all bytes of the data file of that name into ``file``, which is empty; durable on return.
+
+    Its name is not.  What was a hole stays one.
+    """
+    size = files.size(name)
+    offset: int | None = 0
+    while offset is not None and (data := files.read(name, offset, _CHUNK)):
+        start, end = _blocks_in_use(data)
+        if start < end:
+            write_all(file, data[start:end], offset + start)
+        offset += len(data)
+        if start == end:  # asked only where zeros were read: a dense file is read as it is
+            offset = files.next_data(name, offset)
+    file.truncate(size)
+    file.sync()
 
 
 def _blocks_in_use(data: bytes) -> tuple[int, int]:

@@ -140,12 +140,18 @@ class Core:
         self.words[shared.POISONED] = self.pid
         return self.poisoned()
 
+    def poison_names(self) -> PoisonedError:
+        """The same after a sync of the directory: nothing that is in the log can be lost by it."""
+        if not self.words[shared.POISONED]:
+            self.words[shared.POISONED] = shared.NAMES_FAILED
+        return self.poisoned()
+
     def poisoned(self) -> PoisonedError:
         then = "recovers every acknowledged transaction"
         if self.unsafe:
             then = "may be refused, as after a power cut, because durability='off'"
         return PoisonedError(
-            f"{self.directory.path}: a sync of the log or of a table failed: nobody knows what is"
+            f"{self.directory.path}: a sync of log, table or directory failed: nobody knows what is"
             f" on disk. Close every process that has it open (pids {self.living_pids()}); the next"
             f" one to open it {then}"
         )

@@ -82,9 +82,13 @@ class DataFiles:
         except OSError as error:
             raise DirectoryError(f"{self._directory.path}: cannot make a file: {error}") from error
         # Also for a file that is there already: who made it may have died before this sync.
-        if not self._durable_names.issuperset(names):
+        if not self.are_durable(names):
             self._directory.sync()  # else a frame could name a file that a power cut took away
             self._durable_names.update(names)
+
+    def are_durable(self, names: list[str]) -> bool:
+        """Whether this process synced all these names."""
+        return self._durable_names.issuperset(names)
 
     def require(self, name: str) -> File:
         """The open file; DirectoryError if the log has changes for a file that is not there."""

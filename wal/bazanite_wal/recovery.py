@@ -32,6 +32,7 @@ from .log import (
     no_header,
     write_new_log,
 )
+from .names import cannot_make_anew, make_names_anew
 from .options import StoreOptions
 from .scan import Scan, scan_log, with_witness
 from .system import Directory, System
@@ -61,12 +62,15 @@ def recover(
     system: System,
     options: StoreOptions,
     witness: Callable[[int], int] = lambda _generation: 0,
+    *,
+    names_unsure: bool = False,
 ) -> tuple[Log, DataFiles, Header, RecoveryReport]:
     """Bring the directory to its newest consistent state, all of it durable on return.
 
     Caller holds ``.lock`` and holds ``.attached`` exclusively.  ``witness`` says up to where a
-    generation is known to have been durable, 0 if that is unknown.  CorruptionError,
-    DirectoryError or UnsafeShutdownError leave every frame in the log: a later attempt starts over.
+    generation is known to have been durable, 0 if that is unknown; ``names_unsure`` that a sync of
+    the directory failed.  CorruptionError, DirectoryError or UnsafeShutdownError leave every frame
+    in the log: a later attempt starts over.
     """
     _see_to_the_log(directory, system, options)
     data = _read_log(directory)
@@ -81,7 +85,9 @@ def recover(
         files.open_all()
         for name in sorted({o.name for frame in scan.frames for o in frame.operations()}):
             files.require(name)
-        _make_verified_bytes_durable(directory, options, data, scan)
+        if names_unsure:
+            make_names_anew(directory, files)
+        _make_verified_bytes_durable(directory, options, data, scan, names_unsure=names_unsure)
         log = Log.open(directory)
         for frame in scan.frames:
             files.apply(frame.operations())
@@ -166,16 +172,20 @@ def _unsafe(directory: Directory, event: str) -> UnsafeShutdownError:
 
 
 def _make_verified_bytes_durable(
-    directory: Directory, options: StoreOptions, data: bytes, scan: Scan
+    directory: Directory, options: StoreOptions, data: bytes, scan: Scan, *, names_unsure: bool
 ) -> None:
     header = scan.header
     area = data[FRAMES_START : FRAMES_START + scan.end - header.base]
     aligned = header.sector > 1 or options.sector > 1
     # never over themselves: a torn write would damage what was durable all along
-    wanted = area or aligned
-    if wanted and _second_log(directory, header, area, len(data), aligned=aligned):
-        name_new_log(directory)  # its failure is none of the room: nothing may go on
-        return
+    if area or aligned or names_unsure:
+        try:
+            write_new_log(directory, header, area, len(data), successor=True)
+        except OSError as error:
+            _may_rewrite(directory, error, aligned=aligned, names_unsure=names_unsure)
+        else:
+            name_new_log(directory)  # its failure is none of the room: nothing may go on
+            return
     log = Log.open(directory)
     try:
         log.write(header, header.base, area)
@@ -185,23 +195,21 @@ def _make_verified_bytes_durable(
         log.close()
 
 
-def _second_log(
-    directory: Directory, header: Header, area: bytes, size: int, *, aligned: bool
-) -> bool:
-    """Make a new log beside the old one; False if it cannot be and the old one may be rewritten."""
-    try:
-        write_new_log(directory, header, area, size, successor=True)
-        return True
-    except OSError as error:
-        if error.errno not in _NO_SECOND_LOG:
-            raise
-        if aligned:
-            raise DirectoryError(
-                f"{directory.path}/{LOG_NAME}: recovery may not write over a log that was made with"
-                f" powersafe_overwrite=False, and cannot put a new one in its place: {error}."
-                " Nothing was changed"
-            ) from error
-        return False  # rather this risk, of two faults at once, than no recovery
+def _may_rewrite(
+    directory: Directory, error: OSError, *, aligned: bool, names_unsure: bool
+) -> None:
+    """Return if the old log may be rewritten where it stands, as no new one can be made."""
+    if names_unsure:
+        raise cannot_make_anew(directory, LOG_NAME, error) from error
+    if error.errno not in _NO_SECOND_LOG:
+        raise error
+    if aligned:
+        raise DirectoryError(
+            f"{directory.path}/{LOG_NAME}: recovery may not write over a log that was made with"
+            f" powersafe_overwrite=False, and cannot put a new one in its place: {error}."
+            " Nothing was changed"
+        ) from error
+    # rather this risk, of two faults at once, than no recovery
 
 
 def _start_generation(

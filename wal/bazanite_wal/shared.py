@@ -31,7 +31,7 @@ SEQUENCE = 4
 GENERATION = 5
 """The log generation in use."""
 POISONED = 6
-"""Non-zero once a sync failed: the process id of who saw it."""
+"""Non-zero once a sync failed: the process id of who saw it, or NAMES_FAILED."""
 BUSY = 7
 """The process id of the global lock's holder; found set by the next holder: it died inside."""
 SYNCING = 8
@@ -55,6 +55,14 @@ WATERMARK = 16
 
 WITNESS = 17
 """The boot's token while GENERATION and DURABLE are those of the last attachment in this boot."""
+
+NAMES = 18
+"""The boot's token once a sync of the directory failed: names in it may not be on disk."""
+OWN_NAME = 19
+"""The boot's token once the sync of the directory's own name failed."""
+
+NAMES_FAILED = (1 << 64) - 1
+"""Stands in POISONED if nothing failed but a sync of the directory."""
 
 _SLOTS_START = 64
 _SLOT_SIZE = 2

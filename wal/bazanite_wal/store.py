@@ -185,10 +185,13 @@ class Store:
         core = self._use().core
         if not core.lock.owned():
             raise TransactionError("files are created within a transaction")
+        names = list(names)
+        if core.words[shared.NAMES] and not core.files.are_durable(names):
+            raise core.poison_names()  # an interrupt may have swallowed that a sync of names failed
         try:
             core.files.create(names)
         except OSError as error:
-            raise core.poison() from error
+            raise core.poison_names() from error
 
     def file_names(self) -> list[str]:
         """The data files that are there now, sorted."""

@@ -110,6 +110,8 @@ class Errors:
             dirty: tuple[int, ...] = ()
             if operation in SYNCS and name and machine.folder is not None:
                 dirty = tuple(sorted(machine.disk.files[machine.folder.names[name]].chains))
+            elif operation == "sync_names" and machine.folder is not None:
+                dirty = tuple(range(machine.disk.steps_of_names(machine.folder)))
             found.append(Call(len(found), operation, name, size, dirty))
 
         run = Run(self.workload, machine, lambda _point: None, on_call=note,

@@ -82,7 +82,7 @@ class Case:
         self._right: list[Model] = []
         self._newer: list[Model] = []
         self._doing = "the workload"
-        self._refusable = False
+        self._lossy = False
         self._process: FaultySystem | None = None
 
     def judge(self) -> None:
@@ -90,7 +90,7 @@ class Case:
         try:
             surfaced = self._until_it_surfaces()
             self._check_surfaced(surfaced)
-            self._refusable = self._may_be_refused(surfaced)
+            self._lossy = self._has_older_frames()
             if surfaced is not None:
                 _forget_frames(surfaced)
             del surfaced
@@ -132,7 +132,7 @@ class Case:
         """Whether this is a legal answer to the fault, and which states are right now."""
         fault, injector = self._fault, self._injector
         self._right = self._run.states[self._acknowledged :]
-        if self._level == "normal" and injector.failed_sync:
+        if self._level == "normal" and injector.failed_syncs:
             self._right = self._run.states[self._durable :]  # what was never synced may be gone
         if error is None:
             told = any(leads_to(told, injector.raised) for told in self._log.told)
@@ -175,23 +175,22 @@ class Case:
         refusals: tuple[type[DBError], ...] = (PoisonedError,) if self._may_poison() else ()
         if self._poisoned():
             self._is_refused()
-        elif self._refusable:
-            self._use(self._handle((*refusals, UnsafeShutdownError)), refusals)
         else:
-            self._use(self._handle(refusals), refusals)
+            refused = self._refusal()
+            self._use(self._handle((*refusals, refused) if refused else refusals), refusals)
         self._cut("after use without the fault")
         self._opened_after_a_kill()
 
     def _may_poison(self) -> bool:
         """Whether this fault may make the database refuse everyone: docs/protocol.md, section 7."""
-        if self._injector.failed_sync:
+        if self._injector.failed_syncs:
             return True
         safe = self._errors.workload.options.get("powersafe_overwrite", True)
         return not safe and self._word(shared.SYNCING) != 0  # nothing may be written over itself
 
     def _poisoned(self) -> bool:
         """Whether a sync failed for the handle that is open: then it must refuse."""
-        return self._injector.failed_sync and self._handle_is_open()
+        return bool(self._injector.failed_syncs) and self._handle_is_open()
 
     def _is_refused(self) -> None:
         """Every use is refused, and nothing is synced: the system would say that all is well."""
@@ -293,31 +292,35 @@ class Case:
         self._opened(self._machine, "closed")
 
     def _opened_after_a_kill(self) -> None:
-        """The process dies now; clean pages that no sync wrote are dropped, or are not."""
+        """The process dies now; pages and names that no sync wrote are dropped, or are not."""
         self._opened(self._machine.after_kill(), "killed")
         machine = self._machine.after_kill()
-        if any(inode.stale for inode in machine.disk.files.values()):
-            for inode in machine.disk.files.values():
-                inode.evict()
+        if machine.disk.evict():
             self._opened(machine, "killed, pages dropped")
 
     def _opened(self, machine: Machine, how: str) -> None:
         outcome = self._errors.judge.judge_machine(machine)
-        if self._refusable and outcome.refused.startswith(UnsafeShutdownError.__name__):
+        refused = self._refusal()
+        if refused is not None and outcome.refused.startswith(refused.__name__):
             return
-        lossy = self._level == "normal" and self._injector.failed_sync
+        lossy = self._level == "normal" and self._injector.failed_syncs
         rule = broken_rule(outcome, self._possible() if lossy else self._right, "full")
         if rule:
             self._wrong(f"{how}, then opened: {rule}", outcome.describe())
 
-    def _may_be_refused(self, surfaced: BaseException | None) -> bool:
-        """Whether the database was poisoned with frames in its files that may be lost in the log.
+    def _has_older_frames(self) -> bool:
+        """Whether a failed sync may have lost frames that the table files have already.
 
-        With "off" frames are applied before they are durable; after a failed sync the log may be
-        older than the rows: rather refused than redone.
+        With "off" frames are applied before they are durable: rather refused than redone.
         """
-        poisoned = isinstance(surfaced, PoisonedError) or self._injector.failed_sync
-        return self._level == "off" and poisoned and self._run.db is not None
+        failed = self._injector.failed_syncs & {"sync", "sync_data"}
+        return self._level == "off" and bool(failed) and self._run.db is not None
+
+    def _refusal(self) -> type[DBError] | None:
+        """With what opening may be refused as long as this machine runs, None if with nothing."""
+        if "sync_own_name" in self._injector.failed_syncs:
+            return DirectoryError  # it may be gone after a power cut: no log is made in it
+        return UnsafeShutdownError if self._lossy else None
 
     def _possible(self) -> list[Model]:
         """What a power cut may leave."""

@@ -9,8 +9,9 @@ Which error is legal where (anything else is no test of the engine, but of a sys
 - EINTR and short transfers: reads and writes by position (Python itself retries the others).  A
   short read moves at least one byte, as none means the end of the file; a short write may move
   none.  "Persistent": every such call is interrupted once, or is short, from there on.
-- a failed sync (EIO, ENOSPC, EDQUOT): R13.  Each dirty sector reached the disk, or did not and is
-  gone, or did not and is still readable until it is evicted; the next sync says that all is well.
+- a failed sync (EIO, ENOSPC, EDQUOT): R13.  Each dirty sector, or name of a directory, reached the
+  disk, or did not and is gone, or did not and is still readable until it is evicted; the next sync
+  says that all is well.
 - MemoryError, KeyboardInterrupt: before and after every call.
 """
 
@@ -47,7 +48,10 @@ _SHORT = ("0", "1", "half", "all but one")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of a process: its number, and for a sync the file's dirty sectors."""
+    """One call of a process: its number, and for a sync the file's dirty sectors.
+
+    For a sync of a directory ``dirty`` are the numbers of its steps (``Disk.steps_of_names``).
+    """
 
     number: int
     operation: str
@@ -167,14 +171,14 @@ class Injector:
     """Lets one fault happen to one process: ``before`` is its watch, ``after`` its other one.
 
     ``raised`` are the errors that were raised so far; ``disarm`` ends a persistent fault.
-    ``failed_sync`` tells that one was a sync's, ``syncs`` how many there were, failed or not.
+    ``failed_syncs`` are the kinds of syncs that failed, ``syncs`` counts all, failed or not.
     """
 
     def __init__(self, fault: Fault, machine: Machine) -> None:
         self.fault = fault
         self.met: str = ""
         self.raised: list[BaseException] = []
-        self.failed_sync = False
+        self.failed_syncs: set[str] = set()
         self.syncs = 0
         self._machine = machine
         self._calls = 0
@@ -231,20 +235,20 @@ class Injector:
             moved = {"0": 0, "1": 1, "half": size // 2, "all but one": size - 1}[fault.detail]
             return max(moved, int(fault.detail != "0" and size > 0))
         if operation in SYNCS:
-            self.failed_sync = True
+            self.failed_syncs.add(operation)
             self._lose(operation, name)
         self.raised.append(OSError(_ERRORS[fault.kind], os.strerror(_ERRORS[fault.kind])))
         raise self.raised[-1]
 
     def _lose(self, operation: str, name: str) -> None:
-        """What the failed sync did to the disk; of names it either did its work or did not."""
+        """What the failed sync did to the disk."""
         disk, folder = self._machine.disk, self._machine.folder
         assert folder is not None
         fate: Any = self.fault.detail
         other: Any = self.fault.other
         if operation in ("sync_names", "sync_own_name"):
-            if fate == "kept":
-                disk.sync_folder(folder if operation == "sync_names" else disk.folders[0])
+            synced = folder if operation == "sync_names" else disk.folders[0]
+            disk.fail_sync_folder(synced, fate, self.fault.sector, other or "kept")
             return
         fates = {} if self.fault.sector is None else {self.fault.sector: other}
         disk.files[folder.names[name]].fail_sync(fates, fate)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from .inode import Inode
+from .inode import Inode, SyncFate
 
 Profile = Literal["journal", "hostile"]
 PROFILES: tuple[Profile, ...] = ("journal", "hostile")
@@ -28,7 +28,11 @@ class NameChange:
 
 
 class Folder:
-    """One directory: its names as processes see them, durable ones, and changes in between."""
+    """One directory: its names as processes see them, durable ones, and changes in between.
+
+    After a sync that failed a name may mean something else than on the medium although no change of
+    it is pending: later syncs do not write it, and it may be dropped at any time (``evict``).
+    """
 
     __slots__ = ("changes", "durable", "names", "number")
 
@@ -64,6 +68,45 @@ class Folder:
             else:
                 self.durable[change.name] = change.inode
         self.changes = [] if event is None else [c for c in self.changes if c.event > event]
+
+    def changed(self) -> list[str]:
+        """The names with a change that is pending, in the order of their first."""
+        return list(dict.fromkeys(change.name for change in self.changes))
+
+    def fail_sync(self, fates: dict[str, SyncFate], default: SyncFate) -> None:
+        """A sync that failed: each changed name reached the medium or not, none is pending (R13).
+
+        "lost": it did not, and means again what it did; "kept": it did; "evicted later": it did
+        not, but processes still see it, until it is dropped or the machine stops.
+        """
+        for name in self.changed():
+            fate = fates.get(name, default)
+            if fate == "kept":
+                _copy(name, self.names, self.durable)
+            elif fate == "lost":
+                _copy(name, self.durable, self.names)
+        self.changes = []
+
+    def evict(self) -> None:
+        """Drop what a failed sync did not write: such names mean what they do on the medium."""
+        for name in self.stale():
+            _copy(name, self.durable, self.names)
+
+    def stale(self) -> list[str]:
+        """The names that mean something else on the medium, with no change pending."""
+        pending = self.changed()
+        return [
+            name
+            for name in {**self.durable, **self.names}
+            if self.durable.get(name) != self.names.get(name) and name not in pending
+        ]
+
+
+def _copy(name: str, source: dict[str, int], target: dict[str, int]) -> None:
+    if name in source:
+        target[name] = source[name]
+    else:
+        target.pop(name, None)
 
 
 class Disk:
@@ -136,6 +179,42 @@ class Disk:
             self._commit_journal(self.event)
         else:
             folder.sync()
+
+    def steps_of_names(self, folder: Folder) -> int:
+        """How many steps a sync of this directory makes durable: names, or entries of a journal."""
+        if self.profile == "journal":
+            return len({change.event for change in folder.changes})
+        return len(folder.changed())
+
+    def fail_sync_folder(
+        self, folder: Folder, fate: SyncFate, step: int | None = None, other: SyncFate = "kept"
+    ) -> None:
+        """A sync of a directory that failed: nothing of it is pending any more (R13).
+
+        All of its steps have this fate; or one of them another.  A journal keeps a prefix: there
+        the steps up to ``step`` are kept (``other`` is "kept"), or those before it (``fate`` is).
+        """
+        if self.profile == "hostile":
+            name = [] if step is None else [folder.changed()[step]]
+            folder.fail_sync(dict.fromkeys(name, other), fate)
+            return
+        events = sorted({change.event for change in folder.changes})
+        kept = len(events) if fate == "kept" else 0
+        if step is not None:
+            kept = step + 1 if other == "kept" else step
+        if kept:
+            self._commit_journal(events[kept - 1])
+        folder.fail_sync({}, other if fate == "kept" else fate)
+
+    def evict(self) -> bool:
+        """Drop clean pages and names that failed syncs did not write; whether there were any."""
+        stale = any(inode.stale for inode in self.files.values())
+        stale = stale or any(folder.stale() for folder in self.folders.values())
+        for inode in self.files.values():
+            inode.evict()
+        for folder in self.folders.values():
+            folder.evict()
+        return stale
 
     def _commit_journal(self, event: int) -> None:
         for folder in self.folders.values():

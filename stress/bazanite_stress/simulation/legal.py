@@ -231,11 +231,12 @@ def _hostile_spaces(disk: Disk, folder: Folder, tearing: Tearing) -> list[Space]
                 _sector_unit(label, number, index, chain, tearing, garbage=chain.fresh)
             )
     result.units = [unit for unit in result.units if len(unit.options) > 1]
-    if disk.folders[0].durable.get(_name_of(disk, folder)) == folder.number:
+    root, name = disk.folders[0], _name_of(disk, folder)
+    if root.durable.get(name) == folder.number:
         return [result]
     lost = Space({}, {}, {}, NOTHING)
     lost.exists = False
-    return [lost, result]
+    return [lost, result] if name in root.changed() else [lost]
 
 
 def _journal_spaces(disk: Disk, folder: Folder, tearing: Tearing) -> list[Space]:
