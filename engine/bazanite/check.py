@@ -65,6 +65,9 @@ def check(view: View, catalog: Catalog, present: Collection[str] | None = None) 
         if spec.checksums:
             SumCheck(sum_file(layout.files, spec.has_text), reader, findings).run()
             counts[name] = replace(counts[name], checksums=True)
+        elif reader.size(layout.files.sums):
+            what = f"holds checksums of table '{name}', which has none by the catalog"
+            findings.problem(layout.files.sums, 0, None, what)
     return Report(findings.problems, counts, findings.notes, findings.omitted)
 
 

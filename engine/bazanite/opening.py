@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bazanite_wal.layer import View
+from bazanite_wal.layer import View, WriteSet
 
 from . import adopt, sums
 from .catalog import WIDTHS, Catalog, TableSpec, compare, decode, encode, spec_of
 from .codec import Layout
-from .errors import SchemaMismatch, TransactionError, ValidationError, shown_value
+from .errors import CorruptionError, SchemaMismatch, TransactionError, ValidationError, shown_value
 from .files import CATALOG_NAME, TableFiles, check_table_name
 from .schema import Schema
 from .table import Table
@@ -99,6 +99,8 @@ def open_tables(
             width = int_width or adopt.recognise(tx, new, present)
         layouts = {n: Layout(files[n], cls.schema.bind(width), width) for n, cls in classes.items()}
         for name, layout in layouts.items():
+            if checksums is not False:
+                refuse_unclaimed(tx, layout.files, known.get(name))
             if name in known:
                 compare(name, known[name], spec_of(layout.schema))
                 summed = known[name].checksums and checksums is not False
@@ -121,12 +123,33 @@ def open_tables(
                     adopt.verify(tx, layouts[name], present)  # what is damaged gets none
                 if specs[name].checksums:
                     sums.build(tx, sums.sum_file(files[name], layouts[name].has_text))
-                elif name in known and tx.size(files[name].sums):  # it may be what is missing
-                    tx.truncate(files[name].sums, 0)
             data = encode(catalog)
             tx.write(CATALOG_NAME, 0, data)
             tx.truncate(CATALOG_NAME, len(data))
+        _drop_sums(tx, [files[name].sums for name, spec in specs.items() if not spec.checksums])
         return layouts, catalog
+
+
+def _drop_sums(tx: WriteSet, names: list[str]) -> None:
+    for name in names:
+        if tx.size(name):  # the file may be what is missing
+            tx.truncate(name, 0)
+
+
+def refuse_unclaimed(view: View, files: TableFiles, spec: TableSpec | None) -> None:
+    """CorruptionError if the table has checksums of which the catalog says nothing.
+
+    Both change in one transaction, so the catalog is lost, or an older one: believed, it would
+    take the checksums away, and with them all that they know of damage.
+    """
+    if (spec is None or not spec.checksums) and view.size(files.sums):
+        raise CorruptionError(
+            f"{files.directory}/{CATALOG_NAME}",
+            0,
+            f"a catalog in which table '{files.table}' has the checksums of {files.sums}",
+            "one without that table" if spec is None else "one without checksums",
+            sums.ADVICE,
+        )
 
 
 def _specs(

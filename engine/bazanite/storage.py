@@ -17,7 +17,7 @@ from .errors import TransactionError, ValidationError, shown_value
 from .files import CATALOG_NAME, TableFiles
 from .index import RowIndex
 from .insert import ForeignCheck
-from .opening import checked_classes, open_tables, read_catalog_bytes
+from .opening import checked_classes, open_tables, read_catalog_bytes, refuse_unclaimed
 from .schema import Schema
 from .sums import Covered, covered, sum_file
 from .verified import VerifiedView, VerifiedWrites
@@ -97,8 +97,11 @@ class Storage:
         known = self._catalog
         if known is None or view.read(CATALOG_NAME, 0, len(known[0]) + 1) != known[0]:
             data = read_catalog_bytes(view)
-            known = self._catalog = (data, decode(data, self.base_dir))
-            self._covered = self._covered_by(known[1])
+            catalog = decode(data, self.base_dir)
+            for name, table in self.tables.items():
+                refuse_unclaimed(view, table.layout.files, catalog.tables.get(name))
+            known = self._catalog = (data, catalog)
+            self._covered = self._covered_by(catalog)
         return known[1]
 
     def _covered_by(self, catalog: Catalog) -> Covered:
