@@ -18,7 +18,8 @@ from bazanite_stress.explore.explorer import Explorer, Limits, prepared
 from bazanite_stress.explore.runner import Run
 from bazanite_stress.explore.workload import Workload
 from bazanite_stress.simulation.disk import PROFILES, Profile
-from engine_support import data_bytes, table_class
+from bazanite_wal.datafiles import DataFiles
+from engine_support import TableF, data_bytes, table_class
 from sums_support import filled, opened, patch
 
 READS: dict[str, Callable[[DB], object]] = {
@@ -203,6 +204,28 @@ def test_a_power_cut_leaves_rows_and_checksums_that_agree(name: str, profile: Pr
     tally = Explorer(workload, profile, limits=Limits(exhaustive=60, sample=12)).explore()
     assert tally.violations == []
     assert tally.points > 20
+
+
+@pytest.mark.parametrize("checksums", [False, True])
+def test_a_row_by_id_reads_little_more_than_the_row(
+    tmp_path: Path, checksums: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+
+    def counted(self: DataFiles, name: str, offset: int, size: int) -> bytes:
+        data = there(self, name, offset, size)
+        read.append(len(data))
+        return data
+
+    with opened(tmp_path, TableF, checksums=checksums) as db:
+        db.insert_many("f", [{"text": "twenty bytes of text"} for _ in range(2000)])
+        there = DataFiles.read
+        monkeypatch.setattr(DataFiles, "read", counted)
+        db.find_by_id("f", 1000)
+        assert 0 < sum(read) < 4096
+        read.clear()
+        db.find_all("f")
+        assert len(read) < 60  # many at once where many are wanted
 
 
 def test_types_of_a_programs_own_are_covered_too(tmp_path: Path) -> None:

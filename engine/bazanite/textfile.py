@@ -11,6 +11,7 @@ from bazanite_wal.layer import View, WriteSet
 from .fields import TEXT_WIDTH
 from .files import TableFiles
 
+_FIRST_WINDOW_SIZE = 512
 _WINDOW_SIZE = 16 * 1024
 
 
@@ -20,13 +21,17 @@ def encode(value: bytes) -> bytes:
 
 
 class TextReader:
-    """Reads values, with one read for many small ones that lie side by side."""
+    """Reads values, with one read for many small ones that lie side by side.
+
+    It begins with small reads: with checksums, every byte read costs time, wanted or not.
+    """
 
     def __init__(self, view: View, files: TableFiles) -> None:
         self._view = view
         self._files = files
         self._start = 0
         self._window = b""
+        self._size = _FIRST_WINDOW_SIZE
 
     def get(self, offset: int) -> str:
         """The value at this offset; CorruptionError if none stands there."""
@@ -62,7 +67,8 @@ class TextReader:
             size = min(size, max(0, self._view.size(self._files.text) - offset))
             return self._view.read(self._files.text, offset, size)
         self._start = offset
-        self._window = self._view.read(self._files.text, offset, _WINDOW_SIZE)
+        self._window = self._view.read(self._files.text, offset, max(size, self._size))
+        self._size = min(2 * self._size, _WINDOW_SIZE)
         return self._window[:size]
 
 
