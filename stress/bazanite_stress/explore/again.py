@@ -8,6 +8,7 @@ time.  What happened besides the workload (``Violation.how``) decides which modu
                                       one of its rule in this workload; absent: cannot be shrunk
     tighten(violation, states, memory) -> Violation
                                       the same workload, an earlier moment, less lost; may be absent
+    told(violation) -> str            what happened, for a person: up to the rule; may be absent
 
 ``memory`` is a dictionary that lasts for one minimisation.
 """

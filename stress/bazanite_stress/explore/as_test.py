@@ -2,7 +2,7 @@
 
 It fails while the engine has the fault.  It looks at the recorded disk; an engine that takes other
 steps by now is explored anew with the same workload, so the test stays of use when the fault is
-gone.
+gone.  With planted bugs there is a second test: that the first one fails in an engine with them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import pprint
 import textwrap
 
-from .again import kind_of
+from .again import kind_of, rule_of
 from .replay import Replay
 from .story import rows_table, story
 
@@ -30,7 +30,10 @@ def test_source(recorded: Replay, name: str) -> str:
                "from bazanite_stress.explore.workload import Workload"]  # fmt: skip
     if torn:
         imports.append("from bazanite_stress.simulation.legal import Tearing")
-    planted = f"\nPlanted: bug {', '.join(map(str, recorded.bugs))}." if recorded.bugs else ""
+    planted = ""
+    if recorded.bugs:
+        planted = f"\nPlanted: bug {', '.join(map(str, recorded.bugs))}."
+        imports.append("from bazanite_stress.mutants.with_bugs import failure_of")
     return (
         f"{_docstring(f'{_wrapped(story(v))}{planted}', rows_table(v))}\n\n"
         + "\n".join(imports)
@@ -48,10 +51,20 @@ def test_source(recorded: Replay, name: str) -> str:
         f"        rule={_literal(v.rule, 8)},\n"
         "    )\n"
         "    assert not broken, broken\n"
+        f"{_planted_test(recorded, name) if recorded.bugs else ''}"
     )
 
 
 test_source.__test__ = False  # type: ignore[attr-defined]  # pytest must not collect it
+
+
+def _planted_test(recorded: Replay, name: str) -> str:
+    rule = _literal(rule_of(recorded.violation), 8)
+    return (
+        f"\n\ndef test_{name}_fails_with_the_bug() -> None:\n"
+        f'    failure = failure_of(__file__, "test_{name}", bugs={recorded.bugs!r})\n'
+        f"    assert {rule} in failure, failure\n"
+    )
 
 
 def _literal(value: object, indent: int) -> str:

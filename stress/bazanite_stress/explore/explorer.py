@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from bazanite.errors import DBError, ValidationError
 from bazanite_stress.simulation.disk import Disk, Profile
 from bazanite_stress.simulation.legal import (
     NO_TEARING,
@@ -25,12 +26,18 @@ from bazanite_stress.simulation.machine import Machine
 
 from .judge import Judge, Outcome
 from .model import Model, describe
-from .runner import Point, Run, WrongAnswer, setup_machine
+from .runner import Point, Run, WrongAnswer, setup_machine, setup_model
 from .sampling import addresses
 from .workload import Workload
 
 WRONG_ANSWER = "a call's answer is not the model's"
 """The rule that a call breaks without any crash."""
+
+REFUSED = "the engine refuses its own work"
+"""The rule that an opening or a close breaks if it fails and nothing was wrong."""
+
+NO_CRASH = (WRONG_ANSWER, REFUSED)
+"""What needs no power cut to be seen."""
 
 
 _MOST_UNDONE = 4
@@ -148,13 +155,17 @@ class Explorer:
     def explore(self) -> Tally:
         """Visit every point; what was seen, violations included."""
         before = self.judge.unique
-        self._run = run = Run(self.workload, prepared(self.workload, self.profile, self.sector),
-                              self._visit)  # fmt: skip
         try:
-            run.start()
-            run.finish()
-        except WrongAnswer as error:
-            self._report_answer(run, str(error))
+            machine = prepared(self.workload, self.profile, self.sector)
+            self._run = Run(self.workload, machine, self._visit)
+            self._run.start()
+            self._run.finish()
+        except ValidationError:
+            raise  # options or names that nobody may ask for
+        except (WrongAnswer, DBError) as error:
+            self.tally.violations.append(
+                without_crash(self.workload, self.profile, self.sector, self._run, error)
+            )
         except Enough:
             pass
         self.tally.unique += self.judge.unique - before
@@ -217,12 +228,24 @@ class Explorer:
         if len(self.tally.violations) >= self.limits.violations:
             raise Enough
 
-    def _report_answer(self, run: Run, text: str) -> None:
-        point = Point(run.points, 0, "a call returned", 0, 0)
-        self.tally.violations.append(
-            Violation(self.workload, self.profile, self.sector, point, 0, (), (), (), text,
-                      WRONG_ANSWER, self.tally.visited, tearing=self.tearing)
-        )  # fmt: skip
+
+def without_crash(
+    workload: Workload, profile: Profile, sector: int, run: Run | None, error: Exception
+) -> Violation:
+    """A call that was answered wrongly in this run, or an opening or a close that was refused.
+
+    Without a run: in the setup.
+    """
+    rule, what = WRONG_ANSWER, "a call returned"
+    if not isinstance(error, WrongAnswer):
+        rule, what = REFUSED, "close" if run is not None and run.db is not None else "opening"
+    if run is None:
+        point, right = Point(0, 0, "setup", 0, 0), setup_model(workload)
+    else:
+        point, right = Point(run.points, run.step, what, 0, 0), run.states[-1]
+    expected = (describe(right.content()),)
+    found = str(error) if rule == WRONG_ANSWER else f"{type(error).__name__}: {error}"
+    return Violation(workload, profile, sector, point, 0, (), (), expected, found, rule, 0)
 
 
 def prepared(workload: Workload, profile: Profile, sector: int) -> Machine:

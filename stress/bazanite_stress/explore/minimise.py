@@ -41,6 +41,17 @@ class Progress:
     searches: int
 
 
+def calls_of(violation: Violation) -> int:
+    """How many calls it takes: the workload's, and the reads of others within those."""
+    finds: int = violation.how.get("finds", 0)
+    return api_calls(violation.workload) + finds
+
+
+def sectors_of(violation: Violation) -> int:
+    """How many units were lost, by an earlier power cut too."""
+    return len(violation.lost) + len(violation.how.get("first lost", ()))
+
+
 def minimise(
     violation: Violation,
     bounds: Bounds | None = None,
@@ -90,8 +101,8 @@ class _Shrinking:
 
     def tell(self) -> None:
         """Say how far it is."""
-        calls = api_calls(self.best.workload)
-        progress = Progress(calls, len(self.best.lost), self.states, self._searches)
+        calls, lost = calls_of(self.best), sectors_of(self.best)
+        progress = Progress(calls, lost, self.states, self._searches)
         self._on_progress(progress)
 
     def _take(self, workload: Workload, limits: Limits, tried: set[str]) -> bool:

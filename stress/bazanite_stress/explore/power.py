@@ -8,12 +8,14 @@ from dataclasses import replace
 from itertools import combinations, product
 from typing import Any
 
-from bazanite_stress.simulation.disk import Image
-from bazanite_stress.simulation.legal import Choice, Space, spaces
+from bazanite.errors import DBError, ValidationError
+from bazanite_stress.simulation.disk import Image, Profile
+from bazanite_stress.simulation.legal import Choice, Space, Tearing, spaces
+from bazanite_stress.simulation.machine import Machine
 
 from .again import Again, OtherSteps, rule_of, same_rule
 from .explorer import (
-    WRONG_ANSWER,
+    NO_CRASH,
     Explorer,
     Limits,
     Violation,
@@ -23,6 +25,7 @@ from .explorer import (
     older_units,
     prepared,
     right_states,
+    without_crash,
 )
 from .judge import Judge, Outcome
 from .model import Model, describe
@@ -42,7 +45,7 @@ def again(violation: Violation) -> Again:
     found: list[Again] = []
 
     def at_point(run: Run, point: Point) -> bool:
-        if point.number != violation.point.number or violation.rule == WRONG_ANSWER:
+        if point.number != violation.point.number or violation.rule in NO_CRASH:
             return False
         if point != violation.point:
             raise OtherSteps(f"crash point {point.number} is another one: {point.what}")
@@ -55,7 +58,7 @@ def again(violation: Violation) -> Again:
         return found[0]
     if wrong is not None:
         return Again(wrong)
-    if violation.rule == WRONG_ANSWER:
+    if violation.rule in NO_CRASH:
         return Again(None)
     raise OtherSteps(f"there are {points} crash points, not {violation.point.number}")
 
@@ -68,28 +71,28 @@ def search(
     Of any rule, if ``violation`` names none.
     """
     like = replace(violation, workload=workload)
-    if violation.rule == WRONG_ANSWER:
-        return _run(like, lambda _run, _point: False)[1], 1
+    if violation.rule in NO_CRASH:
+        found = _run(like, lambda _run, _point: False)[1]
+        return (found if found is not None and same_rule(found, violation) else None), 1
     looking = _Looking(
         workload,
         violation.profile,
         violation.sector,
         limits=replace(limits, violations=1),
         tearing=violation.tearing,
-        judge=_judge(like, memory),
+        judge=judge_for(workload, violation.profile, violation.sector, memory),
     )
     looking.rule = rule_of(violation)
     tally = looking.explore()
     return next(iter(tally.violations), None), tally.visited
 
 
-def _judge(violation: Violation, memory: dict[Any, Any]) -> Judge:
+def judge_for(workload: Workload, profile: Profile, sector: int, memory: dict[Any, Any]) -> Judge:
     """A judge that knows the disks of earlier searches, where tables and options are the same."""
-    workload = violation.workload
     opened = (workload.tables, workload.durability, workload.options)
-    key = (repr(opened), violation.profile, violation.sector)
+    key = (repr(opened), profile, sector)
     if key not in memory:
-        memory[key] = Judge(workload, violation.profile, violation.sector)
+        memory[key] = Judge(workload, profile, sector)
     judge: Judge = memory[key]
     return judge
 
@@ -114,9 +117,10 @@ class _Looking(Explorer):
 
 def tighten(violation: Violation, states: int, memory: dict[Any, Any]) -> Violation:
     """The fewest units lost, then the earliest point; at most about so many disks are judged."""
-    if violation.rule == WRONG_ANSWER:
+    if violation.rule in NO_CRASH:
         return violation
-    best = _least_lost(violation, states, _judge(violation, memory))
+    judge = judge_for(violation.workload, violation.profile, violation.sector, memory)
+    best = _least_lost(violation, states, judge)
     for length in (best.point.step, best.point.step + 1):  # nothing after the moment matters
         shorter = best.workload.with_steps(best.workload.steps[:length])
         try:
@@ -136,7 +140,7 @@ def _least_lost(violation: Violation, states: int, judge: Judge) -> Violation:
             run: Run, point: Point, lost: int = lost, found: list[Violation] = found
         ) -> bool:
             nonlocal states
-            for space, choice in _with_lost(run, violation, lost):
+            for space, choice in with_lost(run.machine, violation.tearing, lost):
                 states -= 1
                 seen = _seen(violation, run, judge, point, space, choice).violation
                 if seen is not None and same_rule(seen, violation):
@@ -153,12 +157,11 @@ def _least_lost(violation: Violation, states: int, judge: Judge) -> Violation:
     return _greedily(violation, judge)
 
 
-def _with_lost(run: Run, violation: Violation, lost: int) -> Iterator[tuple[Space, Choice]]:
+def with_lost(machine: Machine, tearing: Tearing, lost: int) -> Iterator[tuple[Space, Choice]]:
     """The disks of this moment that lost so many units; older metadata counts as one more."""
-    folder = run.machine.folder
-    if folder is None:
+    if machine.folder is None:
         return
-    for number, space in enumerate(reversed(spaces(run.machine.disk, folder, violation.tearing))):
+    for number, space in enumerate(reversed(spaces(machine.disk, machine.folder, tearing))):
         count = lost - (number > 0)
         newest = [newest_option(unit) for unit in space.units]
         for chosen in combinations(range(len(newest)), count) if count >= 0 else ():
@@ -203,6 +206,7 @@ def _run(
     stopped: list[OtherSteps | None] = []
 
     def visit(point: Point) -> None:
+        assert run is not None
         try:
             if stopped or at_point(run, point):
                 stopped.append(None)
@@ -211,39 +215,39 @@ def _run(
         if stopped:
             raise _There
 
-    run = Run(workload, prepared(workload, violation.profile, violation.sector), visit)
-    wrong = None
+    run: Run | None = None
+    wrong: Violation | None = None
     try:
+        run = Run(workload, prepared(workload, violation.profile, violation.sector), visit)
         run.start()
         run.finish()
-    except WrongAnswer as error:
-        point = Point(run.points, 0, "a call returned", 0, 0)
-        wrong = replace(
-            violation, point=point, prefix=0, choice=(), lost=(), expected=(), found=str(error),
-            rule=WRONG_ANSWER,
-        )  # fmt: skip
-    except (_There, Exception):
+    except ValidationError:
+        raise
+    except (_There, Exception) as error:
         if not stopped:  # else: what an engine says through which the stop was thrown
-            raise
+            if not isinstance(error, WrongAnswer | DBError):
+                raise
+            wrong = without_crash(workload, violation.profile, violation.sector, run, error)
     finally:
-        if run.system is not None:
+        if run is not None and run.system is not None:
             run.system.kill()
     if stopped and stopped[0] is not None:
         raise stopped[0]
-    return run.points, None if stopped else wrong
+    return run.points if run is not None else 0, wrong
 
 
 def _space(run: Run, violation: Violation) -> Space:
     """The recorded address's space at this moment; OtherSteps if it has none."""
-    folder = run.machine.folder
-    found = spaces(run.machine.disk, folder, violation.tearing) if folder else []
-    for space in found:
-        if space.prefix == violation.prefix:
+    return space_of(run.machine, violation.tearing, violation.prefix, violation.choice)
+
+
+def space_of(machine: Machine, tearing: Tearing, prefix: int, choice: Choice) -> Space:
+    """The space at this moment in which the address is; OtherSteps if there is none."""
+    for space in spaces(machine.disk, machine.folder, tearing) if machine.folder else ():
+        if space.prefix == prefix:
             counts = [len(unit.options) for unit in space.units]
-            fits = len(counts) == len(violation.choice)
-            if not fits or not all(
-                0 <= option < n for option, n in zip(violation.choice, counts, strict=True)
-            ):
+            fits = len(counts) == len(choice)
+            if not fits or not all(0 <= o < n for o, n in zip(choice, counts, strict=True)):
                 raise OtherSteps(f"the disk has {len(counts)} units with {counts} options there")
             return space
     raise OtherSteps("the names and sizes of the disk change in other steps")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from bazanite_stress.simulation.legal import NO_TEARING
 
-from .again import kind_of
+from .again import POWER_CUT, kind_of
 from .campaign import Campaign
 from .explorer import Violation
-from .story import NO_CRASH, besides
+from .story import NO_MOMENT, besides
 from .tasks import Part
 
 
@@ -91,17 +91,19 @@ def describe_violation(violation: Violation, *, rows: bool = True) -> str:
     """What was lost, where, and what should have come back (``rows``)."""
     lost = ", ".join(violation.lost[:6]) or "nothing"
     more = len(violation.lost) - 6
-    where = f"crash point {violation.point.number} ({violation.point.what})"
+    point = violation.point
+    cut = kind_of(violation) == POWER_CUT
+    at = "power cut  at crash point" if cut else "moment     number"
     disk = f"{violation.profile}, sector {violation.sector}"
     if violation.tearing != NO_TEARING:
         disk += ", torn" + (" with neighbours" if violation.tearing.neighbours else "")
     lines = [f"violation: {violation.rule}", f"  workload   {violation.workload.name}, {disk}"]
-    if kind_of(violation) not in NO_CRASH:
+    if kind_of(violation) not in NO_MOMENT:
         lines += [
-            f"  power cut  at {where}, in step {violation.point.step}",
+            f"  {at} {point.number} ({point.what}), in step {point.step}",
             f"  not on disk  {lost}" + (f" and {more} more" if more > 0 else ""),
         ]
-    if violation.how and kind_of(violation) not in NO_CRASH:
+    if violation.how and kind_of(violation) not in NO_MOMENT:
         details = ", ".join(f"{name}: {value}" for name, value in besides(violation).items())
         lines.append(f"  besides    {details}")
     if not rows:

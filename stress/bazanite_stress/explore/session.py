@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -41,6 +41,8 @@ class Session:
             case ["lock", inner]:
                 with db.storage.lock():
                     self._inner(inner)
+            case ["read"]:
+                return _rows(db, db.tables)
             case ["checkpoint"]:
                 db.checkpoint()
             case ["reopen"]:
@@ -58,8 +60,12 @@ class Session:
 
 def read_content(db: DB, workload: Workload) -> Any:
     """All rows that the engine gives, in the model's form."""
+    return _rows(db, workload.tables)
+
+
+def _rows(db: DB, tables: Iterable[str]) -> Any:
     return content_of(
-        {name: {row["id"]: dict(row) for row in db.find_all(name)} for name in workload.tables}
+        {name: {row["id"]: dict(row) for row in db.find_all(name)} for name in tables}
     )
 
 

@@ -6,11 +6,11 @@ import re
 from itertools import zip_longest
 from typing import Any
 
-from .again import POWER_CUT, kind_of
-from .explorer import WRONG_ANSWER, Violation
+from .again import POWER_CUT, kind_of, module_for
+from .explorer import NO_CRASH, WRONG_ANSWER, Violation
 from .workload import GROUPS, Step
 
-NO_CRASH = {
+NO_MOMENT = {
     "damage": "With {what}",
     "odd input": "Given input {number} of seed {seed} ({input})",
 }
@@ -31,13 +31,18 @@ def story(violation: Violation) -> str:
 
 
 def _sentence(violation: Violation) -> str:
-    if violation.rule == WRONG_ANSWER:
-        return f"Without any crash, {violation.rule}: {_short(violation.found, _LONGEST_RULE)}"
+    if violation.rule in NO_CRASH and kind_of(violation) == POWER_CUT:
+        what = "" if violation.rule == WRONG_ANSWER else f" ({violation.point.what})"
+        found = _short(violation.found, _LONGEST_RULE)
+        return f"Without any crash, {violation.rule}{what}: {found}"
     kind, rule = kind_of(violation), _short(violation.rule, _LONGEST_RULE)
     if kind == POWER_CUT:
         return f"Cut the power {_moment(violation)}{_lost(violation)}: {rule}"
-    if kind in NO_CRASH:
-        return f"{NO_CRASH[kind].format(**violation.how)} {violation.point.what}: {rule}"
+    if kind in NO_MOMENT:
+        return f"{NO_MOMENT[kind].format(**violation.how)} {violation.point.what}: {rule}"
+    told = getattr(module_for(kind), "told", None)
+    if told is not None:
+        return f"{told(violation)}{_lost(violation)}: {rule}"
     details = ", ".join(
         f"{k} {v}" for k, v in besides(violation).items() if k != "kind" and v != ""
     )

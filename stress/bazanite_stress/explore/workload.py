@@ -5,13 +5,14 @@ A step is a list: the call's name, then its arguments.
     ["insert", table, values]            ["insert_many", table, [values, ...]]
     ["update", table, id, values]        ["delete", table, id]
     ["truncate", table, cascade]         ["find", table, id]
+    ["read"]                             all rows of all tables
     ["checkpoint"]                       ["reopen"]
     ["transaction", [step, ...]]         all or nothing; inside another one a savepoint
     ["rollback", [step, ...]]            the same, left by an exception
     ["lock", [step, ...]]                under ``db.storage.lock()``
 
 Steps may fail (a row that is not there): the model says so too, and nothing changes.  A checkpoint
-and a reopen stand in no group: there the engine refuses them.
+and a reopen stand in no group: there the engine refuses them.  Nor does a read.
 """
 
 from __future__ import annotations
@@ -81,6 +82,7 @@ _SIGNATURES: dict[str, tuple[type, ...]] = {
     "delete": (str, int),
     "truncate": (str, bool),
     "find": (str, int),
+    "read": (),
     "checkpoint": (),
     "reopen": (),
     **dict.fromkeys(GROUPS, (list,)),

@@ -24,8 +24,10 @@ from .planted import BUGS
 
 VERDICTS = ("killed", "equivalent", "pending", "survived", "harness broken")
 MOST_CALLS, MOST_SECTORS = 10, 3
-"""What is left of a power cut that was made small."""
+"""What is left of a kill that was made small."""
 _DEADLINE_SECONDS = 600
+_STORING_SECONDS = 300
+"""More, for each detector whose kill may have to be made small."""
 _LOOKS = (600, 4000, None)
 _CHILD = [sys.executable, "-m", "bazanite_stress.mutants.child"]
 
@@ -87,12 +89,12 @@ class Campaign:
 
     @property
     def too_large(self) -> list[str]:
-        """The files of power cuts of which more is left than there should be."""
+        """The files of kills of which more is left than there should be."""
         return [
             kill.stored.file
             for result in self.results
             for kill in result.kills
-            if kill.letter == "P" and kill.stored is not None
+            if kill.stored is not None
             if kill.stored.calls > MOST_CALLS or kill.stored.sectors > MOST_SECTORS
         ]
 
@@ -194,17 +196,19 @@ def _attempt(
     out: Path | None,
 ) -> Result:
     request = {"bugs": numbers, "rounds": rounds, "stop": stop, "out": out and str(out)}
+    kills = 0 if out is None else 1 if stop else len(rounds)
+    deadline = _DEADLINE_SECONDS + kills * _STORING_SECONDS
     try:
         done = subprocess.run(
             [*_CHILD, json.dumps(request)],
             capture_output=True,
             text=True,
-            timeout=_DEADLINE_SECONDS,
+            timeout=deadline,
             check=False,
             env=os.environ | {"PYTHONHASHSEED": "0"},
         )
     except subprocess.TimeoutExpired:
-        error = f"no verdict within {_DEADLINE_SECONDS} seconds"
+        error = f"no verdict within {deadline} seconds"
         return Result(bug, "harness broken", error=error)
     try:
         answer = json.loads(done.stdout)

@@ -47,13 +47,13 @@ def _work(request: dict[str, Any]) -> dict[str, Any]:
         if finding is not None:
             found = {
                 "letter": letter,
-                "rule": finding.rule,
+                "rule": finding.violation.rule,
                 "states": finding.states,
                 "seconds": round(finding.seconds, 3),
             }
             if request.get("out"):
                 numbers = tuple(request["bugs"])
-                found["stored"] = store(finding, workloads, numbers, Path(request["out"]))
+                found["stored"] = store(finding, numbers, Path(request["out"]))
             answer["findings"].append(found)
             if request["stop"]:
                 break

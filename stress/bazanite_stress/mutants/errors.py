@@ -10,12 +10,10 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
-from bazanite_stress.explore.explorer import prepared
-from bazanite_stress.explore.judge import Judge
 from bazanite_stress.explore.runner import SYNCS
-from bazanite_stress.explore.workload import Workload
 from bazanite_stress.simulation.inode import SyncFate
 from bazanite_stress.simulation.legal import Tearing
 from bazanite_stress.simulation.machine import Machine
@@ -23,136 +21,140 @@ from bazanite_wal.errors import PoisonedError
 from bazanite_wal.log import LOG_NAME
 from bazanite_wal.scan import scan_log
 
-from .nested import recover
-from .session import Count, Process, Session
+from .looking import Abandoned, Looking
+from .nested import recover, with_next
+from .scene import Scene
+from .session import Session
 from .workloads import ALL
 
 _WORKLOADS = ("short", "short normal")
 _FATES: tuple[SyncFate, ...] = ("evicted later", "lost")
+_NO_SPACE = ("no space", "no space for a while")
+_PARTS = {
+    "hidden": ("short", "interrupted call"),
+    "once": ("no space", *_FATES),
+    "longer": ("no space for a while", "interrupt"),
+}
+"""What happens: what the engine must hide from its caller, and what it may tell."""
 _CHANGES = frozenset({"write_at", "truncate"})
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """At the call of that number (from 0, of those that count) of the workload, this happens.
+class Call:
+    """A call to the system that may fail: of those of its step, which one it is (from 0)."""
 
-    ``kind``: "interrupted call", "short", "no space", "no space for a while", "interrupt", or the
-    fate of what a failed sync had to write.
-    """
-
-    call: int
-    kind: str
-
-    @property
-    def silent(self) -> bool:
-        """Whether the engine must hide it from its caller."""
-        return self.kind in ("interrupted call", "short")
+    step: int
+    number: int
+    operation: str
+    name: str
 
 
-def look(count: Count, workloads: tuple[str, ...]) -> None:
-    """Caught if an error is followed by a wrong answer or a wrong state."""
+def scenes(workloads: tuple[str, ...]) -> Iterator[Scene]:
+    """Two workloads, and in each: what must be hidden, what fails once, what stays or stops it."""
     del workloads
-    for kinds in (
-        ("short", "interrupted call"),
-        ("no space", *_FATES),
-        ("no space for a while", "interrupt"),
-    ):
+    for part in _PARTS:
         for name in _WORKLOADS:
-            workload = ALL[name]
-            judge = Judge(workload, "hostile", 512)
-            seen: set[object] = set()
-            for fault in _faults(_calls(workload), kinds):
-                session = Session(workload, "hostile", judge, count, sample=3)
-                _suffer(session, fault, seen)
+            workload, by = with_next(ALL[name])
+            yield Scene("E", workload, "hostile", by, part)
 
 
-def _calls(workload: Workload) -> list[str]:
-    """The operations of an undisturbed run, from after the opening to before the close."""
-    process = Process(workload, prepared(workload, "hostile", 512), lambda _point: None, "calm")
-    process.start()
-    calls: list[str] = []
+def look(scene: Scene, looking: Looking) -> None:
+    """Caught if an error is followed by a wrong answer or a wrong state."""
+    seen: set[object] = set()
+    for call in _calls(scene, looking):
+        for kind in _PARTS[scene.part]:
+            case = {"fault": kind, "step": call.step, "call": call.number,
+                    "operation": f"{call.operation} {call.name}".rstrip()}  # fmt: skip
+            if _fits(kind, call.operation) and looking.takes(**case):
+                with suppress(Abandoned):
+                    _suffer(Session(scene, looking, case, sample=3), kind, call, seen)
 
-    def watch(operation: str, _name: str, _size: int) -> None:
-        if operation in _CHANGES or operation in SYNCS or operation == "store":
-            calls.append(operation)
+
+def _calls(scene: Scene, looking: Looking) -> list[Call]:
+    """The calls of an undisturbed run, from after the opening to before the close."""
+    session = Session(scene, looking)
+    process = session.process("writer")
+    calls: list[Call] = []
+    first = 0
+
+    def watch(operation: str, name: str, _size: int) -> None:
+        if _counts(operation):
+            calls.append(Call(session.at, len(calls) - first, operation, name))
 
     process.watch(watch)
-    for step in workload.steps:
-        try:
-            process.perform(step)
-        except Exception as error:  # noqa: BLE001  a workload may have calls that are refused
-            del error
+    for number in scene.steps_by("writer"):
+        first = len(calls)
+        session.step(process, number)
     return calls
 
 
-def _faults(calls: list[str], kinds: tuple[str, ...]) -> Iterator[Fault]:
-    for call, operation in enumerate(calls):
-        for kind in kinds:
-            fits = {
-                "interrupted call": operation == "write_at",
-                "short": operation == "write_at",
-                "no space": operation in _CHANGES,
-                "no space for a while": operation in _CHANGES,
-                "interrupt": True,
-            }.get(kind, operation in SYNCS)
-            if fits:
-                yield Fault(call, kind)
+def _counts(operation: str) -> bool:
+    return operation in _CHANGES or operation in SYNCS or operation == "store"
 
 
-def _suffer(session: Session, fault: Fault, seen: set[object]) -> None:
-    workload = session.workload
+def _fits(kind: str, operation: str) -> bool:
+    """Whether this can happen at such a call."""
+    if kind == "interrupt":
+        return True
+    if kind in ("interrupted call", "short"):
+        return operation == "write_at"
+    return operation in (_CHANGES if kind in _NO_SPACE else SYNCS)
+
+
+def _suffer(session: Session, kind: str, call: Call, seen: set[object]) -> None:
     process = session.process("writer")
-    watch = _Watch(session.machine, fault)
-    process.watch(watch)
-    session.done = [f"{fault.kind} at call {fault.call}"]
+    watch = _Watch(session.machine, kind, call.number)
+    silent = kind in _PARTS["hidden"]
+    failed_sync = kind in _FATES  # which takes "normal" commits even without a power cut
     poisoned = False
-    for step in workload.steps:
+    for number in session.scene.steps_by("writer"):
         before = watch.happened
-        watch.lasting = fault.kind == "no space for a while" and not before
-        excused = not fault.silent and (poisoned or not before)
-        error = session.step(process, step, faulty=excused)
-        poisoned = poisoned or isinstance(error, PoisonedError) or fault.kind in _FATES
+        process.watch(watch if number == call.step else None)
+        error = session.step(process, number, faulty=not silent and (poisoned or not before))
+        poisoned = poisoned or isinstance(error, PoisonedError) or failed_sync
         if watch.happened:
-            session.cut(f"after {step[0]}")
+            session.cut(f"after {session.workload.steps[number][0]}")
     process.watch(None)
     process.kill()
-    machine = session.machine.after_kill()
-    failed_sync = fault.kind in _FATES  # which takes "normal" commits even without a power cut
     newest = session.right() if failed_sync else session.newest()
+    right = session.right()
+    session.machine = session.machine.after_kill()
     # Garbage instead of a header that is rewritten in place is survived only without frames.
-    scan = scan_log(machine.image()[LOG_NAME])
+    scan = scan_log(session.machine.image()[LOG_NAME])
     torn = Tearing(torn=failed_sync and scan is not None and not scan.frames)
-    recover(session, machine, newest, session.right(), seen, torn)
+    session.timelines = [(model,) for model in newest]
+    recover(session, newest, right, seen, torn)
 
 
 class _Watch:
-    """Lets the fault happen.  ``happened`` tells that it did."""
+    """Lets it happen at the call of this number; a full disk stays so for a step, if it is to.
 
-    def __init__(self, machine: Machine, fault: Fault) -> None:
+    ``happened`` tells that it did.
+    """
+
+    def __init__(self, machine: Machine, kind: str, call: int) -> None:
         self._machine = machine
-        self._fault = fault
-        self._calls = 0
+        self._kind = kind
+        self._left = call
         self.happened = False
-        self.lasting = False
 
     def __call__(self, operation: str, name: str, size: int) -> int | None:
-        counts = operation in _CHANGES or operation in SYNCS or operation == "store"
-        if not counts:
+        if not _counts(operation):
             return None
-        if self.happened and self.lasting and operation in _CHANGES:
+        if self.happened and self._kind == "no space for a while" and operation in _CHANGES:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), name)
-        self._calls += 1
-        if self.happened or self._calls - 1 != self._fault.call:
+        self._left -= 1
+        if self.happened or self._left != -1:
             return None
         self.happened = True
-        return _HAPPENINGS.get(self._fault.kind, self._fail_sync)(operation, name, size)
+        return _HAPPENINGS.get(self._kind, self._fail_sync)(operation, name, size)
 
     def _fail_sync(self, _operation: str, name: str, _size: int) -> int | None:
         folder = self._machine.folder
         assert folder is not None
         if name:
             inode = self._machine.disk.files[folder.names[name]]
-            fate: SyncFate = "lost" if self._fault.kind == "lost" else "evicted later"
+            fate: SyncFate = "lost" if self._kind == "lost" else "evicted later"
             inode.fail_sync({}, fate)
         raise OSError(errno.EIO, os.strerror(errno.EIO), name)
 

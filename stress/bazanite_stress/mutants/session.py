@@ -4,63 +4,39 @@ A *timeline* is a history that may be the true one: the states after each transa
 that is certainly durable.  A call that ends in an error, or whose process dies, splits it: the
 transaction happened, or not.  A later answer decides.  After a power cut under ``"full"`` the last
 state of some timeline must come back, under ``"normal"`` any state of one.
+
+Whatever is judged is a *moment*: an opening, an answer, a power cut, a kill of everyone.  Moments
+are counted, so that one can be gone to again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from bazanite import DBError
 from bazanite_stress.explore.explorer import (
+    REFUSED,
     Violation,
     broken_rule,
     lost_units,
     prepared,
 )
-from bazanite_stress.explore.judge import Judge
-from bazanite_stress.explore.model import Model, ModelError, describe
-from bazanite_stress.explore.runner import Point, Run, setup_model
-from bazanite_stress.explore.sampling import addresses
+from bazanite_stress.explore.model import Model, describe
+from bazanite_stress.explore.runner import Point, Run, WrongAnswer, setup_model
 from bazanite_stress.explore.session import Session as EngineSession
-from bazanite_stress.explore.session import read_content
-from bazanite_stress.explore.workload import Step, Workload
-from bazanite_stress.simulation.disk import Profile
-from bazanite_stress.simulation.legal import NO_TEARING, Tearing, spaces
+from bazanite_stress.explore.workload import Step
+from bazanite_stress.simulation.legal import Choice, Space, Tearing
+from bazanite_stress.simulation.machine import Machine
 from bazanite_stress.simulation.system import Killed, SimulatedSystem, Stuck, Watch
 
+from .looking import Abandoned, Caught, Looking
+from .scene import Scene
+
+KIND = "detector"
 Timeline = tuple[Model, ...]
 QUIET = frozenset({"load", "acquire", "sleep", "directory", "size", "exists", "list", "open"})
 """Calls at which nothing worth a fault happens."""
-
-
-class Caught(BaseException):
-    """A rule is broken; the violation says which, where, and after how many states.
-
-    It passes through the engine, whose calls the detectors watch, so no handler may take it for an
-    error of the engine's.
-    """
-
-    def __init__(self, violation: Violation) -> None:
-        super().__init__(violation.rule)
-        self.violation = violation
-
-
-class Enough(BaseException):
-    """The limit of states is reached; passes through the engine like Caught."""
-
-
-class Count:
-    """How many states were looked at, over many sessions; Enough once ``limit`` is passed."""
-
-    def __init__(self, limit: int | None = None) -> None:
-        self.states = 0
-        self._limit = limit
-
-    def spend(self, states: int = 1) -> None:
-        """So many more were looked at."""
-        self.states += states
-        if self._limit is not None and self.states > self._limit:
-            raise Enough
 
 
 class Process(Run):
@@ -74,9 +50,6 @@ class Process(Run):
 
     def perform(self, step: Step) -> Any:
         """The call itself."""
-        if step[0] == "read":
-            assert self.db is not None
-            return read_content(self.db, self.workload)
         assert self.session is not None
         return self.session.perform(step)
 
@@ -92,75 +65,117 @@ class Process(Run):
 
 
 class Session:
-    """See the module's text."""
+    """One case of a scene: ``case`` is what tells it from the others, as plain data.
+
+    ``machine`` and ``states``: where it begins, if not after the setup.
+    """
 
     def __init__(
         self,
-        workload: Workload,
-        profile: Profile,
-        judge: Judge,
-        count: Count,
+        scene: Scene,
+        looking: Looking,
+        case: dict[str, Any] | None = None,
         *,
-        tearing: Tearing = NO_TEARING,
+        machine: Machine | None = None,
+        states: Sequence[Model] = (),
         sample: int = 4,
     ) -> None:
-        self.workload = workload
-        self.profile: Profile = profile
-        self.judge = judge
-        self.count = count
-        self.tearing = tearing
+        self.scene = scene
+        self.workload = scene.workload
+        self.looking = looking
+        self.case = case or {}
+        self.judge = looking.judge(scene)
         self.sample = sample
-        self.machine = prepared(workload, profile, 512)
-        self.timelines: list[Timeline] = [(setup_model(workload),)]
-        self.done: list[str] = []
+        self.at = 0
+        self.finds = 0
+        self.read: list[Any] = []
+        self._count = 0
+        self.timelines: list[Timeline] = [
+            (model,) for model in states or [setup_model(scene.workload)]
+        ]
+        self.machine = machine or self._set_up()
 
-    def process(self, name: str) -> Process:
+    def _set_up(self) -> Machine:
+        seen = self.moment("setup")
+        try:
+            machine = prepared(self.workload, self.scene.profile, 512)
+        except (WrongAnswer, DBError) as error:
+            raise self._refused("setup", error, seen=seen) from error
+        self._right(seen=seen)
+        return machine
+
+    def process(self, name: str, watch: Watch | None = None) -> Process:
         """A process that has the database open."""
         process = Process(self.workload, self.machine, lambda _point: None, seed=name)
-        process.start()
+        what = f"opening by {name}"
+        seen = self.moment(what)
+        try:
+            process.start(watch)
+        except Exception as error:  # whatever it raises
+            raise self._refused(what, error, seen=seen) from error
+        self._right(seen=seen)
         return process
 
-    def step(self, process: Process, step: Step, *, faulty: bool = False) -> Exception | None:
-        """One call.  ``faulty``: it may end in an error that says what became of it."""
-        self.done.append(str(step))
+    # ---- calls
+
+    def step(self, process: Process, number: int, *, faulty: bool = False) -> Exception | None:
+        """The step of this number.  ``faulty``: its error may say what became of it."""
+        self.at = number
+        step = self.workload.steps[number]
+        if step[0] != "lock":
+            return self._call(process, step, faulty=faulty)
+        assert process.db is not None
+        try:
+            with process.db.storage.lock():
+                for inner in step[1]:
+                    self._call(process, inner, faulty=faulty)
+        except DBError as error:
+            raise self.refused(f"lock by {process.seed}", error) from error
+        return None
+
+    def _call(self, process: Process, step: Step, *, faulty: bool) -> Exception | None:
+        what = f"{step[0]} by {process.seed}"
+        seen = self.moment(what)
         forks = [_fork(timeline, step) for timeline in self.timelines]
         try:
             found = process.perform(step)
         except (Killed, KeyboardInterrupt):
             self.timelines = [t for before, after, _, _ in forks for t in (before, after)]
+            self._right(seen=seen)
             return None
         except (Stuck, AssertionError) as error:
-            raise self.caught(f"{type(error).__name__}: {error}", "stuck") from error
-        except (DBError, ValueError, OSError) as error:
-            self._refused(step, forks, error, faulty=faulty)
+            self._wrong(f"{type(error).__name__}: {error}", "stuck", what, seen=seen)
+            raise Abandoned from error
+        except Exception as error:
+            if not self._survives(forks, error, faulty=faulty):
+                rule = "a call failed although nothing was wrong"
+                self._wrong(f"{step}: {error!r}", rule, what, seen=seen, after=forks)
+                raise Abandoned from error
+            self._right(seen=seen)
             return error
         right = [
-            after
-            for _, after, expected, refusal in forks
-            if not refusal and (expected is None or expected == found)
+            after for _, after, expected, refusal in forks if not refusal and expected == found
         ]
         if not right:
-            raise self.caught(repr(found), "a call's answer is right in no possible history")
+            rule = "a call's answer is right in no possible history"
+            shown = describe(found) if step[0] == "read" else repr(found)
+            self._wrong(shown, rule, what, seen=seen, after=forks)
+            raise Abandoned
+        self._right(seen=seen)
         collapse = self.workload.durability == "full" or step[0] in ("checkpoint", "reopen")
         self.timelines = [timeline[-1:] if collapse else timeline for timeline in right]
         return None
 
-    def _refused(
-        self,
-        step: Step,
-        forks: list[tuple[Timeline, Timeline, Any, str]],
-        error: Exception,
-        *,
-        faulty: bool,
-    ) -> None:
+    def _survives(self, forks: list[Fork], error: Exception, *, faulty: bool) -> bool:
+        """Whether a call may end in this error; the histories in which it may go on."""
         name = type(error).__name__
         right = [before for before, _, _, refusal in forks if refusal == name]
         if right:
             full = self.workload.durability == "full"
             self.timelines = [timeline[-1:] if full else timeline for timeline in right]
-            return
-        if not faulty:
-            raise self.caught(f"{step}: {error!r}", "a call failed although nothing was wrong")
+            return True
+        if not faulty or not isinstance(error, DBError | ValueError | OSError):
+            return False
         kept: list[Timeline] = []
         for before, after, _, _ in forks:
             if name != "CommittedNotApplied":
@@ -168,28 +183,43 @@ class Session:
             if name != "DirectoryError":
                 kept.append(after)
         self.timelines = kept
+        return True
 
-    def cut(self, what: str) -> None:
-        """Cut the power now, in some of all ways; Caught if a wrong state comes back."""
-        folder = self.machine.folder
-        assert folder is not None
-        right = self.right()
-        for space in spaces(self.machine.disk, folder, self.tearing):
-            for choice in addresses(space, self.sample, what):
-                self.count.spend()
-                outcome = self.judge.outcome(space.image(choice))
-                rule = broken_rule(outcome, right, self.workload.durability)
-                if rule:
-                    lost = lost_units(space, choice)
-                    raise self.caught(outcome.describe(), rule, what, space.prefix, choice, lost)
+    # ---- crashes
 
-    def stop(self, what: str) -> None:
+    def cut(
+        self, when: str, right: list[Model] | None = None, tearing: Tearing | None = None
+    ) -> None:
+        """Cut the power now, in some of all ways: one of these states must come back.
+
+        Caught if another one does.
+        """
+        what = f"power cut {when}"
+        if not self.moment(what):
+            return
+        right = self.right() if right is None else right
+        tearing = tearing or self.scene.tearing
+        for space, choice in self.looking.disks(self.machine, tearing, self.sample, when):
+            self.looking.spend()
+            outcome = self.judge.outcome(space.image(choice))
+            rule = broken_rule(outcome, right, self.workload.durability)
+            if rule:
+                disk = (space, choice, tearing)
+                self._wrong(outcome.describe(), rule, what, right=right, disk=disk)
+        self.looking.fine()
+
+    def stop(self, when: str, right: list[Model] | None = None) -> None:
         """Kill everyone now, and open again on the same machine."""
-        self.count.spend()
+        what = f"all killed {when}"
+        if not self.moment(what) or self.looking.lost:
+            return
+        self.looking.spend()
+        right = self.newest() if right is None else right
         outcome = self.judge.judge_machine(self.machine.after_kill())
-        rule = broken_rule(outcome, self.newest(), self.workload.durability)
+        rule = broken_rule(outcome, right, self.workload.durability)
         if rule:
-            raise self.caught(outcome.describe(), rule, f"all killed {what}")
+            self._wrong(outcome.describe(), rule, what, right=right)
+        self.looking.fine()
 
     def right(self) -> list[Model]:
         """The states of which one must come back after a power cut."""
@@ -201,43 +231,115 @@ class Session:
         """The states of which one must be there while the machine runs."""
         return [timeline[-1] for timeline in self.timelines]
 
-    def caught(
+    # ---- verdicts
+
+    def moment(self, what: str) -> bool:
+        """The next moment is there: whether it is looked at."""
+        self._count += 1
+        return self.looking.moment(self.case, self._count, what)
+
+    def verdict(self, what: str, found: str, rule: str, right: list[Model] | None = None) -> None:
+        """What came out at this moment; ``rule`` is the one that is broken, "" if none is."""
+        if rule:
+            self._wrong(found, rule, what, right=right)
+        self.looking.fine()
+
+    def refused(self, what: str, error: Exception) -> Abandoned:
+        """The engine ended in an error where nothing was wrong: Caught, or what to raise."""
+        return self._refused(what, error, seen=self.moment(what))
+
+    def _refused(self, what: str, error: Exception, *, seen: bool) -> Abandoned:
+        self._wrong(f"{type(error).__name__}: {error}", REFUSED, what, seen=seen)
+        return Abandoned()
+
+    def _reads(self) -> dict[str, Any]:
+        """How many rows other processes read within calls until now, and which is read now."""
+        counted = {"finds": self.finds} if self.finds else {}
+        return counted | ({"read": self.read} if self.read else {})
+
+    def _right(self, *, seen: bool) -> None:
+        if seen:
+            self.looking.fine()
+
+    def _wrong(
         self,
         found: str,
         rule: str,
-        what: str = "",
-        prefix: int = 0,
-        choice: tuple[int, ...] = (),
-        lost: tuple[str, ...] = (),
-    ) -> Caught:
-        """What to raise for a broken rule."""
-        where = "; ".join([*self.done, what] if what else self.done)
-        expected = tuple(describe(model.content()) for model in self.right())
-        return Caught(
-            Violation(
-                self.workload,
-                self.profile,
-                512,
-                Point(len(self.done), len(self.done), where, 0, 0),
-                prefix,
-                choice,
-                lost,
-                expected,
-                found,
-                rule,
-                self.count.states,
-                tearing=self.tearing,
-            )
+        what: str,
+        *,
+        seen: bool = True,
+        right: list[Model] | None = None,
+        after: Sequence[Fork] = (),
+        disk: tuple[Space, Choice, Tearing] | None = None,
+    ) -> None:
+        """Caught, if this moment is looked at and the rule is one that is looked for.
+
+        ``after``: the histories with the call whose answer is wrong.
+        """
+        if not seen or self.looking.rule not in ("", rule.partition(":")[0]):
+            return
+        if right is None:
+            right = [fork[1][-1] for fork in after] or self.newest()
+        expected = tuple(dict.fromkeys(describe(model.content()) for model in right))
+        scene = self.scene
+        violation = Violation(
+            scene.workload,
+            scene.profile,
+            512,
+            Point(self._count, self.at, what, 0, 0),
+            disk[0].prefix if disk else 0,
+            disk[1] if disk else (),
+            lost_units(disk[0], disk[1]) if disk else (),
+            expected,
+            found,
+            rule,
+            self.looking.states,
+            how_of(scene) | self.case | self._reads(),
+            disk[2] if disk else scene.tearing,
         )
+        raise Caught(violation)
 
 
-def _fork(timeline: Timeline, step: Step) -> tuple[Timeline, Timeline, Any, str]:
-    """The history without this call and with it, its answer, and the error it must end in."""
-    model = timeline[-1].clone()
-    if step[0] == "read":
-        return timeline, timeline, model.content(), ""
-    try:
-        expected = model.apply(step)
-    except ModelError as error:
-        return timeline, timeline, None, str(error)
+_NO_CASE = ("kind", "letter", "part", "by", "reads", "finds", "read")
+
+
+def how_of(scene: Scene) -> dict[str, Any]:
+    """What a violation's ``how`` says of its scene."""
+    how: dict[str, Any] = {"kind": KIND, "letter": scene.letter}
+    if scene.part:
+        how["part"] = scene.part
+    if scene.by:
+        how["by"] = [*scene.by]
+    if scene.reads is not None:
+        how["reads"] = [*scene.reads]
+    return how
+
+
+def scene_of(violation: Violation) -> Scene:
+    """The scene that ``how_of`` and the violation tell of."""
+    how = violation.how
+    reads = how.get("reads")
+    return Scene(
+        how["letter"],
+        violation.workload,
+        violation.profile,
+        tuple(how.get("by", ())),
+        how.get("part", ""),
+        reads=None if reads is None else tuple(reads),
+    )
+
+
+def case_of(violation: Violation) -> dict[str, Any]:
+    """What tells the violation's case from others of its scene."""
+    return {name: value for name, value in violation.how.items() if name not in _NO_CASE}
+
+
+Fork = tuple[Timeline, Timeline, Any, str]
+"""The history without a call and with it, its answer, and the error it must end in."""
+
+
+def _fork(timeline: Timeline, step: Step) -> Fork:
+    expected, error = (model := timeline[-1].clone()).answer(step)
+    if error or step[0] in ("read", "find"):
+        return timeline, timeline, expected, error
     return timeline, (*timeline, model), expected, ""

@@ -5,17 +5,18 @@ No disk is recovered here: one run of each workload, its operations in order.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from bazanite_stress.explore.explorer import prepared
-from bazanite_stress.explore.judge import Judge
 from bazanite_stress.simulation.disk import Disk, Folder
 from bazanite_stress.simulation.inode import Inode
 from bazanite_stress.simulation.machine import Machine
 from bazanite_wal.header import FRAMES_START
 from bazanite_wal.log import LOG_NAME, NEW_LOG_NAME
 
-from .session import Count, Process, Session
+from .looking import Looking
+from .scene import Scene
+from .session import Session
 from .workloads import ALL
 
 _WORKLOADS = ("rows", "equal frames", "creation", "normal")
@@ -23,7 +24,7 @@ _WORKLOADS = ("rows", "equal frames", "creation", "normal")
 
 @dataclass(slots=True)
 class _Order:
-    """What is written and not synced yet; ``broken`` is the first promise that was not kept."""
+    """What is written and not synced yet; ``broken`` is the first promise not kept, by ``what``."""
 
     frames: bool = False
     header: bool = False
@@ -32,23 +33,25 @@ class _Order:
     new_log: bool = False
     syncs: int = 0
     broken: str = ""
+    what: str = ""
 
-    def need(self, kept: bool, promise: str) -> None:
+    def need(self, kept: bool, promise: str, what: str) -> None:
         if not kept and not self.broken:
-            self.broken = promise
+            self.broken, self.what = f"it is not so that {promise}", what
 
     def wrote(self, name: str, offset: int) -> None:
         if name == NEW_LOG_NAME:
             self.new_log = True
         elif name != LOG_NAME:
-            self.need(not self.frames, "the log is synced before a data file changes")
+            self.need(not self.frames, "the log is synced before a data file changes", name)
             self.data.add(name)
         elif offset < FRAMES_START:
-            self.need(not self.data, "data files are synced before the log's header is written")
+            promise = "data files are synced before the log's header is written"
+            self.need(not self.data, promise, ", ".join(sorted(self.data)))
             self.header = True
         else:
-            self.need(not self.header, "a header is synced before a frame is written")
-            self.need(not self.names, "names are synced before a frame is written")
+            self.need(not self.header, "a header is synced before a frame is written", name)
+            self.need(not self.names, "names are synced before a frame is written", name)
             self.frames = True
 
     def synced(self, name: str) -> None:
@@ -73,7 +76,9 @@ class TracedDisk(Disk):
     def truncate(self, inode: Inode, size: int) -> None:
         name = self._name(inode)
         if name == LOG_NAME:
-            self.order.need(not self.order.header, "a header is synced before the log shrinks")
+            self.order.need(
+                not self.order.header, "a header is synced before the log shrinks", name
+            )
         else:
             self.order.wrote(name, FRAMES_START)
         super().truncate(inode, size)
@@ -83,7 +88,7 @@ class TracedDisk(Disk):
         return super().create(folder, name)
 
     def rename(self, folder: Folder, old: str, new: str) -> None:
-        self.order.need(not self.order.new_log, "a file is synced before it is renamed")
+        self.order.need(not self.order.new_log, "a file is synced before it is renamed", old)
         self.order.names = True
         super().rename(folder, old, new)
 
@@ -108,34 +113,27 @@ class TracedDisk(Disk):
         return ""
 
 
-def look(count: Count, workloads: tuple[str, ...]) -> None:
-    """Caught if a promise is broken."""
+def scenes(workloads: tuple[str, ...]) -> Iterator[Scene]:
+    """One run of each workload."""
     for name in dict.fromkeys([*workloads, *_WORKLOADS]):
-        workload = ALL[name]
-        session = Session(workload, "journal", Judge(workload, "journal", 512), count)
-        order = _Order()
-        session.machine = _traced(prepared(workload, "journal", 512), order)
-        process = session.process("traced")
-        for step in workload.steps:
-            before = order.syncs
-            _take(session, process, step)
-            count.spend(order.syncs - before)
-            if workload.durability == "full":
-                order.need(not order.frames, "the log is synced before a call returns")
-            if order.broken:
-                raise session.caught(f"not kept: {order.broken}", "the promised order of syncs")
+        yield Scene("T", ALL[name], "journal")
 
 
-def _take(session: Session, process: Process, step: list[object]) -> None:
-    if step[0] != "lock":
-        session.step(process, step)
-        return
-    assert process.db is not None
-    with process.db.storage.lock():
-        inner = step[1]
-        assert isinstance(inner, list)
-        for one in inner:
-            session.step(process, one)
+def look(scene: Scene, looking: Looking) -> None:
+    """Caught if a promise is broken."""
+    session = Session(scene, looking)
+    order = _Order()
+    session.machine = _traced(session.machine, order)
+    process = session.process("traced")
+    for number, step in enumerate(scene.workload.steps):
+        before = order.syncs
+        session.step(process, number)
+        looking.spend(order.syncs - before)
+        if scene.workload.durability == "full":
+            order.need(not order.frames, "the log is synced before a call returns", step[0])
+        what = f"{step[0]} returned"
+        if session.moment(what):
+            session.verdict(what, f"too early: {order.what}", order.broken)
 
 
 def _traced(machine: Machine, order: _Order) -> Machine:
