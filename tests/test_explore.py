@@ -22,11 +22,11 @@ from bazanite_stress.explore.judge import Judge
 from bazanite_stress.explore.merge import MergeError, merge_documents
 from bazanite_stress.explore.model import Model, ModelError
 from bazanite_stress.explore.runner import Run
-from bazanite_stress.explore.sampling import addresses
+from bazanite_stress.explore.sampling import addresses, torn
 from bazanite_stress.explore.tasks import Part, plan
 from bazanite_stress.explore.workload import Workload, load_workload
 from bazanite_stress.simulation.disk import PROFILES, Profile
-from bazanite_stress.simulation.legal import spaces
+from bazanite_stress.simulation.legal import Tearing, spaces
 from bazanite_tools.cli import main
 from bazanite_wal import checkpoint, scan
 from bazanite_wal.datafiles import DataFiles
@@ -360,3 +360,22 @@ def test_the_verdict_needs_states_all_parts_and_the_canary() -> None:
     assert made.verdict == "not measured"
     made.canary = False
     assert made.verdict == "harness broken"
+
+
+def test_torn_addresses_tear_one_sector_or_several_and_the_same_seed_gives_the_same() -> None:
+    machine = prepared(WORKLOADS["rows"], "hostile", 512)
+    assert machine.folder is not None
+    inode = machine.disk.files[machine.folder.names["a.dat"]]
+    machine.disk.write(inode, b"x" * 2_000, 0)
+    (whole,) = spaces(machine.disk, machine.folder)
+    assert list(torn(whole, 50, "0")) == []
+    (space,) = spaces(machine.disk, machine.folder, Tearing(torn=True))
+    found = list(torn(space, 50, "0"))
+    assert len(found) == len(set(found)) > 20
+    counts = {
+        sum(option >= unit.whole for unit, option in zip(space.units, choice, strict=True))
+        for choice in found
+    }
+    assert 0 not in counts
+    assert {1, 3} <= counts
+    assert found == list(torn(space, 50, "0")) != list(torn(space, 50, "1"))

@@ -11,10 +11,11 @@ from bazanite_stress.explore.catalogue import WORKLOADS
 from bazanite_stress.explore.deaths import prefixes
 from bazanite_stress.explore.kills import ACTIONS, QUICK, KillLimits, Kills
 from bazanite_stress.simulation.disk import Profile
+from bazanite_stress.simulation.legal import Tearing
 from bazanite_wal import apply, commit, recovery, repair, section, shared
 from bazanite_wal.core import Core
 
-BITE = KillLimits(cuts=6, every=3, actions=2, violations=1)
+BITE = KillLimits(cuts=6, torn=0, every=3, actions=2, violations=1)
 
 
 @pytest.mark.parametrize("durability", ["full", "normal", "off"])
@@ -95,8 +96,31 @@ def test_a_repair_that_publishes_a_new_generation_unsynced_is_found(
 def test_a_recovery_that_trusts_what_only_the_page_cache_holds_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(recovery, "_make_verified_bytes_durable", lambda *_arguments: None)
+    monkeypatch.setattr(recovery, "_make_verified_bytes_durable", lambda *_, **__: None)
     assert found("rows").how["then"] == "power cut in the recovery"
+
+
+def test_a_power_cut_after_a_kill_may_tear_what_was_being_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def only_one(_log: Any, _system: Any, header: Any, _settings: Any) -> Any:
+        return header
+
+    monkeypatch.setattr(recovery, "_leave_no_safe_header", only_one)
+    limits = KillLimits(cuts=4, torn=3, every=7, actions=1, violations=1)
+    violations = Kills(WORKLOADS["off"], "hostile", limits=limits).explore().violations
+    assert [violation.tearing for violation in violations] == [Tearing(torn=True)]
+    whole = replace(limits, torn=0)
+    assert Kills(WORKLOADS["off"], "hostile", limits=whole).explore().violations == []
+
+
+@pytest.mark.parametrize("name", ["rows", "equal frames"])
+def test_without_power_safe_overwrite_a_survivor_goes_on_or_refuses_everyone(name: str) -> None:
+    options = {"log_size_bytes": 32_768, "powersafe_overwrite": False}
+    workload = replace(WORKLOADS[name], options=options)
+    tally = Kills(workload, limits=replace(QUICK, every=17, cuts=2)).explore()
+    assert tally.violations == []
+    assert tally.points > 30
 
 
 @pytest.mark.parametrize("durability", ["full", "normal", "off"])

@@ -30,19 +30,21 @@ from .workload import Workload
 
 @dataclass(frozen=True, slots=True)
 class ErrorLimits:
-    """``every``: of how many faults one is tried (seeded); ``cuts``: power cuts after each.
+    """``every``: of how many faults one is tried (seeded); ``cuts``: power cuts at a moment after.
 
-    ``sectors``: whether each dirty sector of a failed sync is also lost, or kept, alone.
+    ``torn``: more of them that tear sectors (R16); ``sectors``: whether each dirty sector of a
+    failed sync is also lost, or kept, alone.
     """
 
     every: int = 1
     cuts: int = 12
+    torn: int = 3
     sectors: bool = True
     violations: int = 5
     seed: str = "0"
 
 
-QUICK = ErrorLimits(every=13, cuts=3)
+QUICK = ErrorLimits(every=13, cuts=3, torn=1)
 
 
 class Errors:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from bazanite import DB
 from bazanite.errors import DBError
-from bazanite_stress.simulation.legal import Choice, spaces
 from bazanite_stress.simulation.machine import PATH, Machine
-from bazanite_wal import shared
-from bazanite_wal.attach import SHARED_NAME
 from bazanite_wal.errors import (
     CommittedNotApplied,
     DirectoryError,
@@ -20,11 +17,12 @@ from bazanite_wal.errors import (
     UnsafeShutdownError,
 )
 
-from .explorer import Violation, broken_rule, lost_units, meet
+from .cutting import Cut, cuts
+from .explorer import Violation, broken_rule, meet
 from .faults import Fault, FaultySystem, Injector
 from .model import Model, describe
+from .poisoning import unheard_sync
 from .runner import Point, Run, WrongAnswer
-from .sampling import few
 from .session import Session, read_content
 from .workload import Step
 
@@ -183,10 +181,8 @@ class Case:
 
     def _may_poison(self) -> bool:
         """Whether this fault may make the database refuse everyone: docs/protocol.md, section 7."""
-        if self._injector.failed_syncs:
-            return True
-        safe = self._errors.workload.options.get("powersafe_overwrite", True)
-        return not safe and self._word(shared.SYNCING) != 0  # nothing may be written over itself
+        failed = bool(self._injector.failed_syncs)
+        return failed or unheard_sync(self._machine, self._errors.workload)
 
     def _poisoned(self) -> bool:
         """Whether a sync failed for the handle that is open: then it must refuse."""
@@ -207,12 +203,6 @@ class Case:
             self._wrong("a sync failed, and the handle does not refuse", str(use))
         if self._injector.syncs != syncs:
             self._wrong("something is synced again after a failed sync", "")
-
-    def _word(self, index: int) -> int:
-        """One of the shared words, 0 if there are none."""
-        folder = self._machine.folder
-        number = None if folder is None else folder.names.get(SHARED_NAME)
-        return 0 if number is None else self._machine.words[number][index]
 
     def _handle_is_open(self) -> bool:
         return self._run.db is not None and bool(self._run.db.tables)  # none once it is closed
@@ -330,38 +320,28 @@ class Case:
 
     def _cut(self, when: str) -> None:
         """Cut the power now: some of the legal disks."""
-        errors, machine = self._errors, self._machine
-        if machine.folder is None:
-            return
-        for space in spaces(machine.disk, machine.folder):
-            errors.tally.legal += space.count
-            seed = f"{errors.limits.seed}/{self._fault}/{space.prefix}"
-            for choice in few(space, errors.limits.cuts, seed):
-                errors.tally.visited += 1
-                outcome = errors.judge.outcome(space.image(choice))
-                rule = broken_rule(outcome, self._possible(), self._level)
-                if rule:
-                    lost = lost_units(space, choice)
-                    self._wrong(f"power cut {when}: {rule}", outcome.describe(), space.prefix,
-                                choice, lost)  # fmt: skip
+        errors = self._errors
+        seed = f"{errors.limits.seed}/{self._fault}"
+        for cut in cuts(
+            self._machine, errors.workload, errors.judge, errors.limits.cuts, errors.limits.torn,
+            seed, errors.tally,
+        ):  # fmt: skip
+            rule = broken_rule(cut.outcome, self._possible(), self._level)
+            if rule:
+                self._wrong(f"power cut {when}: {rule}", cut.outcome.describe(), cut)
 
-    def _wrong(
-        self,
-        rule: str,
-        found: str,
-        prefix: int = 0,
-        choice: Choice = (),
-        lost: tuple[str, ...] = (),
-    ) -> None:
+    def _wrong(self, rule: str, found: str, cut: Cut | None = None) -> NoReturn:
         errors, run = self._errors, self._run
         what = f"{self._fault.kind} at {self._injector.met}, {self._doing}"
         point = Point(self._fault.call, run.step, what, self._acknowledged, len(run.states) - 1)
         expected = tuple(describe(model.content()) for model in self._right)
         how = {"kind": "fault", "fault": self._fault.as_json(), "doing": self._doing}
         violation = Violation(
-            errors.workload, errors.profile, errors.sector, point, prefix, choice, lost,
-            expected, found, rule, errors.tally.visited, how,
+            errors.workload, errors.profile, errors.sector, point, 0, (), (), expected, found, rule,
+            errors.tally.visited, how,
         )  # fmt: skip
+        if cut is not None:
+            violation = cut.told(violation)
         meet(errors.tally, violation, errors.limits, errors.until)
         raise _Wrong
 

@@ -15,18 +15,18 @@ what a power cut after it may take is what the level says.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from bazanite import DB
-from bazanite.errors import DBError
+from bazanite.errors import DBError, PoisonedError
 from bazanite_stress.simulation.disk import Profile
-from bazanite_stress.simulation.legal import Choice, Legal, Space, spaces
 from bazanite_stress.simulation.machine import PATH, Machine
 from bazanite_stress.simulation.system import Killed, SimulatedSystem
 
+from .cutting import Cut, cuts
 from .deaths import Death, Deaths
 from .explorer import (
     Enough,
@@ -34,15 +34,14 @@ from .explorer import (
     Until,
     Violation,
     broken_rule,
-    lost_units,
     meet,
     no_end,
     prepared,
 )
 from .judge import Judge
 from .model import Content, Model, describe
+from .poisoning import unheard_sync
 from .runner import SYNCS, Point, Run, WrongAnswer
-from .sampling import few
 from .session import read_content
 from .workload import Workload
 
@@ -52,19 +51,21 @@ ACTIONS = ("read", "insert", "checkpoint", "close")
 
 @dataclass(frozen=True, slots=True)
 class KillLimits:
-    """``cuts``: power cuts to try at one moment; ``every``: of how many ends a survivor meets one.
+    """``cuts``: power cuts to try at one moment; ``torn``: more that tear sectors (R16).
 
-    ``actions``: how many of ACTIONS it begins with at each of them, in turn.
+    ``every``: of how many ends a survivor meets one; ``actions``: how many of ACTIONS it begins
+    with at each of them, in turn.
     """
 
     cuts: int = 15
+    torn: int = 4
     every: int = 1
     actions: int = len(ACTIONS)
     violations: int = 5
     seed: str = "0"
 
 
-QUICK = KillLimits(cuts=4, every=7, actions=1)
+QUICK = KillLimits(cuts=4, torn=1, every=7, actions=1)
 
 
 class Kills:
@@ -202,9 +203,11 @@ class Kills:
             verdict.see(f"check() finds: {problems[0]}" if problems else "", right, "")
         except WrongAnswer:
             return
-        except Exception as error:  # noqa: BLE001  a kill of another process excuses no error
-            verdict.see("the survivor's call failed", right, repr(error))
-            return
+        except Exception as error:  # noqa: BLE001  a kill of another process excuses no other error
+            if not (isinstance(error, PoisonedError) and unheard_sync(machine, self.workload)):
+                verdict.see("the survivor's call failed", right, repr(error))
+                return
+            right = [*right, *added]  # what it added may be in the log
         survivor.system.watch = None
         verdict.cut(machine, right if self.workload.durability == "full" else [*possible, *right])
         outcome = self.judge.judge_machine(machine.after_kill())
@@ -282,43 +285,30 @@ class _Verdict:
     def see(self, rule: str, right: list[Model], found: str) -> None:
         """Record a broken rule, if one is."""
         if rule:
-            self._report(rule, right, found, 0, (), ())
+            self._report(rule, right, found)
 
     def cut(self, machine: Machine, right: list[Model]) -> None:
         """Cut the power now: some of the legal disks."""
-        tally, limits = self._kills.tally, self._kills.limits
+        kills, limits = self._kills, self._kills.limits
         if machine.folder is None:
             return
         self._moment += 1
         self.how["moment"] = self._moment
-        for space in spaces(machine.disk, machine.folder):
-            tally.legal += space.count
-            for legal in self._sampled(space, limits.cuts):
-                tally.visited += 1
-                outcome = self._kills.judge.outcome(legal.image)
-                rule = broken_rule(outcome, right, self._durability)
-                if rule:
-                    lost = lost_units(space, legal.choice)
-                    self._report(rule, right, outcome.describe(), space.prefix, legal.choice, lost)
+        seed = f"{limits.seed}/{self._point.number}/{self._moment}"
+        for cut in cuts(
+            machine, kills.workload, kills.judge, limits.cuts, limits.torn, seed, kills.tally
+        ):
+            rule = broken_rule(cut.outcome, right, self._durability)
+            if rule:
+                self._report(rule, right, cut.outcome.describe(), cut)
 
-    def _sampled(self, space: Space, cuts: int) -> Iterator[Legal]:
-        seed = f"{self._kills.limits.seed}/{self._point.number}/{self._moment}/{space.prefix}"
-        for choice in few(space, cuts, seed):
-            yield Legal(space.image(choice), 1, choice)
-
-    def _report(
-        self,
-        rule: str,
-        right: list[Model],
-        found: str,
-        prefix: int,
-        choice: Choice,
-        lost: tuple[str, ...],
-    ) -> None:
+    def _report(self, rule: str, right: list[Model], found: str, cut: Cut | None = None) -> None:
         kills = self._kills
         violation = Violation(
-            kills.workload, kills.profile, kills.sector, self._point, prefix, choice, lost,
+            kills.workload, kills.profile, kills.sector, self._point, 0, (), (),
             tuple(describe(model.content()) for model in right), found, rule,
             kills.tally.visited, dict(self.how),
         )  # fmt: skip
+        if cut is not None:
+            violation = cut.told(violation)
         meet(kills.tally, violation, kills.limits, kills.until)

@@ -39,6 +39,28 @@ def few(space: Space, limit: int, seed: str) -> Iterator[Choice]:
     yield from islice(dict.fromkeys((*structured, *drawn)), min(limit, space.count))
 
 
+def torn(space: Space, limit: int, seed: str) -> Iterator[Choice]:
+    """At most ``limit`` different addresses with a torn sector each: one alone, then several.
+
+    The other units are at their newest or anywhere.  Nothing if no sector can be torn.
+    """
+    generator = random.Random(f"torn {seed}")
+    units = space.units
+    tearable = [i for i, unit in enumerate(units) if unit.whole < len(unit.options)]
+    newest = tuple(max(range(len(u.events)), key=u.events.__getitem__) for u in units)
+    seen: set[Choice] = set()
+    for turn in range(2 * limit if tearable else 0):
+        choice = list(newest)
+        if turn % 2:
+            choice = [generator.randrange(len(unit.options)) for unit in units]
+        count = 1 + turn % 4 // 2 * generator.randrange(len(tearable))
+        for i in generator.sample(tearable, count):
+            choice[i] = generator.randrange(units[i].whole, len(units[i].options))
+        if len(seen) < limit and tuple(choice) not in seen:
+            seen.add(tuple(choice))
+            yield tuple(choice)
+
+
 def _candidates(units: Sequence[Unit], seed: str) -> Iterator[Choice]:
     yield from _structured(units)
     generator = random.Random(seed)

@@ -50,7 +50,8 @@ class Unit:
     """One independent part: ``options`` are what it may be, ``events`` since when.
 
     ``kind`` is "name", "size" or "sector"; ``where`` tells a person what it is; ``key`` is the
-    name, or the inode's number, or that and the sector's index.
+    name, or the inode's number, or that and the sector's index.  The options from number ``whole``
+    on are what a write that was torn may leave.
     """
 
     kind: str
@@ -58,6 +59,7 @@ class Unit:
     key: tuple[int | str, ...]
     options: tuple[bytes | int, ...]
     events: tuple[int, ...]
+    whole: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +293,7 @@ def _unit(kind: str, where: str, key: tuple[int | str, ...], found: list[tuple[i
     options: dict[int, int] = {}
     for event, value in found:
         options.setdefault(value, event)
-    return Unit(kind, where, key, tuple(options), tuple(options.values()))
+    return Unit(kind, where, key, tuple(options), tuple(options.values()), len(options))
 
 
 def _sector_unit(
@@ -303,12 +305,14 @@ def _sector_unit(
     size = len(chain.versions[0].data)
     if garbage:
         options.setdefault(garbage_bytes(size, number, index), 0)
+    whole = len(options)
     if tearing.torn:
         for old, new in pairwise(chain.versions):
             for data in _torn(old, new, tearing, garbage_bytes(size, number, index + 1)):
                 options.setdefault(data, new.event)
     where = f"sector {index} of {label}"
-    return Unit("sector", where, (number, index), tuple(options), tuple(options.values()))
+    events = tuple(options.values())
+    return Unit("sector", where, (number, index), tuple(options), events, whole)
 
 
 def _torn(before: Version, after: Version, tearing: Tearing, garbage: bytes) -> list[bytes]:
