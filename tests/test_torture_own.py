@@ -66,16 +66,26 @@ OPTIONS = {"checksums": True, "powersafe_overwrite": False}
 SUMMED = replace(ALL, name="summed", options=OPTIONS)
 GROWING = Workload("growing", TABLES, [["insert_many", "people", [{"name": "x"}] * 700]])
 TOO_LONG = Workload("too long", TABLES, [["insert", "people", {"name": "x" * 9}]])
+FINDS = Workload("finds", TABLES, [["find", "people", 1]])
 NO_STEPS = Workload("no steps", TABLES, [["lock", []]])
 NO_TABLE = Workload("no table", TABLES, [["insert", "persons", {}]])
 BAD_OPTION = replace(ALL, options={"log_size_bites": 8192})
 BAD_VALUE = replace(ALL, options={"log_size_bytes": -1})
 """
 
+# An engine that answers otherwise than the model, seen from the other side.
+WRONG_MODEL = """\
+from bazanite_stress.explore.model import Model
+from mine import FINDS
+
+Model._find = lambda *_: {"id": 1, "name": "Eve"}
+"""
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "mine.py").write_text(MODULE, encoding="utf-8")
+    (tmp_path / "wrong.py").write_text(WRONG_MODEL, encoding="utf-8")
     (tmp_path / "parent").mkdir()
     return tmp_path
 
@@ -140,20 +150,21 @@ def test_a_workload_that_grows_begins_anew_at_times(folder: Path) -> None:
 
 
 def test_an_answer_that_is_not_the_models_is_a_violation(folder: Path) -> None:
-    done = run("--workload", "mine:TOO_LONG", "--seconds", "1", "--json", folder=folder)
+    done = run("--workload", "wrong:FINDS", "--seconds", "1", "--json", folder=folder)
     assert done.returncode == 1, done.stdout + done.stderr
     document = json.loads(done.stdout)
     assert document["verdict"] == "lost"
     violation = document["violations"][0]
     assert violation["what"] == "wrong answer"
-    assert "ValidationError: 'name'" in violation["found"]
+    assert "Eve" in violation["expected"]
+    assert "Eve" not in violation["found"]
     kept = Path(document["directory"])
     assert json.loads((kept / "violations.json").read_text())
     assert (kept / "killed" / "people.dat").is_file()
     assert (kept / "recovered" / "people.dat").is_file()
     assert list(kept.glob("*.journal"))
     assert "replay  bazanite torture --seed" in done.stderr
-    assert "--workload mine:TOO_LONG" in done.stderr
+    assert "--workload wrong:FINDS" in done.stderr
 
 
 def test_an_engine_that_only_says_it_did_it_is_found_out(tmp_path: Path) -> None:
@@ -191,6 +202,7 @@ def test_an_engine_that_only_says_it_did_it_is_found_out(tmp_path: Path) -> None
         (["--workload", "mine:TABLES"], "not a Workload"),
         (["--workload", "mine:NO_STEPS"], "it has no steps"),
         (["--workload", "mine:NO_TABLE"], "no table 'persons'"),
+        (["--workload", "mine:TOO_LONG"], "'name': The value is too long"),
         (["--workload", "mine:BAD_OPTION"], "log_size_bites"),
         (["--workload", "mine:BAD_VALUE"], "log_size_bytes"),
     ],

@@ -13,10 +13,11 @@ from bazanite_stress.explore.campaign import Campaign, Settings, explore
 from bazanite_stress.explore.explorer import Violation
 from bazanite_stress.explore.keep import Kept, keep_first
 from bazanite_stress.explore.minimise import Progress
+from bazanite_stress.explore.own import load_workload
 from bazanite_stress.explore.report import as_table, describe_violation
 from bazanite_stress.explore.story import rows_table, story
 from bazanite_stress.explore.tasks import SCOPES, Part
-from bazanite_stress.explore.workload import Workload, load_workload
+from bazanite_stress.explore.workload import Workload
 
 from .output import FINDINGS, FINE, USAGE, CommandError, print_json
 

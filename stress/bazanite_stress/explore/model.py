@@ -110,11 +110,15 @@ class Model:
 
     def _update(self, table: str, number: int, values: Values) -> Values:
         target = self.tables[table]
+        self._check_relations(target, values)
         if number not in target.rows:
             raise ModelError("NotFoundError")
-        self._check_relations(target, values)
-        target.rows[number] = target.rows[number] | values
-        return target.rows[number]
+        moved = values.get("id", number)
+        if moved != number and moved in target.rows:
+            raise ModelError("ValidationError")
+        row = target.rows.pop(number) | values
+        target.rows[moved] = row
+        return row
 
     def _delete(self, table: str, number: int) -> None:
         if number not in self.tables[table].rows:

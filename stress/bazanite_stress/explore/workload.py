@@ -11,18 +11,22 @@ A step is a list: the call's name, then its arguments.
     ["rollback", [step, ...]]            the same, left by an exception
     ["lock", [step, ...]]                under ``db.storage.lock()``
 
-Steps may fail (a row that is not there): the model says so too, and nothing changes.  A checkpoint
-and a reopen stand in no group: there the engine refuses them.  Nor does a read.
+Ids given out automatically are 1, 2, ... in each table.  Steps may fail (a row that is not there,
+an id that is taken): the model says so too, and nothing changes.  A checkpoint and a reopen stand
+in no group: there the engine refuses them.  Nor does a read.
 """
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from bazanite import CHAR, FK, INT, PK, TEXT, Field, Schema, Table
+
+from .workload_check import GROUPS, check_workload
+
+__all__ = ["GROUPS", "Columns", "Step", "Workload", "all_steps", "calls", "table_class"]
 
 Step = list[Any]
 """A call's name and its arguments; JSON can hold it."""
@@ -30,9 +34,8 @@ Step = list[Any]
 Columns = Mapping[str, list[Any]]
 """Column name to type and arguments: ["char", 8], ["int"], ["text"], ["fk", "people"]."""
 
-_KINDS = ("int", "char", "text", "fk")
-GROUPS = ("transaction", "rollback", "lock")
-DURABILITIES = ("full", "normal", "off")
+_TYPES = {"int": INT, "char": CHAR, "text": TEXT, "fk": FK}
+_SMALL_LOG = {"log_size_bytes": 8192}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,9 @@ class Workload:
 
     ``tables`` maps names to columns (the id comes by itself).  ``setup`` runs first and is closed
     and durable; None means that the directory does not exist yet, so that making it is explored.
-    ``explore_from`` is the first step whose crash points are explored.
+    ``options`` are what ``DB`` takes besides; the log has 8 KiB unless they say otherwise, since
+    every simulated disk has it whole.  ``explore_from`` is the first step whose crash points are
+    explored.
     """
 
     name: str
@@ -49,8 +54,12 @@ class Workload:
     steps: list[Step]
     setup: list[Step] | None = field(default_factory=list)
     durability: str = "full"
-    options: Mapping[str, Any] = field(default_factory=lambda: {"log_size_bytes": 8192})
+    options: Mapping[str, Any] = field(default_factory=dict)
     explore_from: int = 0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.options, Mapping):
+            object.__setattr__(self, "options", _SMALL_LOG | dict(self.options))
 
     def classes(self) -> list[type[Table]]:
         """The table classes, made anew."""
@@ -68,54 +77,8 @@ class Workload:
     def from_json(cls, document: Mapping[str, Any]) -> Workload:
         """What ``as_json`` gave; TypeError or ValueError for anything else."""
         workload = cls(**document)
-        workload.classes()
-        if workload.durability not in DURABILITIES:
-            raise ValueError(f"no such durability: {workload.durability!r}")
-        _check_steps(workload, [*(workload.setup or ()), *workload.steps])
+        check_workload(workload)
         return workload
-
-
-_SIGNATURES: dict[str, tuple[type, ...]] = {
-    "insert": (str, dict),
-    "insert_many": (str, list),
-    "update": (str, int, dict),
-    "delete": (str, int),
-    "truncate": (str, bool),
-    "find": (str, int),
-    "read": (),
-    "checkpoint": (),
-    "reopen": (),
-    **dict.fromkeys(GROUPS, (list,)),
-}
-
-
-def _check_steps(workload: Workload, steps: list[Any], group: str = "") -> None:
-    """ValueError for a step that can never be carried out; what only fails is legal."""
-    for step in steps:
-        if not isinstance(step, list) or not step or step[0] not in _SIGNATURES:
-            raise ValueError(f"no such step: {step!r}")
-        name, *arguments = step
-        kinds = _SIGNATURES[name]
-        if len(kinds) != len(arguments) or not all(map(isinstance, arguments, kinds)):
-            wanted = ", ".join(kind.__name__ for kind in kinds) or "nothing"
-            raise ValueError(f"{step!r}: {name} takes {wanted}")
-        if group and not kinds:
-            raise ValueError(f"{step!r}: no {name} within a {group}")
-        if name in GROUPS:
-            _check_steps(workload, arguments[0], name)
-        elif kinds:
-            _check_table(workload, step)
-
-
-def _check_table(workload: Workload, step: Step) -> None:
-    columns = workload.tables.get(step[1])
-    if columns is None:
-        raise ValueError(f"{step!r}: no table {step[1]!r}")
-    rows = step[2] if step[0] == "insert_many" else [step[-1]]
-    for values in rows:
-        for name in values if isinstance(values, dict) else ():
-            if name not in columns and name != "id":
-                raise ValueError(f"{step!r}: {step[1]} has no column {name!r}")
 
 
 def calls(steps: list[Step]) -> Iterator[Step]:
@@ -139,23 +102,5 @@ def table_class(name: str, columns: Columns) -> type[Table]:
     """A table with an id and these columns, all of which may be NULL."""
     fields = [Field("id", PK())]
     for column, (kind, *arguments) in columns.items():
-        if kind not in _KINDS:
-            raise ValueError(f"{name}.{column}: no such type: {kind!r}")
-        made = {"int": INT, "char": CHAR, "text": TEXT, "fk": FK}[kind]
-        fields.append(Field(column, made(*arguments, null=True)))
+        fields.append(Field(column, _TYPES[kind](*arguments, null=True)))
     return type(name.title(), (Table,), {"name": name, "schema": Schema(fields)})
-
-
-def load_workload(reference: str) -> Workload:
-    """The workload that ``module:name`` means; ValueError or TypeError say what is wrong."""
-    module_name, _, attribute = reference.partition(":")
-    if not module_name or not attribute:
-        raise ValueError(f"{reference!r}: a workload is named as module:name")
-    try:
-        found = getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"{reference}: {error}") from error
-    found = found() if callable(found) and not isinstance(found, Workload) else found
-    if not isinstance(found, Workload):
-        raise TypeError(f"{reference} is a {type(found).__name__}, not a Workload")
-    return Workload.from_json(found.as_json())
