@@ -72,6 +72,16 @@ def test_a_commit_is_acknowledged_only_when_it_is_durable_and_applied(tmp_path: 
     assert store.read_lsn == lsn
 
 
+def test_a_refusal_tells_which_state_it_saw(tmp_path: Path) -> None:
+    first, second = opened(tmp_path, Seam()), opened(tmp_path, Seam())
+    put(second, b"old")
+    lsn = put(first, b"new")
+    with pytest.raises(ZeroDivisionError), second.transaction() as tx:
+        assert tx.read("a.dat", 0, 9) == b"new"
+        raise ZeroDivisionError
+    assert (second.read_lsn, tx.lsn) == (lsn, 0)
+
+
 def test_normal_returns_before_any_sync_and_reads_see_it(tmp_path: Path) -> None:
     seam = Seam()
     store = opened(tmp_path, seam, durability="normal", sync_seconds=1000)

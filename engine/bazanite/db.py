@@ -89,7 +89,7 @@ class DB:
 
     @property
     def read_lsn(self) -> int:
-        """The log position of the state that this thread's last read saw."""
+        """The log position of the state that this thread's last read or refused call saw."""
         return self.storage.store.read_lsn
 
     def insert(self, table_name: str, values: Mapping[str, Any]) -> Row:

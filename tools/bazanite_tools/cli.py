@@ -22,6 +22,7 @@ _COMMANDS = {
     "checkpoint": ("checkpoint_command", "recover if necessary, empty the log into the tables"),
     "torture": ("torture", "kill writers at random moments, recover, judge"),
     "explore": ("explore_command", "cut the power at every point, open every legal disk, judge"),
+    "simulate": ("simulate_command", "interleave processes in many ways, check their history"),
     "replay": ("replay_command", "repeat a failure that an exploration stored"),
     "merge": ("merge_command", "add up the parts of an exploration that was spread"),
     "mutants": ("mutants_command", "plant bugs in the engine; the harness must see each"),

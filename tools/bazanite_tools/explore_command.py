@@ -6,20 +6,16 @@ import argparse
 import json
 import os
 import sys
-import time
 from pathlib import Path
 
 from bazanite_stress.explore.campaign import Campaign, Settings, explore
-from bazanite_stress.explore.explorer import Violation
-from bazanite_stress.explore.keep import Kept, keep_first
-from bazanite_stress.explore.minimise import Progress
 from bazanite_stress.explore.own import load_workload
-from bazanite_stress.explore.report import as_table, describe_violation
-from bazanite_stress.explore.story import rows_table, story
+from bazanite_stress.explore.report import as_table
 from bazanite_stress.explore.tasks import SCOPES, Part
 from bazanite_stress.explore.workload import Workload
 
 from .output import FINDINGS, FINE, USAGE, CommandError, print_json
+from .violations import ProgressLine, jobs, store_or_show
 
 _EXAMPLES = """\
 examples:
@@ -46,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=0, help="of what is sampled (default 0)")
     add(
         "--jobs",
-        type=_positive,
+        type=jobs,
         default=os.cpu_count() or 1,
         help="processes (default: one a core)",
     )
@@ -60,54 +56,22 @@ def run(args: argparse.Namespace) -> int:
     """Explore, print what came out; the exit status."""
     workload = None if args.workload is None else workload_named(args.workload)
     settings = Settings(args.profile, args.seed, args.jobs, args.shard, workload)
-    progress = _Progress(args.json)
-    campaign = explore(settings, progress.part_done)
+    progress = ProgressLine()
+    campaign = explore(settings, lambda so_far, part: _tell(progress, so_far, part))
     progress.done()
     if not args.json:
         print(as_table(campaign))
-    stored = _store(campaign, args.out) if args.out and campaign.violations else []
+    stored = store_or_show(campaign.violations, args.out)
     if args.json:
         print_json(campaign.as_document() | {"stored": [str(kept.file) for kept in stored]})
-    if args.out or not campaign.violations:
-        return FINE if campaign.verdict == "survived" else FINDINGS
-    for violation in campaign.violations[:3]:
-        print(f"\n{describe_violation(violation)}", file=sys.stderr)
-    print("\nWith --out DIR they are made small and stored, for bazanite replay.",
-          file=sys.stderr)  # fmt: skip
-    return FINDINGS
+    return FINE if campaign.verdict == "survived" else FINDINGS
 
 
-def _store(campaign: Campaign, directory: Path) -> list[Kept]:
-    """Keep the first violations of each rule, and say where each is.  Ctrl-C ends it early."""
-    stored: list[Kept] = []
-    tty = sys.stderr.isatty()
-
-    def shrinking(now: Progress) -> None:
-        if tty:
-            line = f"making violation {len(stored) + 1} small: {now.calls} calls, {now.lost} lost"
-            sys.stderr.write(f"\r\x1b[K{line}, {now.states:,} disks")
-            sys.stderr.flush()
-
-    def cannot(violation: Violation, problem: str) -> None:
-        print(f"\n{describe_violation(violation)}\nnot stored: {problem}", file=sys.stderr)
-
-    keeping = keep_first(campaign.violations, directory, on_progress=shrinking, on_problem=cannot)
-    try:
-        for kept in keeping:
-            stored.append(kept)
-            print("\r\x1b[K" if tty else "", file=sys.stderr)
-            print(_kept_text(kept), file=sys.stderr)
-    except KeyboardInterrupt:
-        print("\ninterrupted: not all violations are stored", file=sys.stderr)
-    except OSError as error:
-        raise CommandError(f"--out {directory}: {error}", USAGE) from error
-    return stored
-
-
-def _kept_text(kept: Kept) -> str:
-    violation = kept.replay.violation
-    parts = (story(violation), describe_violation(violation, rows=False), rows_table(violation))
-    return "\n\n".join([*parts, f"bazanite replay {kept.file}\npytest {kept.test}"])
+def _tell(progress: ProgressLine, campaign: Campaign, part: Part) -> None:
+    states = f"{campaign.total('visited'):,} states  {campaign.states_per_second:,.0f}/s"
+    wrong, new = len(campaign.violations), bool(part.violations)
+    done, planned = len(campaign.parts), campaign.planned
+    progress.tell(campaign.seconds, done, planned, states, wrong, urgent=new)
 
 
 def workload_named(reference: str) -> Workload:
@@ -121,48 +85,11 @@ def workload_named(reference: str) -> Workload:
         sys.path.pop(0)
 
 
-def _positive(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 256:
-        raise argparse.ArgumentTypeError(f"must be a number from 1 to 256, not {text!r}")
-    return int(text)
-
-
 def _shard(text: str) -> tuple[int, int]:
     index, _, count = text.partition("/")
     if not (index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)):
         raise argparse.ArgumentTypeError(f"must be I/N with 1 <= I <= N, not {text!r}")
     return int(index), int(count)
-
-
-class _Progress:
-    """What a person sees while it runs: on a terminal one line that changes."""
-
-    def __init__(self, quiet: bool) -> None:
-        self._tty = sys.stderr.isatty()
-        self._quiet = quiet
-        self._next = time.monotonic() + (0.0 if self._tty else 10.0)
-
-    def part_done(self, campaign: Campaign, part: Part) -> None:
-        """Another task is finished."""
-        now = time.monotonic()
-        if now < self._next and not part.violations:
-            return
-        self._next = now + (0.2 if self._tty else 10.0)
-        done = len(campaign.parts)
-        left = campaign.seconds / done * (campaign.planned - done)
-        line = (
-            f"{campaign.seconds:6.1f} s  {done} of {campaign.planned} tasks"
-            f"  {campaign.total('visited'):,} states  {campaign.states_per_second:,.0f}/s"
-            f"  {len(campaign.violations)} violations  about {left:.0f} s left"
-        )
-        sys.stderr.write(f"\r\x1b[K{line}" if self._tty else f"{line}\n")
-        sys.stderr.flush()
-
-    def done(self) -> None:
-        """Leave the terminal's line."""
-        if self._tty:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
 
 
 def read_documents(paths: list[str]) -> list[dict[str, object]]:

@@ -66,6 +66,7 @@ def transaction(core: Core, group: GroupCommit, timeout: float | None) -> Iterat
                 raise
             check_thread(core)
             core.inside = True
+            tx.refused_at = lsn or core.position
             failure = error
         committed = tx.has_changes and failure is None
         if core.unsafe:

@@ -35,6 +35,8 @@ class _Remembering:
         self._token = token
 
     def __getattr__(self, name: str) -> Any:
+        if name == "_directory":
+            raise AttributeError(name)  # of a copy that is only being made
         return getattr(self._directory, name)
 
     def sync(self) -> None:

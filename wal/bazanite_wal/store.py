@@ -85,13 +85,17 @@ class Store:
                     finally:
                         used.core.inside = False
                 return
-            with (
-                commit.transaction(used.core, used.group, self._options.lock_timeout) as tx,
-                self._innermost(used, tx, None),
-            ):
-                used.core.inside = private
-                yield tx
-            self._seen.lsn = tx.lsn
+            tx = None
+            try:
+                with (
+                    commit.transaction(used.core, used.group, self._options.lock_timeout) as tx,
+                    self._innermost(used, tx, None),
+                ):
+                    used.core.inside = private
+                    yield tx
+            finally:
+                if tx is not None:
+                    self._seen.lsn = tx.lsn or tx.refused_at or self._seen.lsn
             self._checkpoint_if_due(used)
 
     @closing_contextmanager
@@ -209,7 +213,7 @@ class Store:
 
     @property
     def read_lsn(self) -> int:
-        """The log position that this thread's last read or transaction through this handle saw."""
+        """The log position that this thread's last read or transaction, refused or not, saw."""
         return self._seen.lsn
 
     @property

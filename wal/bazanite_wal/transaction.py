@@ -34,7 +34,8 @@ class Transaction(PageLayer):
     """A WriteSet over ``base``.  Used by the thread that holds the global lock.
 
     ``lsn`` is the log position just after its frame once it has committed (for one that changed
-    nothing: the position that it saw), and 0 before.
+    nothing: the position that it saw), and 0 before.  ``refused_at`` is the position that one saw
+    which was rolled back.
     """
 
     def __init__(self, base: View) -> None:
@@ -44,6 +45,7 @@ class Transaction(PageLayer):
         self._closed = False
         self._torn = False
         self.lsn = 0
+        self.refused_at = 0
 
     @property
     def has_changes(self) -> bool:

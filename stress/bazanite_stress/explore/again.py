@@ -39,6 +39,7 @@ KINDS: dict[str, str] = {
     "fault": "bazanite_stress.explore.cases",
     "damage": "bazanite_stress.explore.damage_cases",
     "odd input": "bazanite_stress.explore.damage_cases",
+    "schedule": "bazanite_stress.concurrency.again",
     "detector": "bazanite_stress.mutants.again",
 }
 """The module that looks again, by ``how["kind"]``."""

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from bazanite_stress.pool import in_parallel
+
 from .canary import canary_is_found
 from .explorer import Violation
-from .tasks import Part, Scope, Task, carry_out, plan
+from .tasks import Part, Scope, carry_out, plan
 from .workload import Workload
 
 VERDICTS = ("survived", "lost", "not measured", "harness broken")
@@ -121,7 +121,7 @@ def explore(settings: Settings, on_part: Callable[[Campaign, Part], None]) -> Ca
     started = time.monotonic()
     try:
         campaign.canary = canary_is_found()
-        with closing(_results(mine, settings.jobs)) as results:
+        with closing(in_parallel(carry_out, mine, settings.jobs)) as results:
             for part in results:
                 campaign.parts.append(part)
                 campaign.seconds = time.monotonic() - started
@@ -130,19 +130,6 @@ def explore(settings: Settings, on_part: Callable[[Campaign, Part], None]) -> Ca
         campaign.interrupted = True
     campaign.seconds = time.monotonic() - started
     return campaign
-
-
-def _results(tasks: list[Task], jobs: int) -> Generator[Part]:
-    if jobs == 1:
-        yield from map(carry_out, tasks)
-        return
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(jobs, initializer=_leave_interrupts_to_the_parent) as pool:
-        yield from pool.imap_unordered(carry_out, tasks)
-
-
-def _leave_interrupts_to_the_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _part_document(part: Part) -> dict[str, Any]:

@@ -147,6 +147,10 @@ class Model:
     def _read(self) -> Content:
         return self.content()
 
+    def _rows(self, table: str) -> list[Values]:
+        rows = self.tables[table].rows
+        return [rows[number] for number in sorted(rows)]
+
     def _checkpoint(self) -> None:
         """Changes nothing that anyone can read."""
 

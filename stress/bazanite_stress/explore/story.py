@@ -13,6 +13,7 @@ from .workload import GROUPS, Step
 NO_MOMENT = {
     "damage": "With {what}",
     "odd input": "Given input {number} of seed {seed} ({input})",
+    "schedule": "When {what}",
 }
 """What stands for the moment where nothing crashes while anybody works: how the story begins."""
 
@@ -39,7 +40,8 @@ def _sentence(violation: Violation) -> str:
     if kind == POWER_CUT:
         return f"Cut the power {_moment(violation)}{_lost(violation)}: {rule}"
     if kind in NO_MOMENT:
-        return f"{NO_MOMENT[kind].format(**violation.how)} {violation.point.what}: {rule}"
+        begun = f"{NO_MOMENT[kind].format(**violation.how)} {violation.point.what}"
+        return f"{begun.rstrip()}: {rule}"
     told = getattr(module_for(kind), "told", None)
     if told is not None:
         return f"{told(violation)}{_lost(violation)}: {rule}"

@@ -11,7 +11,6 @@ import errno
 import hashlib
 import os
 from collections.abc import Callable
-from typing import NoReturn
 
 from bazanite_wal.frame import LARGEST_FILE
 
@@ -42,6 +41,7 @@ class SimulatedSystem:
         self._seed = f"{seed}/{self.pid}/{machine.boot}"
         self._random = 0
         self.places: dict[object, object] = {}
+        self.open_locks: list[SimulatedLockFile] = []
 
     def call(self, operation: str, name: str, size: int = 0) -> int:
         """One call is about to happen; how many of its bytes it may transfer."""
@@ -56,13 +56,15 @@ class SimulatedSystem:
 
     def kill(self) -> None:
         """SIGKILL: locks go, nothing else happens."""
+        self.die()
+        for file in list(self.open_locks):
+            file.drop()
+
+    def die(self) -> None:
+        """SIGKILL, up to the moment at which the kernel closes its files: locks are still held."""
         self.alive = False
         self.machine.commands.pop(self.pid, None)
-        for flock in self.machine.flocks.values():
-            for holder in (flock.exclusive, *flock.shared):
-                if isinstance(holder, SimulatedLockFile) and holder.system is self:
-                    flock.free(holder)
-        self.places.clear()  # its memory goes too
+        self.places.clear()  # its memory goes
 
     def directory(self, path: str, *, create: bool) -> SimulatedDirectory:
         self.call("directory", path)
@@ -103,6 +105,10 @@ class SimulatedSystem:
     def sleep(self, seconds: float) -> None:
         self.call("sleep", "")
         self.machine.now += seconds
+
+    def wait_for(self, file: SimulatedLockFile) -> None:
+        """Wait until somebody lets go of this file's lock; alone, a process would wait for ever."""
+        raise Stuck(f"{file.name} is held, and nobody runs who could let go of it")
 
     def random_bytes(self, count: int) -> bytes:
         self._random += 1
@@ -162,41 +168,60 @@ class SimulatedFile:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF), self._name)
 
 
-class SimulatedLockFile:
-    """An flock of one open file."""
+class OpenFile:
+    """What an flock belongs to: an open file, which descriptors of several processes may share.
 
-    def __init__(self, system: SimulatedSystem, inode: Inode, name: str) -> None:
+    ``descriptors`` is how many there are; with the last one the lock goes.
+    """
+
+    def __init__(self) -> None:
+        self.descriptors = 1
+
+
+class SimulatedLockFile:
+    """A descriptor of an open file that can be locked; a fork makes another one (``opened``)."""
+
+    def __init__(
+        self, system: SimulatedSystem, inode: Inode, name: str, opened: OpenFile | None = None
+    ) -> None:
         self.system = system
-        self._inode = inode
-        self._name = name
+        self.inode = inode
+        self.name = name
+        self.opened = opened or OpenFile()
+        system.open_locks.append(self)
 
     def try_lock(self, *, shared: bool = False) -> bool:
-        self.system.call("try_lock", self._name)
-        return self.system.machine.flock(self._inode.number).take(self, shared=shared)
+        self.system.call("try_lock", self.name)
+        return self.system.machine.flock(self.inode.number).take(self.opened, shared=shared)
 
     def lock(self) -> None:
-        if not self.try_lock():
-            self._stuck()
+        while not self.try_lock():
+            self.system.wait_for(self)
 
     def unlock(self) -> None:
-        self.system.call("unlock", self._name)
-        self.system.machine.flock(self._inode.number).free(self)
+        self.system.call("unlock", self.name)
+        self.system.machine.flock(self.inode.number).free(self.opened)
 
     def read_text(self) -> str:
-        self.system.call("read_text", self._name)
-        return self._inode.data.decode("utf-8", "replace").rstrip("\0 \n")
+        self.system.call("read_text", self.name)
+        return self.inode.data.decode("utf-8", "replace").rstrip("\0 \n")
 
     def write_text(self, text: str) -> None:
-        self.system.call("write_text", self._name)
-        self._inode.data[:] = text.encode()  # advice: on no disk that a power cut leaves
-        self._inode.durable, self._inode.durable_size = bytes(self._inode.data), len(text.encode())
+        self.system.call("write_text", self.name)
+        self.inode.data[:] = text.encode()  # advice: on no disk that a power cut leaves
+        self.inode.durable, self.inode.durable_size = bytes(self.inode.data), len(text.encode())
 
     def close(self) -> None:
         if self.system.alive:
-            self.system.machine.flock(self._inode.number).free(self)
+            self.drop()
 
-    def _stuck(self) -> NoReturn:
-        raise Stuck(f"{self._name} is held, and nobody runs who could let go of it")
+    def drop(self) -> None:
+        """The descriptor goes; with the last one of its open file, the lock."""
+        if self in self.system.open_locks:
+            self.system.open_locks.remove(self)
+            self.opened.descriptors -= 1
+            if not self.opened.descriptors:
+                self.system.machine.flock(self.inode.number).free(self.opened)
 
 
 class _Words:

@@ -1,0 +1,204 @@
+"""The processes and threads of one run: they carry out their steps and note what came of them."""
+
+from __future__ import annotations
+
+import copy
+import copyreg
+import struct
+from contextlib import ExitStack
+from itertools import count
+from typing import Any
+
+from bazanite import DB
+from bazanite.errors import DBError
+from bazanite_stress.explore.session import REFUSALS, Session, read_content
+from bazanite_stress.explore.workload import Step, Workload
+from bazanite_stress.history.events import NEUTRAL, Event
+from bazanite_stress.simulation.machine import PATH, Machine
+from bazanite_stress.simulation.system import Killed, SimulatedLockFile
+from bazanite_wal.errors import (
+    CommittedNotApplied,
+    CommitUncertain,
+    DirectoryError,
+    LockTimeout,
+    PoisonedError,
+)
+from bazanite_wal.posix import PerThread
+
+from .processes import ScheduledSystem
+from .programs import Program, Thread
+from .scheduler import Scheduler
+
+NOBODY_KNOWS = (CommitUncertain, CommittedNotApplied, PoisonedError)
+NOTHING_DONE = (LockTimeout, DirectoryError)
+
+copyreg.pickle(PerThread, lambda _mine: (PerThread, ()))  # a forked child's thread begins anew
+copyreg.pickle(struct.Struct, lambda one: (struct.Struct, (one.format,)))
+
+
+class Failed(Exception):
+    """A call raised what none may raise here; the cause is that."""
+
+
+class Actors:
+    """Everybody in one run.  ``events`` is the history so far."""
+
+    def __init__(self, program: Program, machine: Machine, scheduler: Scheduler) -> None:
+        self.program = program
+        self.machine = machine
+        self.scheduler = scheduler
+        self.events: list[Event] = []
+        patient = program.workload.options.get("lock_timeout") is None
+        self.allowed: tuple[type[DBError], ...] = () if patient else (LockTimeout,)
+        self._moments = count(1)
+        for number, threads in enumerate(program.processes):
+            Actor(self, f"process {number + 1}").begin(threads)
+
+    def now(self) -> int:
+        """A moment; all are different."""
+        return next(self._moments)
+
+
+class Actor:
+    """One process."""
+
+    def __init__(self, actors: Actors, name: str, system: ScheduledSystem | None = None) -> None:
+        self.actors = actors
+        self.name = name
+        self.system = system or ScheduledSystem(actors.machine, actors.scheduler, name)
+        self.session: Session | None = None
+        self._children = 0
+        self._busy = 0
+
+    def begin(self, threads: list[Thread]) -> None:
+        """Open the database, unless that is the first step, and let the threads be ready."""
+        first = threads[0]
+        if not first or first[0][0] != "open":
+            self.session = Session(self._open)
+        self._spawn(self.name, first, threads[1:])
+
+    def _spawn(self, name: str, steps: Thread, others: list[Thread]) -> None:
+        def live() -> None:
+            mine = list(steps)
+            if mine and mine[0][0] == "open":
+                self._carry_out(name, mine.pop(0))
+            for number, other in enumerate(others):
+                self._spawn(f"{name}, thread {number + 2}", other, [])
+            for step in mine if self.session is not None else ():
+                if step[0] == "close":
+                    self.actors.scheduler.wait("its threads", lambda: self._busy == 1)
+                self._carry_out(name, step)
+            self._busy -= 1
+
+        self._busy += 1
+        self.actors.scheduler.spawn(name, self.system, live)
+
+    def _open(self) -> DB:
+        workload = self.actors.program.workload
+        options: dict[str, Any] = dict(workload.options)
+        return DB(workload.classes(), PATH, durability=workload.durability, system=self.system,
+                  **options)  # fmt: skip
+
+    # ---- calls
+
+    def _carry_out(self, who: str, step: Step) -> None:
+        if step[0] == "fork":
+            self._fork(step[1])
+            return
+        if step[0] == "lock":  # each call inside is one of its own
+            self._locked(who, step)
+            return
+        actors, start = self.actors, self.actors.now()
+        answer: Any = None
+        error, known = "", True
+        try:
+            answer = self._perform(step)
+        except Killed:
+            actors.events.append(Event(who, step, start, actors.now(), known=False))
+            raise
+        except REFUSALS as failure:
+            error = type(failure).__name__
+            known = not isinstance(failure, NOBODY_KNOWS)
+            if isinstance(failure, NOBODY_KNOWS + NOTHING_DONE):
+                self._check_allowed(step, failure)
+        except Exception as failure:
+            raise Failed(f"{who}: {step} raised {failure!r}") from failure
+        nothing = error in {kind.__name__ for kind in NOTHING_DONE}
+        told = known and not nothing and step[0] not in NEUTRAL and self.session is not None
+        lsn = self.session.db.read_lsn if told and self.session is not None else None
+        actors.events.append(Event(who, step, start, actors.now(), answer, error, lsn, known))
+
+    def _locked(self, who: str, step: Step) -> None:
+        session = self.session
+        assert session is not None
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(session.db.storage.lock())
+            except NOTHING_DONE as failure:
+                self._check_allowed(step, failure)
+                return
+            for inner in step[1]:
+                self._carry_out(who, inner)
+
+    def _check_allowed(self, step: Step, failure: Exception) -> None:
+        if not isinstance(failure, self.actors.allowed):
+            raise Failed(f"{self.name}: {step} raised {failure!r}") from failure
+
+    def _perform(self, step: Step) -> Any:
+        if step[0] == "open":
+            self.session = Session(self._open)
+            return None
+        session = self.session
+        assert session is not None
+        match step:
+            case ["close"]:
+                session.db.close()
+                return None
+            case ["read"]:
+                return self._read_all(session.db)
+            case ["rows", table]:
+                return _sorted(session.db.find_all(table))
+            case ["find", table, number]:
+                row = session.db.find_by_id(table, number)
+                return None if row is None else dict(row)
+        return session.perform(step)
+
+    def _read_all(self, db: DB) -> Any:
+        workload: Workload = self.actors.program.workload
+        with db.transaction():
+            return read_content(db, workload)
+
+    # ---- fork
+
+    def _fork(self, steps: Thread) -> None:
+        """The child has a copy of all memory, and shares open files until it has closed them."""
+        self.system.call("fork", "")
+        self._children += 1
+        name = f"{self.name}, child {self._children}"
+        actors, parent = self.actors, self.system
+        child = Actor(actors, name, ScheduledSystem(actors.machine, actors.scheduler, name))
+        shared: list[Any] = [actors, actors.machine, actors.scheduler, actors.machine.disk]
+        shared += [*actors.machine.disk.files.values(), *actors.machine.disk.folders.values()]
+        shared += [*actors.machine.words.values(), *actors.scheduler.tasks]
+        shared += [file.opened for file in parent.open_locks]
+        memory: dict[int, Any] = {id(one): one for one in shared}
+        memory |= {id(parent): child.system, id(self): child}
+        child.session = copy.deepcopy(self.session, memory)
+        child.system.places = copy.deepcopy(parent.places, memory)
+        inherited: list[SimulatedLockFile] = copy.deepcopy(list(parent.open_locks), memory)
+        child.system.open_locks = inherited
+        for file in inherited:
+            file.opened.descriptors += 1
+
+        def live() -> None:
+            for file in list(inherited):  # at once, and never an unlock
+                child.system.call("close inherited", file.name)
+                file.drop()
+            for step in steps:
+                child._carry_out(name, step)
+
+        actors.scheduler.spawn(name, child.system, live)
+
+
+def _sorted(rows: list[Any]) -> list[dict[str, Any]]:
+    return sorted((dict(row) for row in rows), key=lambda row: int(row["id"]))

@@ -1,0 +1,162 @@
+"""The programs that are simulated: small, so that their schedules are many."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from bazanite_stress.explore.catalogue import ONE, TABLES
+from bazanite_stress.explore.workload import Step, Workload
+
+from .programs import Program, Thread
+
+OPTIONS: dict[str, Any] = {"log_size_bytes": 8192, "commit_timeout": 0.5}
+SETUP: list[Step] = [*ONE, ["insert", "t", {"a": 1, "v": "old"}]]
+
+
+def _program(name: str, *processes: list[Thread], **more: Any) -> Program:
+    options = OPTIONS | more.pop("options", {})
+    workload = Workload(name, TABLES, [], **({"setup": SETUP, "options": options} | more))
+    return Program(workload, list(processes))
+
+
+def _insert(value: str, **more: Any) -> Step:
+    return ["insert", "a", {"v": value} | more]
+
+
+def _update(value: str) -> Step:
+    return ["update", "a", 1, {"v": value}]
+
+
+_FIND: Step = ["find", "a", 1]
+_READ: Step = ["read"]
+
+SMALLEST = ("two inserts", "find beside update", "checkpoint beside insert")
+"""Those of which all schedules with two changes of turn are run."""
+
+PROGRAMS: dict[str, Program] = {
+    program.name: program
+    for program in (
+        _program("two inserts", [[_insert("p")]], [[_insert("q")]]),
+        _program("find beside update", [[_update("p")]], [[_FIND, _FIND]]),
+        _program("checkpoint beside insert", [[["checkpoint"]]], [[_insert("q"), _FIND]]),
+        _program(
+            "writers and a reader",
+            [[_insert("p"), _update("p"), _FIND]],
+            [[["transaction", [_insert("q"), _update("q")]], _READ]],
+            [[_FIND, ["rows", "a"], ["delete", "a", 1], _FIND]],
+        ),
+        _program(
+            "openers",
+            [[["open"], _insert("p"), ["close"]]],
+            [[["open"], _insert("q"), _FIND, ["close"]]],
+            [[["open"], _READ, ["close"], ["open"], _insert("r"), ["close"]]],
+        ),
+        _program(
+            "first openers",
+            [[["open"], _insert("p"), _READ]],
+            [[["open"], _insert("q"), ["close"]]],
+            setup=None,
+        ),
+        _program(
+            "fork",
+            [[_insert("p"), ["fork", [_insert("child"), _READ]], _update("p"), _FIND]],
+            [[["open"], _insert("q"), ["checkpoint"], _READ, ["close"]]],
+        ),
+        _program(
+            "idle child",
+            [[_insert("p"), ["fork", []], ["fork", [["close"]]], _update("p"), ["close"]]],
+            [[_insert("q"), ["close"], ["open"], _READ]],
+        ),
+        _program(
+            "threads",
+            [[_insert("p"), _update("p")], [_insert("q"), ["find", "a", 2]]],
+            [[_update("r"), _FIND], [_FIND, _READ]],
+        ),
+        _program(
+            "fork beside threads",
+            [
+                [_insert("p"), ["fork", [_insert("child"), ["close"]]], _FIND],
+                [_update("q"), _update("r"), _FIND],
+            ],
+            [[_insert("s"), _READ]],
+        ),
+        _program(
+            "recycled log",
+            [[["update", "t", 1, {"v": "x" * 300}], _update("p"), _FIND, _insert("p")]],
+            [[["update", "t", 1, {"v": "y" * 200}], _update("q"), ["find", "t", 1]]],
+            options={"checkpoint_bytes": 1024},
+        ),
+        _program(
+            "refusals",
+            [[["insert", "a", {"id": 5}], ["delete", "a", 5], ["find", "a", 5]]],
+            [[["insert", "a", {"id": 5, "v": "q"}], ["delete", "a", 5]]],
+            [[["rollback", [_update("never")]], ["delete", "a", 5], ["find", "a", 5]]],
+        ),
+        _program(
+            "truncate",
+            [[["truncate", "t", False], ["insert", "t", {"v": "first"}]]],
+            [[["find", "t", 1], ["insert", "t", {"a": 1, "v": "new"}], ["find", "t", 1]]],
+            [[["rows", "t"], ["truncate", "a", True], _READ]],
+        ),
+        _program(
+            "under the lock",
+            [[["lock", [_insert("p"), _update("p"), _FIND]]]],
+            [[_update("q"), _FIND]],
+            [[["lock", [_READ, ["delete", "a", 1]]]]],
+        ),
+        _program(
+            "impatient",
+            [[["lock", [_update("p"), _FIND]]]],
+            [[_update("q"), _FIND, _update("r")]],
+            [[["open"], _READ]],
+            options={"lock_timeout": 0.0002},
+        ),
+        _program(
+            "no power-safe overwrite",
+            [[_insert("p"), _update("p")]],
+            [[_insert("q"), _FIND, ["checkpoint"]]],
+            options={"log_size_bytes": 32_768, "powersafe_overwrite": False},
+        ),
+        _program(
+            "checksums",
+            [[_insert("p"), ["insert", "t", {"v": "text"}]]],
+            [[["find", "t", 1], _update("q"), _READ]],
+            options={"checksums": True},
+        ),
+        _program(
+            "normal",
+            [[_insert("p"), _update("p"), ["checkpoint"]]],
+            [[_insert("q"), _FIND, _READ]],
+            [[["open"], _update("r"), ["close"]]],
+            durability="normal",
+        ),
+        _program(
+            "off",
+            [[_insert("p"), _update("p"), ["checkpoint"]]],
+            [[_insert("q"), _FIND, _READ]],
+            [[["open"], _update("r"), ["close"]]],
+            durability="off",
+        ),
+    )
+}
+
+
+def smaller(program: Program) -> list[Program]:
+    """The same with a step, a thread, or a process less, the greatest simplification first."""
+    result: list[Program] = []
+    for i in range(len(program.processes)):
+        rest = [*program.processes[:i], *program.processes[i + 1 :]]
+        if rest:
+            result.append(replace(program, processes=rest))
+    for i, threads in enumerate(program.processes):
+        for j, steps in enumerate(threads):
+            fewer = [[*threads[:j], *threads[j + 1 :]]] if len(threads) > 1 else []
+            fewer += [
+                [*threads[:j], [*steps[:k], *steps[k + 1 :]], *threads[j + 1 :]]
+                for k in reversed(range(len(steps)))
+            ]
+            for changed in fewer:
+                processes = [*program.processes[:i], changed, *program.processes[i + 1 :]]
+                result.append(replace(program, processes=processes))
+    return result

@@ -1,0 +1,135 @@
+"""The checker of histories, and the search that believes no log position: both say the same."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bazanite_stress.explore.model import Model
+from bazanite_stress.history.checker import Undecided, check
+from bazanite_stress.history.events import Event
+from bazanite_stress.history.search import explained
+
+TABLES: dict[str, dict[str, list[Any]]] = {"a": {"v": ["char", 8]}}
+
+
+def model() -> Model:
+    return Model(TABLES)
+
+
+def done(who: str, step: list[Any], span: tuple[int, int], answer: Any, lsn: int) -> Event:
+    return Event(who, step, *span, answer, "", lsn)
+
+
+INSERT: list[Any] = ["insert", "a", {"v": "x"}]
+ROW = {"id": 1, "v": "x"}
+SECOND = {"id": 2, "v": "x"}
+
+
+def test_calls_in_turn_are_right() -> None:
+    events = [
+        done("p", INSERT, (1, 2), ROW, 10),
+        done("q", ["find", "a", 1], (3, 4), ROW, 10),
+        done("q", INSERT, (5, 6), SECOND, 20),
+    ]
+    verdict = check(events, model())
+    assert verdict.rule == ""
+    assert verdict.state is not None
+    assert verdict.state.answer(["rows", "a"]) == ([ROW, SECOND], "")
+
+
+def test_a_stale_read_is_found_by_its_time_and_by_its_answer() -> None:
+    write = done("p", INSERT, (1, 2), ROW, 10)
+    stale = done("q", ["find", "a", 1], (3, 4), None, 0)
+    assert "earlier state" in check([write, stale], model()).rule
+    assert explained([write, stale], model()) is None
+    hidden = replace(stale, lsn=10)  # the wrong position does not help
+    assert "answer" in check([write, hidden], model()).rule
+    beside = replace(stale, start=1)
+    assert check([replace(write, start=0), beside], model()).rule == ""
+
+
+def test_a_position_belongs_to_one_call_that_began_before_anyone_saw_it() -> None:
+    write = done("p", INSERT, (3, 4), ROW, 10)
+    nothing = done("q", ["rollback", [INSERT]], (5, 6), None, 10)
+    assert check([write, nothing, done("r", ["find", "a", 1], (1, 9), ROW, 10)], model()).rule == ""
+    early = done("r", ["find", "a", 1], (1, 2), ROW, 10)
+    assert "only later" in check([write, early], model()).rule
+    both = [write, done("q", INSERT, (5, 6), SECOND, 10)]
+    assert "two calls committed" in check(both, model()).rule
+
+
+def test_a_call_without_an_answer_happened_whole_or_never() -> None:
+    lost = Event("p", INSERT, 1, 4, known=False)
+    seen = done("q", INSERT, (2, 5), SECOND, 20)
+    verdict = check([lost, seen], model())
+    assert verdict.rule == ""
+    assert verdict.happened == [lost]
+    never = done("q", INSERT, (2, 5), ROW, 20)
+    assert check([lost, never], model()).happened == []
+    twice = [lost, seen, done("q", ["rows", "a"], (6, 7), [ROW, SECOND, SECOND], 20)]
+    assert check(twice, model()).rule != ""
+
+
+def test_a_dead_call_takes_no_effect_behind_later_writes() -> None:
+    lost = Event("p", ["update", "a", 1, {"v": "dead"}], 3, 4, known=False)
+    events = [
+        done("q", INSERT, (1, 2), ROW, 10),
+        lost,
+        done("q", ["update", "a", 1, {"v": "new"}], (5, 6), {"id": 1, "v": "new"}, 20),
+        done("q", ["find", "a", 1], (7, 8), {"id": 1, "v": "dead"}, 20),
+    ]
+    assert check(events, model()).rule != ""
+
+
+def test_it_gives_up_instead_of_searching_for_ever() -> None:
+    lost = [Event(f"p{i}", ["insert", "a", {"v": str(i)}], 0, 1 << 50, known=False)
+            for i in range(12)]  # fmt: skip
+    wrong = done("q", ["find", "a", 1], (1, 2), {"id": 1, "v": "nobody's"}, 10)
+    with pytest.raises(Undecided):
+        check([*lost, wrong], model(), most_steps=500)
+
+
+def random_history(seed: int) -> list[Event]:
+    """Calls of three processes, each taking effect somewhere within its span."""
+    generator = random.Random(seed)
+    state, lsn, events = model(), 10, []
+    free = dict.fromkeys("pqr", 0)
+    for number in range(9):
+        moment = number * 10
+        who = generator.choice([w for w, until in free.items() if until < moment] or ["p"])
+        row = generator.randint(1, 3)
+        step: list[Any] = generator.choice(
+            [INSERT, ["find", "a", row], ["delete", "a", row], ["update", "a", row, {"v": who}]]
+        )
+        start = max(free[who] + 1, moment - generator.randint(0, 25))
+        end = moment + generator.randint(1, 25)
+        free[who] = end
+        dead = generator.random() < 0.15
+        if dead and generator.random() < 0.5:
+            events.append(Event(who, step, start, end, known=False))
+            continue
+        answer, error = state.answer(step)
+        lsn += 10 * (step[0] != "find" and not error)
+        known = Event(who, step, start, end, answer, error, lsn)
+        events.append(Event(who, step, start, end, known=False) if dead else known)
+    return events
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_checker_and_search_agree_on_right_and_on_spoilt_histories(seed: int) -> None:
+    events = random_history(seed)
+    assert check(events, model()).rule == ""
+    assert explained(events, model()) is not None
+    generator = random.Random(seed)
+    reads = [i for i, event in enumerate(events) if event.known and event.answer is not None]
+    if not reads:
+        return
+    spoilt = list(events)
+    i = generator.choice(reads)
+    spoilt[i] = replace(spoilt[i], answer={"id": 7, "v": "spoilt"})
+    assert check(spoilt, model()).rule != ""
+    assert explained(spoilt, model()) is None

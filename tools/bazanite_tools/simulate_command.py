@@ -1,0 +1,81 @@
+"""`bazanite simulate`: several processes on a simulated machine, under very many schedules."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from bazanite_stress.concurrency.campaign import Campaign, Settings, simulate
+from bazanite_stress.concurrency.programs import Program, load_program
+from bazanite_stress.concurrency.report import as_table
+from bazanite_stress.concurrency.tasks import SCOPES, Part
+
+from .output import FINDINGS, FINE, USAGE, CommandError, print_json
+from .violations import ProgressLine, at_least_one, jobs, store_or_show
+
+_EXAMPLES = """\
+examples:
+  bazanite simulate                           the quick profile: about half a minute
+  bazanite simulate --profile ci              more than 20,000 schedules: minutes
+  bazanite simulate --schedules 5000 --seed 7 random ones only, so many
+  bazanite simulate --workload mine:PROGRAM   a program of your own (docs/concurrency.md)
+  bazanite simulate --out failures            store what fails, made small (bazanite replay)
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `bazanite simulate`."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.description = (
+        "Run several processes on a simulated machine, one call at a time, under many schedules;\n"
+        "kill them, stop them, fork them, cut the power.  The history of their calls must be as\n"
+        "if one came after another.  Exit status: 0 it was, 1 it was not, or nothing measured."
+    )
+    parser.epilog = _EXAMPLES
+    add = parser.add_argument
+    add("--profile", choices=SCOPES, default="quick", help="how much (default quick)")
+    add("--schedules", type=at_least_one, metavar="N", help="about so many random ones instead")
+    add("--seed", type=int, default=0, help="of what is random (default 0)")
+    add(
+        "--jobs",
+        type=jobs,
+        default=os.cpu_count() or 1,
+        help="processes (default: one a core)",
+    )
+    add("--workload", metavar="MODULE:NAME", help="this Program or Workload instead")
+    add("--out", type=Path, metavar="DIR", help="store violations there: replay files and tests")
+    add("--json", action="store_true", help="one JSON document on stdout")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Simulate, print what came out; the exit status."""
+    program = None if args.workload is None else _program(args.workload)
+    settings = Settings(args.profile, args.seed, args.jobs, args.schedules, program)
+    progress = ProgressLine()
+    campaign = simulate(settings, lambda so_far, part: _tell(progress, so_far, part))
+    progress.done()
+    if not args.json:
+        print(as_table(campaign))
+    stored = store_or_show(campaign.violations, args.out)
+    if args.json:
+        print_json(campaign.as_document() | {"stored": [str(kept.file) for kept in stored]})
+    return FINE if campaign.verdict == "survived" else FINDINGS
+
+
+def _tell(progress: ProgressLine, campaign: Campaign, part: Part) -> None:
+    schedules = f"{campaign.total('schedules'):,} schedules  {campaign.schedules_per_second:,.0f}/s"
+    wrong, new = len(campaign.violations), bool(part.violations)
+    done, planned = len(campaign.parts), campaign.planned
+    progress.tell(campaign.seconds, done, planned, schedules, wrong, urgent=new)
+
+
+def _program(reference: str) -> Program:
+    sys.path.insert(0, str(Path.cwd()))  # as python -m does
+    try:
+        return load_program(reference)
+    except (TypeError, ValueError) as error:
+        raise CommandError(f"--workload {error}", USAGE) from error
+    finally:
+        sys.path.pop(0)

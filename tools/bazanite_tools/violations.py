@@ -1,0 +1,107 @@
+"""What the commands that look for violations have in common: progress, and what becomes of them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from bazanite_stress.explore.explorer import Violation
+from bazanite_stress.explore.keep import Kept, keep_first
+from bazanite_stress.explore.minimise import Progress
+from bazanite_stress.explore.report import describe_violation
+from bazanite_stress.explore.story import rows_table, story
+
+from .output import USAGE, CommandError
+
+_MOST = 100_000_000
+
+
+def store_or_show(violations: list[Violation], directory: Path | None) -> list[Kept]:
+    """Make the first of each rule small and store them; without a directory, tell of some."""
+    if directory is not None and violations:
+        return _store(violations, directory)
+    for violation in violations[:3]:
+        print(f"\n{describe_violation(violation)}", file=sys.stderr)
+    if violations:
+        print("\nWith --out DIR they are made small and stored, for bazanite replay.",
+              file=sys.stderr)  # fmt: skip
+    return []
+
+
+def _store(violations: list[Violation], directory: Path) -> list[Kept]:
+    """Keep the first violations of each rule, and say where each is.  Ctrl-C ends it early."""
+    stored: list[Kept] = []
+    tty = sys.stderr.isatty()
+
+    def shrinking(now: Progress) -> None:
+        if tty:
+            line = f"making violation {len(stored) + 1} small: {now.calls} calls, {now.lost} lost"
+            sys.stderr.write(f"\r\x1b[K{line}, {now.states:,} disks")
+            sys.stderr.flush()
+
+    def cannot(violation: Violation, problem: str) -> None:
+        print(f"\n{describe_violation(violation)}\nnot stored: {problem}", file=sys.stderr)
+
+    keeping = keep_first(violations, directory, on_progress=shrinking, on_problem=cannot)
+    try:
+        for kept in keeping:
+            stored.append(kept)
+            print("\r\x1b[K" if tty else "", file=sys.stderr)
+            print(_kept_text(kept), file=sys.stderr)
+    except KeyboardInterrupt:
+        print("\ninterrupted: not all violations are stored", file=sys.stderr)
+    except OSError as error:
+        raise CommandError(f"--out {directory}: {error}", USAGE) from error
+    return stored
+
+
+def _kept_text(kept: Kept) -> str:
+    violation = kept.replay.violation
+    parts = (story(violation), describe_violation(violation, rows=False), rows_table(violation))
+    return "\n\n".join([*parts, f"bazanite replay {kept.file}\npytest {kept.test}"])
+
+
+def at_least_one(text: str) -> int:
+    """For argparse: a number from 1 on."""
+    if not text.isdecimal() or not 1 <= int(text) <= _MOST:
+        raise argparse.ArgumentTypeError(f"must be a number from 1 on, not {text!r}")
+    return int(text)
+
+
+def jobs(text: str) -> int:
+    """For argparse: a number of processes."""
+    if not text.isdecimal() or not 1 <= int(text) <= 256:
+        raise argparse.ArgumentTypeError(f"must be a number from 1 to 256, not {text!r}")
+    return int(text)
+
+
+class ProgressLine:
+    """What a person sees while it runs: on a terminal one line that changes."""
+
+    def __init__(self) -> None:
+        self._tty = sys.stderr.isatty()
+        self._next = time.monotonic() + (0.0 if self._tty else 10.0)
+
+    def tell(
+        self, seconds: float, done: int, planned: int, what: str, wrong: int, *, urgent: bool
+    ) -> None:
+        """Another task is finished; an urgent one is told at once."""
+        now = time.monotonic()
+        if now < self._next and not urgent:
+            return
+        self._next = now + (0.2 if self._tty else 10.0)
+        left = seconds / done * (planned - done)
+        line = (
+            f"{seconds:6.1f} s  {done} of {planned} tasks  {what}  {wrong} violations"
+            f"  about {left:.0f} s left"
+        )
+        sys.stderr.write(f"\r\x1b[K{line}" if self._tty else f"{line}\n")
+        sys.stderr.flush()
+
+    def done(self) -> None:
+        """Leave the terminal's line."""
+        if self._tty:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
