@@ -65,8 +65,8 @@ def transaction(core: Core, group: GroupCommit, timeout: float | None) -> Iterat
             if core.forked():
                 raise
             check_thread(core)
-            core.inside = True
             tx.refused_at = lsn or core.position
+            core.inside = True
             failure = error
         committed = tx.has_changes and failure is None
         if core.unsafe:

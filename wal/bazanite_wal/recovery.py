@@ -223,19 +223,26 @@ def _start_generation(
     base = scan.header.base + max(log_size, FRAMES_START) - FRAMES_START
     settings = LogSettings(options.sector, boot)
     header = next_generation(system, scan.header, max(base, scan.end), settings)
-    _write_durably(log, header)
+    log.write_header(header)
+    log.sync()  # else dropped frames, or frames applied long ago, could come back
     if header.unsafe:
-        # In the other slot too: "off" syncs no header from here on, and where a power cut tears
-        # some, a safe one that stood there still would be believed.
-        header = next_generation(system, header, header.base + 1, settings)
-        _write_durably(log, header)
+        header = _leave_no_safe_header(log, system, header, settings)
     if log_size > options.file_size:
         log.shrink(options.file_size)
     return header
 
 
-def _write_durably(log: Log, header: Header) -> None:
-    log.write_header(header)
-    if header.unsafe:
-        log.write_header_again(header)  # and over the copy of a safe one
-    log.sync()  # else dropped frames, or frames applied long ago, could come back
+def _leave_no_safe_header(
+    log: Log, system: System, header: Header, settings: LogSettings
+) -> Header:
+    """Put unsafe headers into both slots, each with a copy that nobody writes over.
+
+    With "off" no later header is synced, so a power cut may tear both that are in use: what is left
+    then must not say that the table files can be trusted.
+    """
+    log.write_header_again(header)
+    second = next_generation(system, header, header.base + 1, settings)
+    log.write_header(second)
+    log.write_header_again(second)
+    log.sync()  # else the torn header of a checkpoint could bring an older, safe one back
+    return second
