@@ -263,6 +263,7 @@ def test_the_first_of_each_rule_are_kept_under_names_of_their_own(tmp_path: Path
     assert "bug 6" in again.test.read_text()
 
 
+@pytest.mark.timeout(600)  # it explores three times; minutes on a busy machine
 def test_explore_stores_what_it_finds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
