@@ -5,16 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 from pathlib import Path
 
 from bazanite_stress.explore.campaign import Campaign, Settings, explore
 from bazanite_stress.explore.own import load_workload
 from bazanite_stress.explore.report import as_table
 from bazanite_stress.explore.tasks import SCOPES, Part
-from bazanite_stress.explore.workload import Workload
 
 from .output import FINDINGS, FINE, USAGE, CommandError, print_json
+from .own_program import named
 from .violations import ProgressLine, jobs, store_or_show
 
 _EXAMPLES = """\
@@ -54,10 +53,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Explore, print what came out; the exit status."""
-    workload = None if args.workload is None else workload_named(args.workload)
+    workload = None if args.workload is None else named(load_workload, args.workload)
     settings = Settings(args.profile, args.seed, args.jobs, args.shard, workload)
     progress = ProgressLine()
-    campaign = explore(settings, lambda so_far, part: _tell(progress, so_far, part))
+
+    def part_done(campaign: Campaign, part: Part) -> None:
+        states = f"{campaign.total('visited'):,} states  {campaign.states_per_second:,.0f}/s"
+        progress.part_done(campaign, part, states)
+
+    campaign = explore(settings, part_done)
     progress.done()
     if not args.json:
         print(as_table(campaign))
@@ -65,24 +69,6 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json(campaign.as_document() | {"stored": [str(kept.file) for kept in stored]})
     return FINE if campaign.verdict == "survived" else FINDINGS
-
-
-def _tell(progress: ProgressLine, campaign: Campaign, part: Part) -> None:
-    states = f"{campaign.total('visited'):,} states  {campaign.states_per_second:,.0f}/s"
-    wrong, new = len(campaign.violations), bool(part.violations)
-    done, planned = len(campaign.parts), campaign.planned
-    progress.tell(campaign.seconds, done, planned, states, wrong, urgent=new)
-
-
-def workload_named(reference: str) -> Workload:
-    """The workload that --workload names; the current directory is on the path."""
-    sys.path.insert(0, str(Path.cwd()))  # as python -m does
-    try:
-        return load_workload(reference)
-    except (TypeError, ValueError) as error:
-        raise CommandError(f"--workload {error}", USAGE) from error
-    finally:
-        sys.path.pop(0)
 
 
 def _shard(text: str) -> tuple[int, int]:

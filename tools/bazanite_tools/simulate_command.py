@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from pathlib import Path
 
 from bazanite_stress.concurrency.campaign import Campaign, Settings, simulate
-from bazanite_stress.concurrency.programs import Program, load_program
+from bazanite_stress.concurrency.programs import load_program
 from bazanite_stress.concurrency.report import as_table
 from bazanite_stress.concurrency.tasks import SCOPES, Part
 
-from .output import FINDINGS, FINE, USAGE, CommandError, print_json
+from .output import FINDINGS, FINE, print_json
+from .own_program import named
 from .violations import ProgressLine, at_least_one, jobs, store_or_show
 
 _EXAMPLES = """\
@@ -51,10 +51,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Simulate, print what came out; the exit status."""
-    program = None if args.workload is None else _program(args.workload)
+    program = None if args.workload is None else named(load_program, args.workload)
     settings = Settings(args.profile, args.seed, args.jobs, args.schedules, program)
     progress = ProgressLine()
-    campaign = simulate(settings, lambda so_far, part: _tell(progress, so_far, part))
+
+    def part_done(campaign: Campaign, part: Part) -> None:
+        speed = f"{campaign.schedules_per_second:,.0f}/s"
+        progress.part_done(campaign, part, f"{campaign.total('schedules'):,} schedules  {speed}")
+
+    campaign = simulate(settings, part_done)
     progress.done()
     if not args.json:
         print(as_table(campaign))
@@ -62,20 +67,3 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json(campaign.as_document() | {"stored": [str(kept.file) for kept in stored]})
     return FINE if campaign.verdict == "survived" else FINDINGS
-
-
-def _tell(progress: ProgressLine, campaign: Campaign, part: Part) -> None:
-    schedules = f"{campaign.total('schedules'):,} schedules  {campaign.schedules_per_second:,.0f}/s"
-    wrong, new = len(campaign.violations), bool(part.violations)
-    done, planned = len(campaign.parts), campaign.planned
-    progress.tell(campaign.seconds, done, planned, schedules, wrong, urgent=new)
-
-
-def _program(reference: str) -> Program:
-    sys.path.insert(0, str(Path.cwd()))  # as python -m does
-    try:
-        return load_program(reference)
-    except (TypeError, ValueError) as error:
-        raise CommandError(f"--workload {error}", USAGE) from error
-    finally:
-        sys.path.pop(0)

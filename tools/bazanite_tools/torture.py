@@ -9,6 +9,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from bazanite_stress.explore.own import load_workload
 from bazanite_stress.explore.workload import Workload, calls
 from bazanite_stress.torture import load
 from bazanite_stress.torture.adapters import DURABILITIES, ENGINES
@@ -18,8 +19,8 @@ from bazanite_stress.torture.report import Progress, Tally, as_json, as_table
 from bazanite_stress.torture.settings import CHECKSUMS, WHOLE_PAGES, Settings
 from bazanite_stress.torture.supervisor import torture
 
-from .explore_command import workload_named
 from .output import FINDINGS, FINE, USAGE, CommandError
+from .own_program import named
 
 _EXAMPLES = """\
 examples:
@@ -140,7 +141,7 @@ def check_usage(args: argparse.Namespace) -> None:
 
 def repeated_workload(reference: str) -> Workload:
     """The workload that --workload names; one that does nothing would measure nothing."""
-    workload = workload_named(reference)
+    workload = named(load_workload, reference)
     if not list(calls(workload.steps)):
         raise CommandError(f"--workload {reference}: it has no steps", USAGE)
     return workload

@@ -7,13 +7,20 @@ import sys
 import time
 from pathlib import Path
 
+from bazanite_stress.concurrency import campaign as simulated
+from bazanite_stress.concurrency.tasks import Part as SimulatedPart
+from bazanite_stress.explore import campaign as explored
 from bazanite_stress.explore.explorer import Violation
 from bazanite_stress.explore.keep import Kept, keep_first
 from bazanite_stress.explore.minimise import Progress
 from bazanite_stress.explore.report import describe_violation
 from bazanite_stress.explore.story import rows_table, story
+from bazanite_stress.explore.tasks import Part as ExploredPart
 
 from .output import USAGE, CommandError
+
+Campaign = explored.Campaign | simulated.Campaign
+Part = ExploredPart | SimulatedPart
 
 _MOST = 100_000_000
 
@@ -84,18 +91,17 @@ class ProgressLine:
         self._tty = sys.stderr.isatty()
         self._next = time.monotonic() + (0.0 if self._tty else 10.0)
 
-    def tell(
-        self, seconds: float, done: int, planned: int, what: str, wrong: int, *, urgent: bool
-    ) -> None:
-        """Another task is finished; an urgent one is told at once."""
+    def part_done(self, campaign: Campaign, part: Part, what: str) -> None:
+        """Another task is finished; one that found something is told of at once."""
         now = time.monotonic()
-        if now < self._next and not urgent:
+        if now < self._next and not part.violations:
             return
         self._next = now + (0.2 if self._tty else 10.0)
-        left = seconds / done * (planned - done)
+        done = len(campaign.parts)
+        left = campaign.seconds / done * (campaign.planned - done)
         line = (
-            f"{seconds:6.1f} s  {done} of {planned} tasks  {what}  {wrong} violations"
-            f"  about {left:.0f} s left"
+            f"{campaign.seconds:6.1f} s  {done} of {campaign.planned} tasks  {what}"
+            f"  {len(campaign.violations)} violations  about {left:.0f} s left"
         )
         sys.stderr.write(f"\r\x1b[K{line}" if self._tty else f"{line}\n")
         sys.stderr.flush()

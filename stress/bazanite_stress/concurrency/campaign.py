@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from bazanite_stress.explore.explorer import Violation
-from bazanite_stress.pool import in_parallel
+from bazanite_stress.pool import carry_on, verdict_of
 
 from .canary import canary_is_found
 from .programs import Program
@@ -47,12 +45,8 @@ class Campaign:
     @property
     def verdict(self) -> str:
         """It survived only if all was run, the canary was found, and no rule was broken."""
-        if not self.canary:
-            return "harness broken"
-        if self.violations:
-            return "lost"
-        done = len(self.parts) == self.planned and self.total("schedules") > 0
-        return "survived" if done and not self.interrupted else "not measured"
+        measured = self.total("schedules") > 0
+        return verdict_of(self, lost=bool(self.violations), measured=measured)
 
     @property
     def violations(self) -> list[Violation]:
@@ -95,17 +89,6 @@ class Campaign:
 def simulate(settings: Settings, on_part: Callable[[Campaign, Part], None]) -> Campaign:
     """Carry a campaign out; ``on_part`` hears of each part as it is done.  Ctrl-C ends it early."""
     tasks = plan(settings.scope, settings.seed, settings.program, settings.schedules)
-    campaign = Campaign(settings.scope, settings.seed, jobs=settings.jobs, planned=len(tasks))
+    campaign = Campaign(settings.scope, settings.seed, jobs=settings.jobs)
     campaign.program = settings.program.name if settings.program else ""
-    started = time.monotonic()
-    try:
-        campaign.canary = canary_is_found()
-        with closing(in_parallel(carry_out, tasks, settings.jobs)) as results:
-            for part in results:
-                campaign.parts.append(part)
-                campaign.seconds = time.monotonic() - started
-                on_part(campaign, part)
-    except KeyboardInterrupt:
-        campaign.interrupted = True
-    campaign.seconds = time.monotonic() - started
-    return campaign
+    return carry_on(campaign, canary_is_found, carry_out, tasks, on_part)

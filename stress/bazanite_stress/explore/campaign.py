@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from bazanite_stress.pool import in_parallel
+from bazanite_stress.pool import carry_on, verdict_of
 
 from .canary import canary_is_found
 from .explorer import Violation
@@ -48,12 +46,8 @@ class Campaign:
     @property
     def verdict(self) -> str:
         """It survived only if all was explored, the canary was found, and nothing was lost."""
-        if not self.canary:
-            return "harness broken"
-        if self.violations:
-            return "lost"
-        done = len(self.parts) == self.planned and self.total("visited") > 0
-        return "survived" if done and not self.interrupted else "not measured"
+        measured = self.total("visited") > 0
+        return verdict_of(self, lost=bool(self.violations), measured=measured)
 
     @property
     def violations(self) -> list[Violation]:
@@ -116,20 +110,8 @@ def explore(settings: Settings, on_part: Callable[[Campaign, Part], None]) -> Ca
     index, count = settings.shard
     mine = tasks[index - 1 :: count]
     campaign = Campaign(settings.scope, settings.seed, f"{index}/{count}", jobs=settings.jobs)
-    campaign.planned = len(mine)
     campaign.workload = settings.workload.name if settings.workload else ""
-    started = time.monotonic()
-    try:
-        campaign.canary = canary_is_found()
-        with closing(in_parallel(carry_out, mine, settings.jobs)) as results:
-            for part in results:
-                campaign.parts.append(part)
-                campaign.seconds = time.monotonic() - started
-                on_part(campaign, part)
-    except KeyboardInterrupt:
-        campaign.interrupted = True
-    campaign.seconds = time.monotonic() - started
-    return campaign
+    return carry_on(campaign, canary_is_found, carry_out, mine, on_part)
 
 
 def _part_document(part: Part) -> dict[str, Any]:
