@@ -139,7 +139,7 @@ def find(view: View, layout: Layout, pk: int) -> Any:
         ),
         (
             Scenario("killed"),
-            lambda: mock.patch.object(recovery, "with_witness", lambda scan, _durable: scan),
+            lambda: mock.patch.object(recovery, "with_witness", lambda found, _witness: found),
         ),
         (
             Scenario("killed"),

@@ -14,16 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bazanite_stress.explore import campaign as campaign_module
-from bazanite_stress.explore.campaign import Campaign, Settings, explore
+from bazanite_stress.explore.campaign import Settings, explore
 from bazanite_stress.explore.canary import canary_is_found
 from bazanite_stress.explore.catalogue import CALLS, TABLES, WORKLOADS, family
 from bazanite_stress.explore.explorer import Explorer, Limits, broken_rule, prepared
 from bazanite_stress.explore.judge import Judge
-from bazanite_stress.explore.merge import MergeError, merge_documents
 from bazanite_stress.explore.model import Model, ModelError
 from bazanite_stress.explore.runner import Run
 from bazanite_stress.explore.sampling import addresses, torn
-from bazanite_stress.explore.tasks import Part, plan
+from bazanite_stress.explore.tasks import plan
 from bazanite_stress.explore.workload import Workload
 from bazanite_stress.simulation.disk import PROFILES, Profile
 from bazanite_stress.simulation.legal import Tearing, spaces
@@ -288,56 +287,6 @@ def test_a_lock_may_stand_in_the_setup_and_in_a_transaction_and_setups_may_fail(
     run.start()
     run.finish()
     assert list(run.states[-1].tables["a"].rows) == [1, 2]
-
-
-def part(**counts: int) -> Part:
-    made = Part("w", "journal", 512)
-    for name, count in counts.items():
-        setattr(made, name, count)
-    return made
-
-
-def document(shard: str, **changes: Any) -> dict[str, Any]:
-    made = Campaign("ci", 3, shard, [part(points=10, exhaustive_points=5, visited=7)], canary=True)
-    made.planned = 1
-    return made.as_document() | changes
-
-
-def test_merged_parts_survive_only_together(tmp_path: Path) -> None:
-    both = merge_documents([document("1/2"), document("2/2")])
-    assert (both["verdict"], both["states"], both["points"]) == ("survived", 14, 20)
-    assert both["states_exhaustive_percent"] == 50
-    alone = merge_documents([document("2/2")])
-    assert (alone["verdict"], alone["missing_shards"]) == ("not measured", ["1/2"])
-    lost = merge_documents([document("1/2", verdict="lost"), document("2/2")])
-    assert lost["verdict"] == "lost"
-    wrong = [
-        [document("1/2"), document("1/2")],
-        [document("1/2"), document("2/3")],
-        [document("1/2"), document("2/2", seed=4)],
-        [document("1/2"), document("2/2", workload="of one's own")],
-        [{"verdict": "survived"}],
-    ]
-    for documents in wrong:
-        with pytest.raises(MergeError):
-            merge_documents(documents)
-    for number, made in enumerate((document("1/2"), document("2/2"))):
-        (tmp_path / f"{number}.json").write_text(json.dumps(made))
-    assert main(["merge", str(tmp_path / "0.json"), str(tmp_path / "1.json")]) == 0
-    assert main(["merge", str(tmp_path / "0.json")]) == 1
-    (tmp_path / "bad.json").write_text("[]")
-    assert main(["merge", str(tmp_path / "bad.json")]) == 2
-
-
-def test_the_verdict_needs_states_all_parts_and_the_canary() -> None:
-    made = Campaign("quick", 0, parts=[part(visited=1)], canary=True, planned=1)
-    assert made.verdict == "survived"
-    made.interrupted = True
-    assert made.verdict == "not measured"
-    made.interrupted, made.planned = False, 2
-    assert made.verdict == "not measured"
-    made.canary = False
-    assert made.verdict == "harness broken"
 
 
 def test_torn_addresses_tear_one_sector_or_several_and_the_same_seed_gives_the_same() -> None:

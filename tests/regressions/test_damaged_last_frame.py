@@ -16,6 +16,7 @@ import pytest
 from bazanite import CorruptionError
 from bazanite_wal import shared
 from bazanite_wal.offline import open_offline
+from bazanite_wal.scan import NO_WITNESS, scan_log, with_witness
 from seam import Killed, Seam
 from store_support import LOG, core, get, opened, put
 
@@ -77,11 +78,21 @@ def test_in_another_boot_or_without_the_words_it_is_a_torn_tail_as_ever(tmp_path
     assert get(store) == b"11"
 
 
-def test_what_an_earlier_generation_made_durable_witnesses_nothing(tmp_path: Path) -> None:
+def test_words_witness_only_in_their_boot_and_for_no_later_generation(tmp_path: Path) -> None:
     store = opened(tmp_path, Seam())
     words, generation = core(store).words, core(store).header.generation
     token = words[shared.WITNESS]
-    assert shared.witnessed_durable(words, token, generation) == words[shared.DURABLE]
-    assert shared.witnessed_durable(words, token, generation - 1) == words[shared.DURABLE]
-    assert shared.witnessed_durable(words, token, generation + 1) == 0
-    assert shared.witnessed_durable(words, token ^ 2, generation) == 0
+    witness = shared.witness(words, token)
+    assert witness == (generation, words[shared.DURABLE], words[shared.END])
+    assert shared.witness(words, token ^ 2) == NO_WITNESS
+    scan = scan_log((tmp_path / LOG).read_bytes())
+    assert scan is not None
+    further = witness.durable + 1
+    for known, durable, tail in (
+        (generation, further, "corrupt"),
+        (generation, 0, "torn"),
+        (generation + 1, further, "clean"),
+        (0, further, "clean"),
+    ):
+        found = with_witness(scan, shared.Witness(known, durable, further))
+        assert (found.tail, scan.header.generation) == (tail, generation)

@@ -7,8 +7,9 @@ import argparse
 from bazanite_wal.errors import DBError
 from bazanite_wal.header import FRAMES_START
 from bazanite_wal.offline import Offline
-from bazanite_wal.options import LEAST_LOG_SIZE, StoreOptions
+from bazanite_wal.options import StoreOptions
 from bazanite_wal.recovery import RecoveryReport
+from bazanite_wal.scan import LEAST_LOG_SIZE
 from bazanite_wal.store import open_store
 
 from .looking import add_directory_arguments, as_command_error, looking_at

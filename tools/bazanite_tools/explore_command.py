@@ -10,9 +10,9 @@ from pathlib import Path
 from bazanite_stress.explore.campaign import Campaign, Settings, explore
 from bazanite_stress.explore.own import load_workload
 from bazanite_stress.explore.report import as_table
-from bazanite_stress.explore.tasks import SCOPES, Part
+from bazanite_stress.explore.tasks import SCOPES, Part, plan
 
-from .output import FINDINGS, FINE, USAGE, CommandError, print_json
+from .output import FINDINGS, FINE, USAGE, CommandError, long_numbers, print_json
 from .own_program import named
 from .violations import ProgressLine, jobs, store_or_show
 
@@ -55,6 +55,9 @@ def run(args: argparse.Namespace) -> int:
     """Explore, print what came out; the exit status."""
     workload = None if args.workload is None else named(load_workload, args.workload)
     settings = Settings(args.profile, args.seed, args.jobs, args.shard, workload)
+    tasks = len(plan(settings.scope, settings.seed, workload))
+    if settings.shard[1] > tasks:
+        raise CommandError(f"--shard: there are {tasks} tasks, which make no more parts", USAGE)
     progress = ProgressLine()
 
     def part_done(campaign: Campaign, part: Part) -> None:
@@ -83,8 +86,9 @@ def read_documents(paths: list[str]) -> list[dict[str, object]]:
     documents = []
     for path in paths:
         try:
-            document = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            with long_numbers():
+                document = json.loads(Path(path).read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
             raise CommandError(f"{path}: {error}", USAGE) from error
         if not isinstance(document, dict) or "verdict" not in document:
             raise CommandError(f"{path}: not what `bazanite explore --json` prints", USAGE)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 FINE = 0
@@ -15,6 +16,8 @@ LOCK_BUSY = 75
 INTERRUPTED = 130
 CLOSED_PIPE = 141
 
+_MOST_DIGITS = 1_000_000
+
 
 class CommandError(Exception):
     """The command cannot do what was asked; the text is for a person."""
@@ -24,9 +27,21 @@ class CommandError(Exception):
         self.code = code
 
 
+@contextmanager
+def long_numbers() -> Iterator[None]:
+    """Let numbers be read and printed that have more digits than Python takes by itself."""
+    usual = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(_MOST_DIGITS)
+    try:
+        yield
+    finally:
+        sys.set_int_max_str_digits(usual)
+
+
 def print_json(document: dict[str, Any]) -> None:
     """The one JSON document of a command."""
-    json.dump(document, sys.stdout, indent=2)
+    with long_numbers():  # counts of legal disks may have thousands of digits
+        json.dump(document, sys.stdout, indent=2)
     print()
 
 

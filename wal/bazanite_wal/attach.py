@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from contextlib import ExitStack, suppress
-from functools import partial
 
 from . import shared
 from .checkpoint import checkpoint_locked
@@ -113,7 +112,7 @@ def _attach_locked(
         if token in (words[shared.READY], words[shared.WITNESS]) and poisoned:
             refuse_after_failed_sync(directory, options)
         words[shared.READY] = 0
-        witness = partial(shared.witnessed_durable, words, token)
+        witness = shared.witness(words, token)
         unsure = words[shared.NAMES] == token
         log, files, header, report = recover(
             directory, system, options, witness, names_unsure=unsure

@@ -21,7 +21,8 @@ from .layer import PageLayer, View
 from .lock import GlobalLock, lock_holder
 from .log import LOG_NAME
 from .posix import POSIX
-from .scan import Scan, scan_log, with_witness
+from .scan import NO_WITNESS, Scan, scan_log, with_size, with_witness
+from .shared import Witness
 from .system import Directory, System
 
 
@@ -86,13 +87,13 @@ def open_offline(
             files = DataFiles(directory, write=False)
             stack.callback(files.close)
             files.open_all()
+            witness = _witness(system, directory)  # before the log, which may grow if not locked
             log = _read_log(directory)
         except OSError as error:
             raise DirectoryError(f"{path}: cannot look at the directory: {error}") from error
         scan = scan_log(log) if log is not None else None
-        if scan is not None and scan.tail == "torn":
-            durable = _witnessed(system, directory, scan.header.generation)
-            scan = with_witness(scan, durable)
+        if log is not None and scan is not None:
+            scan = with_witness(with_size(scan, len(log)), witness)
         view = PageLayer(files)
         for frame in scan.frames if scan else ():
             view.apply(frame.operations())
@@ -170,16 +171,16 @@ def _live(system: System, directory: Directory, locked: bool) -> Live:
     return nobody
 
 
-def _witnessed(system: System, directory: Directory, generation: int) -> int:
-    """Up to where this generation was durable, as a process of this boot said; else 0."""
+def _witness(system: System, directory: Directory) -> Witness:
+    """Up to where the log was durable, as a process of this boot said."""
     with suppress(OSError):
         mapping = directory.open_words(SHARED_NAME, shared.WORD_COUNT, create=False, write=False)
         try:
             token = shared.boot_token(system.boot_id())
-            return shared.witnessed_durable(mapping.words, token, generation)
+            return shared.witness(mapping.words, token)
         finally:
             mapping.close()
-    return 0
+    return NO_WITNESS
 
 
 def _nobody_attached(directory: Directory) -> bool:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from .errors import ValidationError, shown_value
 from .frame import LARGEST_FILE
 from .header import FRAMES_START
+from .scan import LEAST_LOG_SIZE
 from .shared import LEVELS
-
-LEAST_LOG_SIZE = 8 << 10
 
 
 @dataclass(frozen=True, slots=True)

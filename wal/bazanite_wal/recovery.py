@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from .datafiles import DataFiles
@@ -34,7 +33,8 @@ from .log import (
 )
 from .names import cannot_make_anew, make_names_anew
 from .options import StoreOptions
-from .scan import Scan, scan_log, with_witness
+from .scan import NO_WITNESS, Scan, scan_log, with_size, with_witness
+from .shared import Witness
 from .system import Directory, System
 
 CATALOG_NAME = "schema.json"
@@ -61,23 +61,23 @@ def recover(
     directory: Directory,
     system: System,
     options: StoreOptions,
-    witness: Callable[[int], int] = lambda _generation: 0,
+    witness: Witness = NO_WITNESS,
     *,
     names_unsure: bool = False,
 ) -> tuple[Log, DataFiles, Header, RecoveryReport]:
     """Bring the directory to its newest consistent state, all of it durable on return.
 
-    Caller holds ``.lock`` and holds ``.attached`` exclusively.  ``witness`` says up to where a
-    generation is known to have been durable, 0 if that is unknown; ``names_unsure`` that a sync of
-    the directory failed.  CorruptionError, DirectoryError or UnsafeShutdownError leave every frame
-    in the log: a later attempt starts over.
+    Caller holds ``.lock`` and holds ``.attached`` exclusively.  ``witness`` says up to where the
+    log is known to have been durable, and written; ``names_unsure`` that a sync of the directory
+    failed.  CorruptionError, DirectoryError or UnsafeShutdownError leave every frame in the log: a
+    later attempt starts over.
     """
     _see_to_the_log(directory, system, options)
     data = _read_log(directory)
     scan = scan_log(data)
     if scan is None:
         raise no_header(f"{directory.path}/{LOG_NAME}")
-    scan = with_witness(scan, witness(scan.header.generation))
+    scan = with_witness(with_size(scan, len(data)), witness)
     _refuse_what_cannot_be_trusted(directory, system, options, scan)
     files = DataFiles(directory)
     log: Log | None = None

@@ -40,6 +40,12 @@ from .frame import (
     initial_chain,
 )
 from .header import FRAMES_START, SLOT_SPACING, Header, newest_header
+from .shared import Witness
+
+LEAST_LOG_SIZE = 8 << 10
+"""Room for frames that every log has."""
+LEAST_FILE_SIZE = FRAMES_START + LEAST_LOG_SIZE
+NO_WITNESS = Witness()
 
 _FRAME_LINE = re.compile(rb"(?:FRAME|MARK ) (\d{20}) ")
 
@@ -96,15 +102,34 @@ def scan_log(log: bytes) -> Scan | None:
     return scan
 
 
-def with_witness(scan: Scan, durable: int) -> Scan:
-    """The same, but no tail is torn that a process knew to be durable, up to ``durable``.
-
-    It may be in the table files, and replaying only what stands before it would mix two states.
-    """
-    if scan.tail != "torn" or durable <= scan.bad_lsn:
+def with_size(scan: Scan, size: int) -> Scan:
+    """The same, but a log file of less than LEAST_FILE_SIZE bytes has lost its end."""
+    if size >= LEAST_FILE_SIZE:
         return scan
-    detail = f"{scan.detail}; .shared says that the log was durable up to LSN {durable}"
-    return replace(scan, tail="corrupt", detail=detail)
+    detail = f"the log ends after {size} bytes, and none has less than {LEAST_FILE_SIZE}"
+    return replace(scan, tail="corrupt", bad_offset=size, detail=detail)
+
+
+def with_witness(scan: Scan, witness: Witness) -> Scan:
+    """The same, but nothing is missing at the end that a process knew to be there.
+
+    What was durable may be in the table files, and replaying only what stands before it would mix
+    two states: that is corruption.  What was only written may be gone after a failed write-back:
+    the tail is torn, at the least.  That nothing at all stands there proves it only for the
+    generation in which the witness was; an older log may be a backup's that was put back.
+    """
+    same = witness.generation == scan.header.generation
+    if scan.tail == "corrupt" or witness.generation < scan.header.generation:
+        return scan
+    if scan.tail == "clean" and not same:
+        return scan
+    if witness.durable > scan.bad_lsn:
+        told = f".shared says that the log was durable up to LSN {witness.durable}"
+        return replace(scan, tail="corrupt", detail="; ".join(filter(None, [scan.detail, told])))
+    if witness.end > scan.bad_lsn and scan.tail == "clean":
+        told = f".shared says that the log was written up to LSN {witness.end}"
+        return replace(scan, tail="torn", detail=told)
+    return scan
 
 
 def scan_generation(area: bytes, header: Header) -> Scan:

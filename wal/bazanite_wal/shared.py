@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from hashlib import blake2b
+from typing import NamedTuple
 
 from .system import Words
 
@@ -77,15 +78,24 @@ def boot_token(boot_id: str) -> int:
     return int.from_bytes(blake2b(boot_id.encode(), digest_size=8).digest(), "little") | 1
 
 
-def witnessed_durable(words: Words, token: int, generation: int) -> int:
-    """Up to where this generation of the log was durable, as an earlier process of this boot said.
+class Witness(NamedTuple):
+    """Up to where the log was durable, and written, in which generation, as an earlier process of
+    this boot said.
 
-    0 if none did.  In a later generation all of this one was, as its LSNs lie above.  It can prove
-    damage, and nothing else: the words may be lost at any time.
+    In a later generation all of an earlier one was, as its LSNs lie below.  It can prove damage,
+    and nothing else: the words may be lost at any time.
     """
-    if words[WITNESS] != token or words[GENERATION] < generation:
-        return 0
-    return words[DURABLE]
+
+    generation: int = 0
+    durable: int = 0
+    end: int = 0
+
+
+def witness(words: Words, token: int) -> Witness:
+    """What these words witness; nothing in a boot in which nobody wrote them."""
+    if words[WITNESS] != token:
+        return Witness()
+    return Witness(words[GENERATION], words[DURABLE], words[END])
 
 
 def clear_words(words: Words) -> None:

@@ -37,6 +37,7 @@ KINDS: dict[str, str] = {
     "nested": "bazanite_stress.explore.cases",
     "recovery killed": "bazanite_stress.explore.cases",
     "fault": "bazanite_stress.explore.cases",
+    "beside": "bazanite_stress.explore.beside",
     "damage": "bazanite_stress.explore.damage_cases",
     "odd input": "bazanite_stress.explore.damage_cases",
     "schedule": "bazanite_stress.concurrency.again",

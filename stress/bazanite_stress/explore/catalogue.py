@@ -21,6 +21,10 @@ ONE: list[Step] = [["insert", "a", {"v": "one", "n": 1}]]
 
 _LONG = "x" * 700
 """A text whose frame covers several sectors."""
+_SMALL = {"log_size_bytes": 8192}
+_CHECKED = {"log_size_bytes": 8192, "checksums": True}
+_FAR = 116_600
+"""An id so far behind the others that the index has a hole in between (1 MiB and more)."""
 
 
 def _workload(name: str, *steps: Step, **more: Any) -> Workload:
@@ -108,9 +112,12 @@ WORKLOADS: dict[str, Workload] = {
             options={"log_size_bytes": 8192, "checkpoint_bytes": 1024},
         ),
         _workload(
+            # Behind the place where the log is cut again stands what the first frame does not know,
+            # and the text is longer than what is read of one at once.
             "grown log",
-            ["insert", "t", {"v": "y" * 9000}],
-            ["insert", "a", {"v": "after"}],
+            ["update", "a", 1, {"v": "before"}],
+            ["insert", "t", {"v": "y" * 17_000}],
+            ["update", "a", 1, {"v": "after"}],
             ["checkpoint"],
         ),
         _workload(
@@ -122,11 +129,89 @@ WORKLOADS: dict[str, Workload] = {
             durability="normal",
         ),
         _workload(
+            "normal, locked",
+            ["insert", "a", {"v": "two"}],
+            ["lock", [["update", "a", 1, {"v": "three"}]]],
+            ["insert", "t", {"a": 1, "v": "four"}],
+            ["lock", []],
+            ["update", "a", 2, {"n": 5}],
+            durability="normal",
+        ),
+        _workload(
+            # So long that its frame can be lost while the line of the next one is not.
+            "normal, grown log",
+            ["insert", "t", {"a": 1, "v": "y" * 9000}],
+            ["insert", "a", {"v": "two"}],
+            durability="normal",
+        ),
+        _workload(
             "off",
             ["insert", "a", {"v": "two"}],
             ["checkpoint"],
             ["update", "a", 1, {"v": "three"}],
+            ["checkpoint"],
             durability="off",
+        ),
+        _workload(
+            # Ids of one digit and of two, so that a shorter number takes a longer one's place.
+            "many rows",
+            ["insert_many", "a", [{"v": f"row {i}"} for i in range(4)]],
+            ["update", "a", 8, {"id": 30, "v": "moved"}],
+            ["insert_many", "a", [{"v": "none"}, {"id": 3}]],
+            ["insert_many", "a", [{"id": 20}, {"id": 20}]],
+            ["delete", "a", 1],
+            ["truncate", "a", True],
+            ["insert", "a", {"v": "again"}],
+            setup=[["insert", "a", {"id": i + 1}] for i in range(7, 9)]
+            + [["insert", "a", {}] for _ in range(6)],
+        ),
+        _workload(
+            "emptied and filled",
+            ["update", "t", 1, {"v": None}],
+            [
+                "transaction",
+                [
+                    ["update", "t", 1, {"v": "in between"}],
+                    ["truncate", "t", False],
+                    ["insert", "t", {"v": "after"}],
+                    ["delete", "t", 1],
+                    ["insert", "t", {"a": 1, "v": "last"}],
+                ],
+            ],
+            setup=[*ONE, ["insert", "t", {"a": 1, "v": "a value that is longer than most"}]],
+        ),
+        Workload(
+            "cascade",
+            {**TABLES, "u": {"t": ["fk", "t"], "u": ["fk", "u"]}},
+            [["truncate", "a", True], ["insert", "u", {}]],
+            [*ONE, ["insert", "t", {"a": 1}], ["insert", "u", {"t": 1}]],
+        ),
+        _workload(
+            "far",
+            ["insert", "a", {"id": _FAR, "v": "far"}],
+            ["transaction", [["truncate", "a", True], ["insert", "a", {"id": _FAR + 1}]]],
+        ),
+        _workload("second table", ["insert", "t", {"a": 1}], before={"tables": ["a"]}),
+        _workload(
+            "adopted",
+            ["update", "a", 1, {"v": "ours"}],
+            ["insert", "a", {}],
+            setup=[*ONE, ["insert", "a", {"v": "gone"}], ["delete", "a", 2]],
+            before={"bazoola": True},
+        ),
+        _workload(
+            "checksums",
+            ["insert", "t", {"a": 1, "v": "hello"}],
+            ["delete", "a", 1],
+            ["truncate", "t", False],
+            options=_CHECKED,
+            before={"options": _SMALL},
+        ),
+        _workload(
+            "no checksums",
+            ["insert", "a", {"v": "two"}],
+            options={**_SMALL, "checksums": False},
+            before={"options": _CHECKED},
         ),
         _workload(
             "six",

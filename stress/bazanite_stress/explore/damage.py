@@ -1,4 +1,4 @@
-"""Damage: every flipped bit, and every two sectors that changed places, of a small directory.
+"""Damage: flipped bits, swapped sectors, cut, grown and older files, of a small directory.
 
 What the crash explorer asks of power cuts this asks of decay: whatever byte of the log, the shared
 words or a table's files is wrong, the directory's answers are right, or they are typed errors.
@@ -26,6 +26,8 @@ from typing import Any, Literal
 
 from bazanite_stress.simulation.disk import Image
 from bazanite_stress.simulation.machine import Machine
+from bazanite_wal.log import LOG_NAME
+from bazanite_wal.scan import scan_log
 
 from .damage_judge import SHARED, Case, DamageJudge, Kind, State
 from .explorer import Violation
@@ -107,13 +109,18 @@ class DamageTally:
 class Damage:
     """One damage: bit ``bit`` of byte ``offset`` of ``name``, or two sectors that changed places.
 
-    Of the shared words the offset counts bytes of their file.
+    ``resized``: the file ends at ``offset``, or has zeros from its end to there; ``zeroed``: it has
+    zeros from there on; ``older``: it is what it was at the checkpoint.  Of the shared words the
+    offset counts bytes of their file.
     """
 
     name: str
     offset: int
     bit: int = -1
     other: tuple[str, int] | None = None
+    resized: bool = False
+    zeroed: bool = False
+    older: bool = False
 
     @property
     def names(self) -> set[str]:
@@ -124,6 +131,12 @@ class Damage:
         if self.other is not None:
             name, offset = self.other
             return f"sectors {self.name} {self.offset} and {name} {offset} swapped"
+        if self.older:
+            return f"{self.name} as it was before"
+        if self.zeroed:
+            return f"{self.name} zeros from byte {self.offset} on"
+        if self.resized:
+            return f"{self.name} cut or grown to {self.offset} bytes"
         return f"bit {self.bit} of byte {self.offset} of {self.name} flipped"
 
 
@@ -149,7 +162,8 @@ def explore_damage(
     judge = DamageJudge(case)
     tally = DamageTally(scenario.name)
     generator = random.Random(f"{seed}/{scenario.name}")
-    damages = [list(swaps(case)), *([] if scenario.larger else flips(case))]
+    damages = [list(swaps(case)), list(whole_files(case))]
+    damages += [] if scenario.larger else flips(case)
     for group in damages:
         chosen = group if sample is None else generator.sample(group, min(sample, len(group)))
         for damage in chosen:
@@ -170,18 +184,22 @@ def prepare_workload(workload: Workload, ending: Ending) -> Case:
     machine = Machine.from_image(None, "journal", SECTOR, boot=1)
     run = Run(workload, machine, lambda _point: None)
     run.start()
+    older: Image = {}
+    for number, step in enumerate(workload.steps):
+        run.take(number, step)
+        if step[0] == "checkpoint":
+            older = machine.image()
+    assert run.db is not None
+    assert run.system is not None
     if ending == "closed":
-        run.finish()
+        run.db.close()
     else:
-        for number, step in enumerate(workload.steps):
-            run.take(number, step)
-        assert run.system is not None
         run.system.kill()
     assert machine.folder is not None
     words = machine.words[machine.folder.names[SHARED]]
     states, rows = _different(run.states), describe(run.states[-1].content())
     boot = 2 if ending == "cut" else 1
-    return Case(workload, machine.image(), tuple(words), states, rows, ending, boot)
+    return Case(workload, machine.image(), tuple(words), states, rows, ending, boot, older)
 
 
 def _different(models: list[Model]) -> list[State]:
@@ -211,10 +229,38 @@ def swaps(case: Case) -> Iterator[Damage]:
         yield Damage(name, offset, other=other)
 
 
+def whole_files(case: Case) -> Iterator[Damage]:
+    """Files that end elsewhere, and files of an earlier time; a log's end is where a frame's is."""
+    for name, data in sorted(case.image.items()):
+        if name.startswith("."):
+            continue
+        sizes = {0, len(data) - 1, *range(0, len(data), SECTOR)}
+        if name == LOG_NAME:
+            scan = scan_log(data)
+            assert scan is not None
+            end = scan.header.file_offset(scan.end)
+            sizes = {size for size in sizes if size <= end}
+            starts = [scan.header.file_offset(frame.lsn) for frame in scan.frames]
+            sizes.update(starts)
+            if case.boot == 1:  # after a power cut nothing tells it from what was never written
+                yield from (Damage(name, start, zeroed=True) for start in starts)
+        else:
+            sizes |= {len(data) + 1, len(data) + 9, len(data) + SECTOR}
+            if case.older[name] != data:
+                yield Damage(name, 0, older=True)
+        yield from (Damage(name, size, resized=True) for size in sorted(sizes) if size >= 0)
+
+
 def damaged(case: Case, damage: Damage) -> tuple[Image, tuple[int, ...]]:
     """The directory's files and shared words with this damage."""
     image, words = dict(case.image), case.words
-    if damage.other is not None:
+    if damage.older:
+        image[damage.name] = case.older[damage.name]
+    elif damage.resized or damage.zeroed:
+        old = image[damage.name]
+        size = len(old) if damage.zeroed else damage.offset
+        image[damage.name] = old[: damage.offset].ljust(size, b"\0")
+    elif damage.other is not None:
         name, offset = damage.other
         mine, its = _sector(image, damage.name, damage.offset), _sector(image, name, offset)
         _put(image, damage.name, damage.offset, its)
@@ -256,7 +302,7 @@ def _visit(damage: Damage, case: Case, judge: DamageJudge, tally: DamageTally) -
     kind, wrong, found = verdict_on(damage, case, judge)
     tally.visited += 1
     tally.kinds[kind] = tally.kinds.get(kind, 0) + 1
-    if kind == "undetectable" and not wrong and damage.other is None:
+    if kind == "undetectable" and not wrong and damage.bit >= 0:
         tally.undetectable.add((damage.name, damage.offset))
     if wrong:
         tally.violations.append(violation_of(damage, case, wrong, found, tally.visited))

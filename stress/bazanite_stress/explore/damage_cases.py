@@ -7,7 +7,8 @@ input is made again from its seed and number; there is nothing about it that cou
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 from itertools import chain
 from typing import Any
@@ -23,6 +24,7 @@ from .damage import (
     swaps,
     verdict_on,
     violation_of,
+    whole_files,
 )
 from .damage_judge import Case, DamageJudge
 from .explorer import Limits, Violation
@@ -73,20 +75,21 @@ def _violation(damage: Damage, case: Case, judge: DamageJudge) -> Violation | No
 
 def _alike(violation: Violation, case: Case, count: int) -> Iterable[Damage]:
     like = _damage(violation)
-    every: Iterator[Damage] = (
-        chain.from_iterable(flips(case)) if like.other is None else swaps(case)
-    )
-    alike = [d for d in every if d.names == like.names and d.bit == like.bit]
+    every: Iterable[Damage] = chain(swaps(case), whole_files(case), *flips(case))
+    alike = [d for d in every if d.names == like.names and _kind(d) == _kind(like)]
     sampled = random.Random(str(like)).sample(alike, min(count, len(alike)))
     return dict.fromkeys([like, *sampled] if like in alike else sampled)
 
 
+def _kind(damage: Damage) -> Damage:
+    """What all damages that differ in their place only have in common."""
+    return replace(damage, name="", offset=0, other=("", 0) if damage.other else None)
+
+
 def _damage(violation: Violation) -> Damage:
-    name, offset, bit, other = (violation.how["damage"][key] for key in _DAMAGE)
-    return Damage(name, offset, bit, None if other is None else (other[0], other[1]))
-
-
-_DAMAGE = ("name", "offset", "bit", "other")
+    recorded: dict[str, Any] = dict(violation.how["damage"])
+    other = recorded.pop("other")
+    return Damage(other=None if other is None else (other[0], other[1]), **recorded)
 
 
 def _ending(violation: Violation) -> Ending:

@@ -6,7 +6,8 @@ What a recovered directory says depends on its files alone, so equal ones are re
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import partial
 from hashlib import blake2b
 from typing import Any, Literal
@@ -101,7 +102,8 @@ class Case:
     """A directory before it is damaged: its files, its shared words and all its states in order.
 
     ``rows`` are those of the last one, for a person; ``ending`` says how its last process left it.
-    ``boot`` is the one in which it is opened: 1 is the one in which it was used.
+    ``boot`` is the one in which it is opened: 1 is the one in which it was used.  ``older`` are the
+    files as a checkpoint left them, some calls before.
     """
 
     workload: Workload
@@ -111,6 +113,7 @@ class Case:
     rows: str = ""
     ending: str = "closed"
     boot: int = 1
+    older: Image = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,10 +197,12 @@ class DamageJudge:
                 answers.append(_REFUSED)
                 wrong = wrong or f"a call raised: {error!r}"
         try:
-            found = not db.check().ok
+            found = db.check().problems
+            if found and self._case.workload.options.get("checksums"):
+                wrong = wrong or _use(db, {problem.file for problem in found})
         except Exception as error:  # noqa: BLE001  any error is a verdict
-            found, wrong = True, wrong or f"check raised: {error!r}"
-        return _Reading(tuple(answers), found, wrong)
+            return _Reading(tuple(answers), True, wrong or f"check, or a change, raised: {error!r}")
+        return _Reading(tuple(answers), bool(found), wrong)
 
     def _judge(self, reading: _Reading, torn: bool) -> Verdict:
         """Compare with the newest state, and behind a torn tail with those before it."""
@@ -216,6 +221,19 @@ class DamageJudge:
         if torn and any(_first_difference(reading, state) is None for state in states):
             return Verdict("detected")
         return Verdict("mixed" if torn else "undetectable", text=newest)
+
+
+def _use(db: DB, damaged: set[str]) -> str:
+    """Write a little beside the damage, which must not make it right; what is wrong if it does."""
+    for table, values in (("a", {"n": 1}), ("t", {"v": "newer"})):
+        with suppress(DBError):
+            db.insert(table, values)
+        for number in _IDS:
+            with suppress(DBError):
+                db.update_by_id(table, number, values)
+    still = {problem.file for problem in db.check().problems}
+    healed = {name for name in damaged - still if not name.endswith(".sums.dat")}
+    return f"damage of {', '.join(sorted(healed))} got checksums of its own" if healed else ""
 
 
 def _first_difference(reading: _Reading, state: State) -> str | None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from bazanite.errors import DBError, ValidationError
+from bazanite.errors import ValidationError
 from bazanite_stress.simulation.disk import Disk, Profile
 from bazanite_stress.simulation.legal import (
     NO_TEARING,
@@ -23,10 +23,11 @@ from bazanite_stress.simulation.legal import (
     spaces,
 )
 from bazanite_stress.simulation.machine import Machine
+from bazanite_wal.errors import UnsafeShutdownError
 
 from .judge import Judge, Outcome
 from .model import Model, describe
-from .runner import Point, Run, WrongAnswer, setup_machine, setup_model
+from .runner import CLOSED, Point, Run, WrongAnswer, setup_machine, setup_model
 from .sampling import addresses
 from .workload import Workload
 
@@ -162,12 +163,12 @@ class Explorer:
             self._run.finish()
         except ValidationError:
             raise  # options or names that nobody may ask for
-        except (WrongAnswer, DBError) as error:
+        except Enough:
+            pass
+        except Exception as error:  # noqa: BLE001  an engine that fails by itself has lost already
             self.tally.violations.append(
                 without_crash(self.workload, self.profile, self.sector, self._run, error)
             )
-        except Enough:
-            pass
         self.tally.unique += self.judge.unique - before
         return self.tally
 
@@ -188,7 +189,7 @@ class Explorer:
                 self.tally.visited += 1
                 self.tally.covered += legal.multiplicity
                 outcome = self.judge.outcome(legal.image)
-                rule = broken_rule(outcome, right, run.workload.durability)
+                rule = rule_broken_at(run, point, outcome)
                 if rule:
                     self._report(point, space, legal.choice, outcome, right, rule)
         self.tally.exhaustive_points += exhaustive
@@ -254,21 +255,41 @@ def prepared(workload: Workload, profile: Profile, sector: int) -> Machine:
     setup_machine(workload, machine)
     if machine.folder is None:
         return machine
-    return Machine.from_image(machine.image(), profile, sector, boot=2)
+    image = machine.image()
+    if workload.before.get("bazoola"):
+        image = {name: data for name, data in image.items() if _is_bazoolas(name)}
+    return Machine.from_image(image, profile, sector, boot=2)
+
+
+def _is_bazoolas(name: str) -> bool:
+    return name.endswith(".dat") and not name.endswith(".sums.dat")
 
 
 def right_states(run: Run, point: Point) -> list[Model]:
     """The states of which one must come back; within a call also what the call leads to."""
-    return run.states[point.lowest : point.highest + 1]
+    states = run.states[point.lowest : point.highest + 1]
+    if run.workload.durability == "off":  # a close makes all of it durable, or nothing
+        return states if len(states) < 2 else [states[0], states[-1]]
+    return states
+
+
+def rule_broken_at(run: Run, point: Point, outcome: Outcome) -> str:
+    """The rule that this outcome of a power cut breaks there, "" if it is right."""
+    # when it is closed, the level is all the same
+    level = "full" if point.what == CLOSED else run.workload.durability
+    rule = broken_rule(outcome, right_states(run, point), level)
+    if not rule and outcome.content is not None and outcome.lsn < run.told:
+        return "a log position is given out a second time"
+    return rule
 
 
 def broken_rule(outcome: Outcome, right: list[Model], durability: str) -> str:
     """The rule of the verdict that this outcome breaks, "" if it is right."""
     if outcome.wrong:
         return outcome.wrong
-    if durability == "off":
-        return ""  # it opened, or refused with a typed error
     if outcome.refused:
+        if durability == "off" and outcome.refused.startswith(UnsafeShutdownError.__name__):
+            return ""
         return "a legal disk was refused"
     fitting = [model for model in right if model.content() == outcome.content]
     if not fitting:

@@ -8,7 +8,7 @@ out once for each of them, and equal disks are judged once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bazanite import DB
@@ -22,6 +22,8 @@ from .model import Content, content_of, describe
 from .session import read_content
 from .workload import Workload
 
+LEFT_BEHIND = "values that no row refers to"
+"""A note of the check: half of a transaction, though none that a row shows."""
 _LONGEST = 300
 _ADVICE = (shared.BUSY_SINCE, shared.SYNCED_AT)
 
@@ -30,6 +32,7 @@ _ADVICE = (shared.BUSY_SINCE, shared.SYNCED_AT)
 class Outcome:
     """What a disk came back as: its rows and the ids it gives next, or what went wrong.
 
+    ``lsn`` is the log position from which recovery went on.
     ``refused``: the class name of a typed error with which opening was refused.  ``wrong`` names
     the rule that is broken whatever the rows are.
     """
@@ -38,6 +41,7 @@ class Outcome:
     next_ids: tuple[tuple[str, int], ...] = ()
     refused: str = ""
     wrong: str = ""
+    lsn: int = 0
 
     def describe(self) -> str:
         """For a person."""
@@ -100,12 +104,16 @@ class Judge:
         """``image`` is what the recovery behind ``db`` gave, ``least`` what of it is durable."""
         try:
             content = read_content(db, self._workload)
-            problems = db.check().problems
-            if problems:
-                return Outcome(content, wrong=_short(f"check() finds: {problems[0]}"))
+            lsn = db.read_lsn
+            report = db.check()
+            if report.problems:
+                return Outcome(content, wrong=_short(f"check() finds: {report.problems[0]}"))
+            left = [note for note in report.notes if LEFT_BEHIND in note]
+            if left:
+                return Outcome(content, wrong=_short(f"check() notes: {left[0]}"))
             if self._workload.durability == "off":  # what a second power cut leaves may be refused
                 db.close()
-                return Outcome(content)
+                return Outcome(content, lsn=lsn)
             for survived in (least, image):
                 again = Machine.from_image(survived, self._profile, self._sector, boot + 1)
                 db = self._open(SimulatedSystem(again, "second recovery"))
@@ -114,7 +122,7 @@ class Judge:
                 full = self._workload.durability == "full"  # else the log may be ahead of the files
                 if full and data_files(again.image()) != data_files(image):
                     return Outcome(content, wrong="a second recovery gives other bytes")
-            return self._probe(db, content, again)
+            return replace(self._probe(db, content, again), lsn=lsn)
         except Exception as error:  # noqa: BLE001  any error is a verdict
             return Outcome(None, wrong=_short(f"after recovery: {error!r}"))
 
@@ -134,7 +142,8 @@ class Judge:
             expected[name][row["id"]] = row
         if after != content_of(expected):
             return Outcome(content, wrong="a new transaction after recovery is lost")
-        return Outcome(content, tuple((name, row["id"]) for name, row in sorted(rows.items())))
+        next_ids = tuple((name, row["id"]) for name, row in sorted(rows.items()))
+        return Outcome(content, next_ids)
 
     def _open(self, system: SimulatedSystem) -> DB:
         self._systems.append(system)

@@ -10,6 +10,7 @@ _SUMS = (
     "workloads", "points", "states", "states_unique", "addresses_legal", "addresses_covered",
     "violations", "planned", "jobs",
 )  # fmt: skip
+_MOST_SHARDS = 100_000
 _WORST = ("harness broken", "lost", "not measured", "survived")
 
 
@@ -21,8 +22,10 @@ def merge_documents(documents: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """One document like those of the parts; a missing part makes it "not measured"."""
     try:
         return _merged(documents)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise MergeError(f"a document lacks {error}") from error
+    except MergeError:
+        raise
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
+        raise MergeError(f"a document lacks {error}, or has something odd there") from error
 
 
 def _merged(documents: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -30,14 +33,15 @@ def _merged(documents: Sequence[dict[str, Any]]) -> dict[str, Any]:
     for key in _SAME:
         if {document[key] for document in documents} != {first[key]}:
             raise MergeError(f"the documents differ in {key}: they are no parts of one campaign")
-    counts = {document["shard"].partition("/")[2] for document in documents}
-    shards = [document["shard"] for document in documents]
-    if len(counts) != 1:
+    shards = [_shard(document["shard"]) for document in documents]
+    count = shards[0][1]
+    if any(n != count for _, n in shards):
         raise MergeError("the documents are parts of campaigns that were split differently")
     if len(set(shards)) != len(shards):
         raise MergeError("a part is given twice")
-    missing = sorted({f"{i + 1}/{n}" for n in counts for i in range(int(n))} - set(shards))
-    verdict = min((document["verdict"] for document in documents), key=_WORST.index)
+    given = set(shards)
+    missing = [f"{i}/{count}" for i in range(1, count + 1) if (i, count) not in given]
+    verdict = min(map(_verdict, documents), key=_WORST.index)
     if missing and verdict == "survived":
         verdict = "not measured"
     result: dict[str, Any] = {"verdict": verdict} | {key: first[key] for key in _SAME}
@@ -50,6 +54,28 @@ def _merged(documents: Sequence[dict[str, Any]]) -> dict[str, Any]:
     result["missing_shards"] = missing
     result["first_violations"] = [v for document in documents for v in document["first_violations"]]
     return result
+
+
+def _shard(text: str) -> tuple[int, int]:
+    index, _, count = text.partition("/")
+    numbers = index.isdecimal() and count.isdecimal()
+    if not numbers or not 1 <= int(index) <= int(count) <= _MOST_SHARDS:
+        raise MergeError(f"no part of a campaign: shard {text!r}")
+    return int(index), int(count)
+
+
+def _verdict(document: dict[str, Any]) -> str:
+    """What the document says, or what its figures say if that is worse."""
+    verdicts: list[str] = [document["verdict"]]
+    if verdicts[0] not in _WORST:
+        raise MergeError(f"no such verdict: {verdicts[0]!r}")
+    if document["interrupted"] or len(document["parts"]) != document["planned"]:
+        verdicts.append("not measured")
+    if document["violations"]:
+        verdicts.append("lost")
+    if document["canary_found"] is not True:
+        verdicts.append("harness broken")
+    return min(verdicts, key=_WORST.index)
 
 
 def merged_table(document: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import combinations, product
 from typing import Any
 
-from bazanite.errors import DBError, ValidationError
+from bazanite.errors import ValidationError
 from bazanite_stress.simulation.disk import Image, Profile
 from bazanite_stress.simulation.legal import Choice, Space, Tearing, spaces
 from bazanite_stress.simulation.machine import Machine
@@ -19,17 +19,17 @@ from .explorer import (
     Explorer,
     Limits,
     Violation,
-    broken_rule,
     lost_units,
     newest_option,
     older_units,
     prepared,
     right_states,
+    rule_broken_at,
     without_crash,
 )
 from .judge import Judge, Outcome
 from .model import Model, describe
-from .runner import Point, Run, WrongAnswer
+from .runner import Point, Run
 from .workload import Workload
 
 _MOST_LOST = 3
@@ -223,10 +223,10 @@ def _run(
         run.finish()
     except ValidationError:
         raise
-    except (_There, Exception) as error:
+    except _There:
+        pass
+    except Exception as error:  # noqa: BLE001  an engine that fails by itself has lost already
         if not stopped:  # else: what an engine says through which the stop was thrown
-            if not isinstance(error, WrongAnswer | DBError):
-                raise
             wrong = without_crash(workload, violation.profile, violation.sector, run, error)
     finally:
         if run is not None and run.system is not None:
@@ -260,7 +260,7 @@ def _seen(
     image = space.image(choice)
     outcome = judge.outcome(image)
     right = right_states(run, point)
-    rule = broken_rule(outcome, right, run.workload.durability)
+    rule = rule_broken_at(run, point, outcome)
     older = older_units(space, choice)
     if not rule:
         return Again(None, choice, older, digest_of(image))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from bazanite_stress.simulation.legal import NO_TEARING
 
 from .again import POWER_CUT, kind_of
@@ -77,7 +79,14 @@ def _part_row(part: Part) -> tuple[str, ...]:
 
 def count_text(count: int) -> str:
     """A count, in powers of ten where it is beyond counting."""
-    return f"{count:,}" if count < 10**9 else f"{count:.1e}"
+    if count < 10**9:
+        return f"{count:,}"
+    if count < 10**300:
+        return f"{count:.1e}"
+    exponent = int(math.log10(count))  # which takes numbers that no float can hold
+    exponent -= count < 10**exponent  # and rounds
+    tenths = count // 10 ** (exponent - 1)
+    return f"{tenths // 10}.{tenths % 10}e+{exponent}"
 
 
 def percent_text(percent: float) -> str:

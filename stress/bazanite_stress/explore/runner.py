@@ -5,7 +5,8 @@ before a sync, and when a call has returned.  In between the set only grows, so 
 
 At each point some states are right.  State ``i`` is what the first ``i`` transactions lead to.
 Within the next one (``durability="full"``) both ``i`` and ``i + 1`` are right, and when it has
-returned only ``i + 1`` is.  With "normal" every state since the last checkpoint is.
+returned only ``i + 1`` is.  With "normal" every state since the last checkpoint is.  With "off" it
+is refused, or what the last close left, or the one under way.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from .session import REFUSALS, Session
 from .workload import Step, Workload, calls
 
 SYNCS = frozenset({"sync", "sync_data", "sync_names", "sync_own_name"})
+CLOSED = "closed"
+"""The last crash point: everything has returned."""
 _QUIET = frozenset({"load", "store", "acquire", "sleep", "directory"})
 
 
@@ -47,7 +50,7 @@ class Run:
 
     ``on_call`` hears of every call before it happens, and may raise in its place or shorten it.
     ``states`` are the model after each number of steps; ``calls`` counts the calls that reached the
-    disk.
+    disk; ``told`` is the highest log position that a call told of.
     """
 
     workload: Workload
@@ -59,6 +62,7 @@ class Run:
     states: list[Model] = field(default_factory=list)
     points: int = 0
     calls: int = 0
+    told: int = 0
     make_session: Callable[[Callable[[], DB]], Session] = Session
     session: Session | None = None
     system: SimulatedSystem | None = None
@@ -91,27 +95,33 @@ class Run:
         assert self.session is not None
         self.session.db.close()
         self._durable = len(self.states) - 1
-        self._point("closed")
+        self._point(CLOSED)
 
     def take(self, number: int, step: Step) -> None:
         """One step, in the model and in the engine; WrongAnswer if they disagree."""
         self._step = number
         if step[0] == "lock":  # each call inside is a transaction of its own
             assert self.session is not None
-            with self.session.db.storage.lock():  # what came before is durable, at every level
-                self._durable = len(self.states) - 1
+            with self.session.db.storage.lock():  # what came before is durable
+                self._promise(step)
                 for inner in step[1]:
                     self.take(number, inner)
-                    self._durable = len(self.states) - 1
+                    self._promise(step)
             return
         model = self.states[-1].clone()
         expected, error = model.answer(step)
         self.states.append(self.states[-1] if error else model)
         self._carry_out(step, expected, error)
         self._step = number + 1
-        if self.workload.durability == "full" or step[0] in ("checkpoint", "reopen"):
-            self._durable = len(self.states) - 1
+        self._promise(step)
         self._point(f"{step[0]} returned")
+
+    def _promise(self, step: Step) -> None:
+        """What has happened so far is durable now, if this step makes it so at this level."""
+        by_level = {"full": True, "normal": step[0] in ("checkpoint", "reopen", "lock"),
+                    "off": step[0] == "reopen"}  # fmt: skip
+        if by_level[self.workload.durability]:
+            self._durable = len(self.states) - 1
 
     def _carry_out(self, step: Step, expected: Any, error: str) -> None:
         assert self.session is not None
@@ -144,11 +154,11 @@ class Run:
 
     def _point(self, what: str) -> None:
         self.points += 1
+        if self.db is not None and self.db.tables:  # none once it is closed
+            self.told = max(self.told, self.db.read_lsn)
         if self._step < self.workload.explore_from:
             return
-        highest = len(self.states) - 1
-        lowest = self._durable if self.workload.durability != "off" else 0
-        self.on_point(Point(self.points, self._step, what, lowest, highest))
+        self.on_point(Point(self.points, self._step, what, self._durable, len(self.states) - 1))
 
 
 def setup_model(workload: Workload) -> Model:
@@ -163,7 +173,6 @@ def setup_machine(workload: Workload, machine: Machine) -> None:
     """Carry the setup out on this machine and close: everything is durable then."""
     if workload.setup is None:
         return
-    quiet = Workload("setup", workload.tables, workload.setup, None, "full", workload.options)
-    run = Run(quiet, machine, lambda _point: None, seed="setup")
+    run = Run(workload.as_before(), machine, lambda _point: None, seed="setup")
     run.start()
     run.finish()

@@ -16,9 +16,9 @@ from typing import Any, Literal
 from bazanite_stress.simulation.disk import PROFILES, Profile
 from bazanite_stress.simulation.legal import NO_TEARING, Tearing
 
-from . import damage, errors, fuzz, kills, nested
+from . import beside, damage, errors, fuzz, kills, nested
 from .catalogue import CALLS, WORKLOADS, family
-from .explorer import Explorer, Limits, Tally, Violation
+from .explorer import Explorer, Limits, Tally, Violation, without_crash
 from .judge import Judge
 from .workload import Workload
 
@@ -29,8 +29,9 @@ TORN = Tearing(torn=True)
 DAMAGING = Tearing(torn=True, neighbours=True)
 
 
-Way = Literal["power cut", "nested", "kill", "error", "damage", "fuzz"]
-"""How it is crashed: the power, the recovery too, a process, a call, a bit; or odd input."""
+Way = Literal["power cut", "nested", "kill", "error", "beside", "damage", "fuzz"]
+"""How it is crashed: the power, the recovery too, a process, a call, by another process, a bit; or
+odd input."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,8 @@ class Part:
     @property
     def percent(self) -> float:
         """How much of the closed-form count of legal states was visited."""
-        return 100.0 if self.covered == self.legal else 100.0 * self.covered / self.legal
+        # of whole numbers: a float cannot hold some of these counts
+        return 100.0 if self.covered == self.legal else 100 * self.covered / self.legal
 
 
 def carry_out(task: Task) -> Part:
@@ -88,14 +90,22 @@ def carry_out(task: Task) -> Part:
     started = time.monotonic()
     torn = " (torn)" if task.tearing == TORN else ""
     part = Part(task.name + torn, task.profile, task.sector, way=task.way)
-    {
+    ways = {
         "power cut": _cut_the_power,
         "nested": _crash_recoveries,
         "kill": _kill,
         "error": _fail_calls,
+        "beside": _step_in,
         "damage": _damage,
         "fuzz": _fuzz,
-    }[task.way](task, part)
+    }
+    try:
+        ways[task.way](task, part)
+    except Exception as error:
+        if task.workload is None:
+            raise
+        # an engine that fails by itself has lost already
+        part.violations.append(without_crash(task.workload, task.profile, task.sector, None, error))
     part.seconds = time.monotonic() - started
     return part
 
@@ -136,6 +146,12 @@ def _fail_calls(task: Task, part: Part) -> None:
     limits = replace(errors.ErrorLimits() if task.deep else errors.QUICK, seed=task.limits.seed)
     for workload in task.workloads():
         _count(part, errors.Errors(workload, task.profile, task.sector, limits=limits).explore())
+
+
+def _step_in(task: Task, part: Part) -> None:
+    limits = replace(beside.BesideLimits() if task.deep else beside.QUICK, seed=task.limits.seed)
+    for workload in task.workloads():
+        _count(part, beside.Beside(workload, task.profile, task.sector, limits=limits).explore())
 
 
 def _damage(task: Task, part: Part) -> None:
@@ -234,7 +250,7 @@ def _otherwise(
     profiles: tuple[Profile, ...] = PROFILES,
 ) -> Iterator[Task]:
     """The ways other than a power cut; of a workload of one's own always."""
-    ways: tuple[Way, ...] = ("nested", "kill", "error")
+    ways: tuple[Way, ...] = ("nested", "kill", "error", "beside")
     for name, workload in workloads.items():
         if name not in names and len(workloads) > 1:
             continue

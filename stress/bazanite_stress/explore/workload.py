@@ -45,8 +45,10 @@ class Workload:
     ``tables`` maps names to columns (the id comes by itself).  ``setup`` runs first and is closed
     and durable; None means that the directory does not exist yet, so that making it is explored.
     ``options`` are what ``DB`` takes besides; the log has 8 KiB unless they say otherwise, since
-    every simulated disk has it whole.  ``explore_from`` is the first step whose crash points are
-    explored.
+    every simulated disk has it whole.  ``before`` says how the setup left the directory, where that
+    differs: it was opened with other "options", with some "tables" only, or is as "bazoola" leaves
+    it, without catalog and log; so that what the opening makes of it is explored.
+    ``explore_from`` is the first step whose crash points are explored.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Workload:
     durability: str = "full"
     options: Mapping[str, Any] = field(default_factory=dict)
     explore_from: int = 0
+    before: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if isinstance(self.options, Mapping):
@@ -79,6 +82,13 @@ class Workload:
         workload = cls(**document)
         check_workload(workload)
         return workload
+
+    def as_before(self) -> Workload:
+        """What the setup does, with the tables and options that it was opened with."""
+        names = self.before.get("tables", self.tables)
+        tables = {name: columns for name, columns in self.tables.items() if name in names}
+        options = self.before.get("options", self.options)
+        return Workload("setup", tables, self.setup or [], None, "full", options)
 
 
 def calls(steps: list[Step]) -> Iterator[Step]:

@@ -39,7 +39,7 @@ SIGNATURES: dict[str, tuple[type, ...]] = {
 
 GROUPS = tuple(name for name, kinds in SIGNATURES.items() if kinds == _GROUP)
 DURABILITIES = ("full", "normal", "off")
-LARGEST_ID = 10_000
+LARGEST_ID = 120_000
 """Simulated files have no holes: larger ids would take their room."""
 
 _KINDS = {
@@ -71,6 +71,7 @@ def check_workload(workload: Workload) -> None:
         )
     _check_tables(workload.tables)
     _check_options(workload.options)
+    _check_before(workload)
     fields = _fields(workload)
     if workload.setup is not None:
         _check_steps(workload.setup, fields, "setup")
@@ -126,6 +127,21 @@ def _check_options(options: Any) -> None:
         if name in options:
             own = ": Workload(..., durability=...)" if name == "durability" else ""
             raise WrongWorkload(f"options: {name} cannot be given here{own}")
+
+
+def _check_before(workload: Workload) -> None:
+    kinds = {"options": Mapping, "tables": list, "bazoola": bool}
+    if not isinstance(workload.before, Mapping):
+        raise WrongWorkload(f"before: must map names to values, not {_shown(workload.before)}")
+    for name, value in workload.before.items():
+        if name not in kinds:
+            raise WrongWorkload(f"before: no {name!r}; there are {', '.join(kinds)}")
+        if not isinstance(value, kinds[name]):
+            raise WrongWorkload(f"before: {name} must be a {kinds[name].__name__}: {_shown(value)}")
+    _check_options(workload.before.get("options", {}))
+    for table in workload.before.get("tables", ()):
+        if table not in workload.tables:
+            raise WrongWorkload(f"before: no table {table!r}")
 
 
 def _fields(workload: Workload) -> Fields:

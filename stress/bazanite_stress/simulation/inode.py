@@ -86,6 +86,7 @@ class Inode:
         if not data:
             return
         if end > len(self.data):
+            self._grow(max(offset, len(self.data)), event)
             self.data.extend(bytes(end - len(self.data)))
             self.sizes.append((event, end))
         first, last = offset // self.sector, (end - 1) // self.sector
@@ -105,7 +106,7 @@ class Inode:
             return
         self.sizes.append((event, size))
         if size > old:
-            self.data.extend(bytes(size - old))
+            self._grow(size, event)
             return
         last = max(old, self.durable_size)
         touched = range(size // self.sector, -(-last // self.sector))
@@ -203,6 +204,14 @@ class Inode:
             stop = min(start + self.sector, len(content))
             content[start:stop] = medium[start:stop]
         return bytes(content)
+
+    def _grow(self, size: int, event: int) -> None:
+        """Make the file longer by zeros that nobody writes: the medium need not have them (R2)."""
+        old = len(self.data)
+        self.data.extend(bytes(size - old))
+        for index in range(-(-old // self.sector), -(-size // self.sector)):
+            self._dirty(index)
+            self.chains[index].versions.append(Version(event, bytes(self.sector)))
 
     def _dirty(self, index: int) -> None:
         self.stale.discard(index)  # the whole sector is written again, with what reads see of it
