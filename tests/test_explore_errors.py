@@ -25,7 +25,7 @@ def test_whatever_a_call_ends_in_is_told_and_leaves_no_lie(
     name: str, profile: Profile, durability: str
 ) -> None:
     workload = replace(WORKLOADS[name], durability=durability)
-    limits = replace(QUICK, every=83, seed=durability)
+    limits = replace(QUICK, every=23, seed=durability)
     tally = Errors(workload, profile, limits=limits).explore()
     assert tally.violations == []
     assert tally.points > 50
@@ -33,7 +33,7 @@ def test_whatever_a_call_ends_in_is_told_and_leaves_no_lie(
 
 
 def test_the_same_seed_tries_the_same_faults() -> None:
-    limits = replace(QUICK, every=211)
+    limits = replace(QUICK, every=71)
     first, second = (Errors(WORKLOADS["rows"], limits=limits).explore() for _ in range(2))
     assert first == second
 

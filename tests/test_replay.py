@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from bazanite_stress.explore import campaign
 from bazanite_stress.explore.again import (
     OtherSteps,
     broken_again,
@@ -39,6 +40,7 @@ from bazanite_stress.explore.replay import (
 )
 from bazanite_stress.explore.shrink import api_calls, simpler
 from bazanite_stress.explore.story import rows_table, story
+from bazanite_stress.explore.tasks import plan
 from bazanite_stress.explore.workload import Workload
 from bazanite_stress.simulation.disk import PROFILES
 from bazanite_stress.simulation.legal import Tearing
@@ -270,6 +272,7 @@ def test_explore_stores_what_it_finds(
     (tmp_path / "a_short_one.py").write_text(
         "from bazanite_stress.explore.catalogue import WORKLOADS\nW = WORKLOADS['rows']\n"
     )
+    monkeypatch.setattr(campaign, "plan", lambda *given: plan(*given)[:1])
     monkeypatch.chdir(tmp_path)
     FAULTS["first frame only"](monkeypatch.setattr)
     command = ["explore", "--workload", "a_short_one:W", "--jobs", "1"]
@@ -302,7 +305,6 @@ def test_an_answer_that_is_wrong_without_a_crash_is_kept_too(
 
 def test_torn_sectors_are_part_of_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bazanite_stress.explore.explorer.broken_rule", only_torn)
-    monkeypatch.setattr("bazanite_stress.explore.power.broken_rule", only_torn)
     torn = Tearing(torn=True, neighbours=True)
     explorer = Explorer(WORKLOADS["rows"], "journal", limits=LIMITS, tearing=torn)
     small = minimise(explorer.explore().violations[0])

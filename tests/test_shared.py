@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from bazanite_wal import shared
+from bazanite_wal.posix import POSIX
 
 
 def words() -> list[int]:
@@ -45,5 +48,25 @@ def test_forgetting_begins_with_ready() -> None:
             assert isinstance(index, int)
             order.append(index)
 
-    shared.clear_words(Recorder(words()))
+    class Mapping:
+        words = Recorder(words())
+
+        def clear_from(self, index: int) -> None:
+            order.extend(range(index, shared.WORD_COUNT))
+
+        def close(self) -> None:
+            pass
+
+    shared.clear_words(Mapping())
     assert order == list(range(shared.WORD_COUNT))
+
+
+def test_clearing_from_a_word_on_leaves_those_before_it(tmp_path: Path) -> None:
+    directory = POSIX.directory(str(tmp_path), create=True)
+    mapping = directory.open_words("words", shared.WORD_COUNT, create=True)
+    for index in range(shared.WORD_COUNT):
+        mapping.words[index] = (1 << 64) - 1 - index
+    mapping.clear_from(64)
+    found = [mapping.words[index] for index in range(shared.WORD_COUNT)]
+    assert found == [(1 << 64) - 1 - index for index in range(64)] + [0] * (shared.WORD_COUNT - 64)
+    mapping.close()

@@ -119,7 +119,7 @@ def _attach_locked(
         )
         undo.callback(log.close)
         undo.callback(files.close)
-        shared.clear_words(mapping.words)  # not before: whoever is refused is refused again
+        shared.clear_words(mapping)  # not before: whoever is refused is refused again
         _initialise(mapping.words, header, options, int(system.monotonic() * 1000))
         mapping.words[shared.WITNESS] = mapping.words[shared.READY] = token
         if not attached.try_lock(shared=True):

@@ -249,6 +249,11 @@ class PosixSharedWords(_Handle):
         assert self._words is not None
         return self._words
 
+    def clear_from(self, index: int) -> None:
+        assert self._words is not None
+        rest = self._words[index:]
+        rest[:] = memoryview(bytes(rest.nbytes)).cast("Q")
+
     def close(self) -> None:
         try:
             self._release()

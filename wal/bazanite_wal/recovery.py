@@ -210,6 +210,10 @@ def _may_rewrite(
             " Nothing was changed"
         ) from error
     # rather this risk, of two faults at once, than no recovery
+    _logger.warning(
+        "%s/%s: recovery writes it where it stands, as no second one can be made (%s): a torn write"
+        " would damage it", directory.path, LOG_NAME, error,
+    )  # fmt: skip
 
 
 def _start_generation(

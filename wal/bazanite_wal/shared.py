@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from typing import NamedTuple
 
-from .system import Words
+from .system import SharedWords, Words
 
 WORD_COUNT = 512
 
@@ -98,11 +98,13 @@ def witness(words: Words, token: int) -> Witness:
     return Witness(words[GENERATION], words[DURABLE], words[END])
 
 
-def clear_words(words: Words) -> None:
+def clear_words(mapping: SharedWords) -> None:
     """Forget everything of an earlier attachment; READY first, so that nobody believes the rest."""
+    words = mapping.words
     words[READY] = 0
-    for index in range(1, WORD_COUNT):
+    for index in range(1, _SLOTS_START):
         words[index] = 0
+    mapping.clear_from(_SLOTS_START)
 
 
 def claim_slot(words: Words, pid: int, is_alive: Callable[[int], bool]) -> int | None:

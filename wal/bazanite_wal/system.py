@@ -74,6 +74,10 @@ class SharedWords(Protocol):
 
     @property
     def words(self) -> Words: ...
+    def clear_from(self, index: int) -> None:
+        """Set this word and all behind it to 0, in any order, perhaps not each of them whole."""
+        ...
+
     def close(self) -> None: ...
 
 

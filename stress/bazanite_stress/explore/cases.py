@@ -16,6 +16,7 @@ from .explorer import Limits, Tally, Until, Violation
 from .faults import Fault, faults_of
 from .kills import KillLimits, Kills
 from .nested import Nested, NestedLimits
+from .openings import OPENING, Openings
 from .workload import Workload
 
 _ALL = 1_000_000_000
@@ -28,8 +29,12 @@ def again(violation: Violation) -> Again:
         return identical(plain(found), like)
 
     like = plain(violation)
-    faults = [Fault(**violation.how["fault"])] if kind_of(violation) == "fault" else None
-    found = _explored(violation, violation.workload, it, faults).violations
+    if OPENING in violation.how:
+        openings = _openings(violation, violation.workload, it)
+        found = openings.replay(violation.how, Fault(**violation.how["fault"])).violations
+    else:
+        faults = [Fault(**violation.how["fault"])] if kind_of(violation) == "fault" else None
+        found = _explored(violation, violation.workload, it, faults).violations
     same = next((one for one in found if it(one)), None)
     return Again(same, same.choice) if same is not None else chosen(found, violation)
 
@@ -43,8 +48,14 @@ def search(
         of_its_kind = kind_of(found) == kind_of(violation)
         return of_its_kind and (not violation.rule or same_rule(found, violation))
 
-    faults = _alike(violation, workload) if kind_of(violation) == "fault" else None
-    tally = _explored(violation, workload, of_its_rule, faults)
+    if OPENING in violation.how:
+        like = _anywhere(violation)
+        tally = _openings(violation, workload, of_its_rule).explore(
+            lambda fault: _same_kind(fault, like)
+        )
+    else:
+        faults = _alike(violation, workload) if kind_of(violation) == "fault" else None
+        tally = _explored(violation, workload, of_its_rule, faults)
     return next(filter(of_its_rule, tally.violations), None), tally.visited + tally.points
 
 
@@ -68,14 +79,30 @@ def _explored(
     return errors.tally
 
 
+def _openings(violation: Violation, workload: Workload, until: Until) -> Openings:
+    numbers = violation.how["limits"] | {"violations": _ALL}
+    return Openings(
+        workload, violation.profile, violation.sector, limits=ErrorLimits(**numbers), until=until
+    )
+
+
+def _anywhere(violation: Violation) -> Fault:
+    """The same thing going wrong, whichever call it is; of sectors, all of them."""
+    return replace(Fault(**violation.how["fault"]), call=0, sector=None, other="")
+
+
+def _same_kind(fault: Fault, like: Fault) -> bool:
+    return replace(fault, call=0) == like
+
+
 def _alike(violation: Violation, workload: Workload) -> list[Fault]:
-    """The same thing going wrong at any call of this workload; of sectors, at all of them."""
-    fault = replace(Fault(**violation.how["fault"]), call=0, sector=None, other="")
+    """The same thing going wrong at any call of this workload."""
+    fault = _anywhere(violation)
     errors = Errors(workload, violation.profile, violation.sector)
     alike: Iterator[Fault] = (
         possible
         for call in errors.calls()
         for possible in faults_of(call, one_sector=False)
-        if replace(possible, call=0) == fault
+        if _same_kind(possible, fault)
     )
     return list(alike)

@@ -13,11 +13,14 @@ from dataclasses import dataclass
 
 from bazanite_stress.simulation.machine import Machine
 
+from .judge import ADVICE
+
 _LOOKS = frozenset({"load", "read_at", "size", "next_data", "exists", "list", "read_text",
                     "acquire", "try_lock", "unlock", "sleep"})  # fmt: skip
 """Calls after which the files and shared words are as they were."""
 
 _LEAST_SECTOR = 512
+_SLOTS = 64
 _MOST_BOUNDARIES = 8
 
 
@@ -102,6 +105,20 @@ def prefixes(offset: int, size: int, sector: int) -> Iterator[int]:
 
 def machine_key(machine: Machine) -> object:
     """Equal for machines on which whoever comes next, or a power cut, finds the same."""
+    words = [(number, tuple(values)) for number, values in sorted(machine.words.items())]
+    return hash((_disk_key(machine), tuple(words)))
+
+
+def opening_key(machine: Machine) -> object:
+    """Equal for machines on which nobody runs and whoever opens the directory finds the same."""
+    words = [
+        (number, tuple(value for i, value in enumerate(values[:_SLOTS]) if i not in ADVICE))
+        for number, values in sorted(machine.words.items())
+    ]
+    return hash((_disk_key(machine), tuple(words)))
+
+
+def _disk_key(machine: Machine) -> object:
     disk = machine.disk
     folders = [
         (number, tuple(sorted(folder.names.items())), tuple(sorted(folder.durable.items())),
@@ -113,5 +130,4 @@ def machine_key(machine: Machine) -> object:
          tuple(sorted(inode.stale)), tuple((i, tuple(c.versions)) for i, c in inode.chains.items()))
         for number, inode in sorted(disk.files.items())
     ]  # fmt: skip
-    words = [(number, tuple(values)) for number, values in sorted(machine.words.items())]
-    return hash((machine.boot, tuple(folders), tuple(files), tuple(words)))
+    return (machine.boot, tuple(folders), tuple(files))

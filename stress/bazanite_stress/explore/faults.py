@@ -33,6 +33,7 @@ from bazanite_stress.simulation.system import (
     SimulatedThreadLock,
     SimulatedWords,
 )
+from bazanite_wal.log import NEW_LOG_NAME
 
 from .runner import SYNCS
 
@@ -51,6 +52,7 @@ class Call:
     """One call of a process: its number, and for a sync the file's dirty sectors.
 
     For a sync of a directory ``dirty`` are the numbers of its steps (``Disk.steps_of_names``).
+    ``place`` tells from where in the engine the call comes.
     """
 
     number: int
@@ -58,6 +60,7 @@ class Call:
     name: str
     size: int
     dirty: tuple[int, ...] = ()
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +174,8 @@ class Injector:
     """Lets one fault happen to one process: ``before`` is its watch, ``after`` its other one.
 
     ``raised`` are the errors that were raised so far; ``disarm`` ends a persistent fault.
-    ``failed_syncs`` are the kinds of syncs that failed, ``syncs`` counts all, failed or not.
+    ``failed_syncs`` are the kinds of syncs that failed, but for those of a new log, which is given
+    up then; ``syncs`` counts all, failed or not.
     """
 
     def __init__(self, fault: Fault, machine: Machine) -> None:
@@ -235,7 +239,8 @@ class Injector:
             moved = {"0": 0, "1": 1, "half": size // 2, "all but one": size - 1}[fault.detail]
             return max(moved, int(fault.detail != "0" and size > 0))
         if operation in SYNCS:
-            self.failed_syncs.add(operation)
+            if name != NEW_LOG_NAME:
+                self.failed_syncs.add(operation)
             self._lose(operation, name)
         self.raised.append(OSError(_ERRORS[fault.kind], os.strerror(_ERRORS[fault.kind])))
         raise self.raised[-1]

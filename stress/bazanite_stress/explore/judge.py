@@ -25,7 +25,7 @@ from .workload import Workload
 LEFT_BEHIND = "values that no row refers to"
 """A note of the check: half of a transaction, though none that a row shows."""
 _LONGEST = 300
-_ADVICE = (shared.BUSY_SINCE, shared.SYNCED_AT)
+ADVICE = (shared.BUSY_SINCE, shared.SYNCED_AT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,7 @@ def image_key(image: Image | None) -> object:
 def _words_key(machine: Machine) -> object:
     """The shared words that decide anything: not times, nor process ids."""
     return tuple(
-        tuple(word for i, word in enumerate(words[:64]) if i not in _ADVICE)
+        tuple(word for i, word in enumerate(words[:64]) if i not in ADVICE)
         for words in machine.words.values()
     )
 

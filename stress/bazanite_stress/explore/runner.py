@@ -26,7 +26,7 @@ from .workload import Step, Workload, calls
 SYNCS = frozenset({"sync", "sync_data", "sync_names", "sync_own_name"})
 CLOSED = "closed"
 """The last crash point: everything has returned."""
-_QUIET = frozenset({"load", "store", "acquire", "sleep", "directory"})
+_QUIET = frozenset({"load", "store", "clear", "acquire", "sleep", "directory"})
 
 
 class WrongAnswer(Exception):

@@ -8,6 +8,7 @@ of n takes every n-th, so that any scheduler can spread them.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import product
@@ -16,7 +17,7 @@ from typing import Any, Literal
 from bazanite_stress.simulation.disk import PROFILES, Profile
 from bazanite_stress.simulation.legal import NO_TEARING, Tearing
 
-from . import beside, damage, errors, fuzz, kills, nested
+from . import beside, damage, errors, fuzz, kills, nested, openings
 from .catalogue import CALLS, WORKLOADS, family
 from .explorer import Explorer, Limits, Tally, Violation, without_crash
 from .judge import Judge
@@ -29,9 +30,9 @@ TORN = Tearing(torn=True)
 DAMAGING = Tearing(torn=True, neighbours=True)
 
 
-Way = Literal["power cut", "nested", "kill", "error", "beside", "damage", "fuzz"]
-"""How it is crashed: the power, the recovery too, a process, a call, by another process, a bit; or
-odd input."""
+Way = Literal["power cut", "nested", "kill", "error", "faulty opening", "beside", "damage", "fuzz"]
+"""How it is crashed: the power, the recovery too, a process, a call, a recovery's call, by another
+process, a bit; or odd input."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,8 @@ class Task:
     """One piece of work.  ``start`` is set for a slice of the family: its first call.
 
     ``deep`` is how far the ways other than power cuts go: their full limits, or their quick ones.
+    ``catalogue`` is set for all of its workloads together: each place in the engine once.
+    ``every``: of how many faults one is tried.
     """
 
     name: str
@@ -51,6 +54,8 @@ class Task:
     tearing: Tearing = NO_TEARING
     way: Way = "power cut"
     deep: bool = False
+    catalogue: bool = False
+    every: int = 1
 
     def workloads(self) -> Iterator[Workload]:
         """What is explored."""
@@ -58,6 +63,10 @@ class Task:
             yield self.workload
         elif self.start:
             yield from family(self.longest, (self.start,))
+        elif self.catalogue:
+            found = list(WORKLOADS.values())
+            first = sum(self.limits.seed.encode()) % len(found)
+            yield from found[first:] + found[:first]  # which of them tries a place: by the seed
 
 
 @dataclass(slots=True)
@@ -95,6 +104,7 @@ def carry_out(task: Task) -> Part:
         "nested": _crash_recoveries,
         "kill": _kill,
         "error": _fail_calls,
+        "faulty opening": _fail_openings,
         "beside": _step_in,
         "damage": _damage,
         "fuzz": _fuzz,
@@ -143,9 +153,26 @@ def _kill(task: Task, part: Part) -> None:
 
 
 def _fail_calls(task: Task, part: Part) -> None:
-    limits = replace(errors.ErrorLimits() if task.deep else errors.QUICK, seed=task.limits.seed)
+    known: Counter[object] = Counter()
     for workload in task.workloads():
-        _count(part, errors.Errors(workload, task.profile, task.sector, limits=limits).explore())
+        found = errors.Errors(
+            workload, task.profile, task.sector, limits=_error_limits(task), known=known
+        )
+        _count(part, found.explore())
+
+
+def _fail_openings(task: Task, part: Part) -> None:
+    known: Counter[object] = Counter()
+    for workload in task.workloads():
+        found = openings.Openings(
+            workload, task.profile, task.sector, limits=_error_limits(task), known=known
+        )
+        _count(part, found.explore())
+
+
+def _error_limits(task: Task) -> errors.ErrorLimits:
+    limits = errors.ErrorLimits() if task.deep else errors.QUICK
+    return replace(limits, seed=task.limits.seed, every=task.every)
 
 
 def _step_in(task: Task, part: Part) -> None:
@@ -188,6 +215,12 @@ def plan(scope: Scope, seed: int, workload: Workload | None = None) -> list[Task
         return [
             *_named(named, limits, 512),
             *_otherwise(named, limits, ("rows",), profiles=("hostile",)),
+            *_faulty(
+                {n: w for n, w in named.items() if n == "rows" or workload},
+                limits,
+                profiles=("hostile",),
+                every=6,
+            ),
             *(_family(limits, 1) if workload is None else ()),
             *(_damages(replace(limits, sample=60)) if workload is None else ()),
         ]
@@ -203,6 +236,7 @@ def plan(scope: Scope, seed: int, workload: Workload | None = None) -> list[Task
             *_named(named, few, 512, TORN),
             *_named(_unaligned(named), few, 512, DAMAGING),
             *_named({n: w for n, w in named.items() if n == "rows"}, few, 1),
+            *(_each_place(few) if workload is None else _faulty(named, few)),
             *_otherwise(named, few, _OTHERWISE),
             *(_damages(replace(few, sample=2_000)) if workload is None else ()),
         ]
@@ -218,6 +252,8 @@ def plan(scope: Scope, seed: int, workload: Workload | None = None) -> list[Task
         *_named(_unaligned(named), some, 4096, DAMAGING),
         *_named(named, Limits(exhaustive=300, sample=100, seed=text), 1),
         *_otherwise(named, some, tuple(named), deep=True),
+        *_faulty(named, some, deep=True),
+        *_faulty(_unaligned(named), some),
         *(_damages(replace(some, sample=20_000), deep=True) if workload is None else ()),
     ]
 
@@ -238,7 +274,10 @@ def _family(limits: Limits, longest: int) -> Iterator[Task]:
 
 
 _OTHERWISE = ("creation", "rows", "three", "truncate", "recycled log", "normal", "off")
-"""The workloads whose recoveries, processes and calls are crashed in the "ci" profile."""
+"""The workloads whose recoveries and processes are crashed in the "ci" profile."""
+
+_RECOVERED = ("creation", "three", "normal", "off")
+"""The workloads in the openings of whose crashes calls fail in the "ci" profile."""
 
 
 def _otherwise(
@@ -249,8 +288,8 @@ def _otherwise(
     deep: bool = False,
     profiles: tuple[Profile, ...] = PROFILES,
 ) -> Iterator[Task]:
-    """The ways other than a power cut; of a workload of one's own always."""
-    ways: tuple[Way, ...] = ("nested", "kill", "error", "beside")
+    """The crashes other than a power cut; of a workload of one's own always."""
+    ways: tuple[Way, ...] = ("nested", "kill", "beside")
     for name, workload in workloads.items():
         if name not in names and len(workloads) > 1:
             continue
@@ -260,6 +299,28 @@ def _otherwise(
             for profile in profiles:
                 yield Task(name, profile, 512, limits, workload, tearing=TORN, way="nested",
                            deep=deep)  # fmt: skip
+
+
+def _faulty(
+    workloads: dict[str, Workload],
+    limits: Limits,
+    *,
+    deep: bool = False,
+    profiles: tuple[Profile, ...] = PROFILES,
+    every: int = 1,
+) -> Iterator[Task]:
+    """Faults at each workload's calls, and at those of the openings of what its crashes leave."""
+    ways: tuple[Way, ...] = ("error", "faulty opening")
+    for (name, workload), profile, way in product(workloads.items(), profiles, ways):
+        yield Task(name, profile, 512, limits, workload, way=way, deep=deep, every=every)
+
+
+def _each_place(limits: Limits) -> Iterator[Task]:
+    """Faults at each place of the engine from which any workload makes a call, once."""
+    for profile in PROFILES:
+        yield Task("each place", profile, 512, limits, way="error", catalogue=True)
+    for profile, name in product(PROFILES, _RECOVERED):
+        yield Task(name, profile, 512, limits, WORKLOADS[name], way="faulty opening")
 
 
 def _damages(limits: Limits, *, deep: bool = False) -> Iterator[Task]:

@@ -245,6 +245,12 @@ class SimulatedWords:
 
     def __init__(self, system: SimulatedSystem, values: list[int]) -> None:
         self.words = _Words(system, values)
+        self._system = system
+        self._values = values
+
+    def clear_from(self, index: int) -> None:
+        self._system.call("clear", "", index)
+        self._values[index:] = [0] * (len(self._values) - index)
 
     def close(self) -> None:
         pass
