@@ -22,7 +22,7 @@ from bazanite_stress.explore.judge import Judge
 from bazanite_stress.explore.model import Model, ModelError
 from bazanite_stress.explore.runner import Run
 from bazanite_stress.explore.sampling import addresses, torn
-from bazanite_stress.explore.tasks import plan
+from bazanite_stress.explore.tasks import Task, carry_out, plan
 from bazanite_stress.explore.workload import Workload
 from bazanite_stress.simulation.disk import PROFILES, Profile
 from bazanite_stress.simulation.legal import Tearing, spaces
@@ -166,6 +166,16 @@ def test_a_wrong_answer_is_a_violation_without_any_crash() -> None:
         workload = Workload("wrong", TABLES, [["find", "a", 1]])
         violations = Explorer(workload, "journal", limits=LITTLE).explore().violations
     assert [violation.rule for violation in violations] == ["a call's answer is not the model's"]
+
+
+@pytest.mark.parametrize("way", ["nested", "kill", "error"])
+def test_a_wrong_answer_is_told_by_the_other_ways_too(way: Any) -> None:
+    workload = Workload("wrong", TABLES, [["find", "a", 1]])
+    with mock.patch.object(Model, "_find", return_value={"id": 1}):
+        part = carry_out(Task("wrong", "hostile", 512, LITTLE, workload, way=way))
+    told = [violation.rule for violation in part.violations]
+    assert told
+    assert all("a call's answer is not the model's" in text for text in told)
 
 
 def test_the_model_refuses_what_the_engine_refuses() -> None:

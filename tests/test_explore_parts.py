@@ -115,6 +115,12 @@ def test_merged_parts_survive_only_together(tmp_path: Path) -> None:
     both = merge_documents([document("1/2"), document("2/2")])
     assert (both["verdict"], both["states"], both["points"]) == ("survived", 14, 20)
     assert both["states_exhaustive_percent"] == 50
+    nested = part(points=90, visited=7)
+    nested.way = "nested"
+    other = Campaign("ci", 3, "2/2", [nested], canary=True)
+    other.planned = 1
+    mixed = merge_documents([document("1/2"), other.as_document()])
+    assert (mixed["points"], mixed["states_exhaustive_percent"]) == (100, 50)
     alone = merge_documents([document("2/2")])
     assert (alone["verdict"], alone["missing_shards"]) == ("not measured", ["1/2"])
     lost = merge_documents([document("1/2", verdict="lost"), document("2/2")])

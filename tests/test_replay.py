@@ -25,6 +25,7 @@ from bazanite_stress.explore.again import (
 from bazanite_stress.explore.as_test import test_source as source_of_test
 from bazanite_stress.explore.catalogue import CALLS, TABLES, WORKLOADS
 from bazanite_stress.explore.explorer import WRONG_ANSWER, Explorer, Limits, Violation
+from bazanite_stress.explore.faults import Fault
 from bazanite_stress.explore.keep import keep, keep_first
 from bazanite_stress.explore.minimise import Bounds, Progress, minimise
 from bazanite_stress.explore.model import Model
@@ -38,6 +39,7 @@ from bazanite_stress.explore.replay import (
     replay_file,
     write_replay,
 )
+from bazanite_stress.explore.report import describe_violation
 from bazanite_stress.explore.shrink import api_calls, simpler
 from bazanite_stress.explore.story import rows_table, story
 from bazanite_stress.explore.tasks import plan
@@ -350,10 +352,16 @@ def test_the_story_and_the_table_say_what_a_person_needs() -> None:
         "t  no rows            no rows  no rows",
     ]
     assert rows_table(replace(shown, found="refused: X")).splitlines()[-1] == "found: refused: X"
+    assert rows_table(replace(shown, expected=())) == f"found: {shown.found}"
     assert "3 states" in rows_table(replace(shown, expected=shown.expected[:1] * 3))
     assert story(v).startswith("Cut the power ")
     killed = replace(v, how={"kind": "kill", "call": 7})
     assert story(killed).startswith("A kill (call 7) ")
+    fault = Fault(9, "EIO", "lost", persistent=True, sector=3, other="kept").as_json()
+    failed = replace(v, how={"kind": "fault", "fault": fault, "doing": "the close", "limits": {}})
+    words = "EIO at call 9, lost, sector 3 kept, and from there on"
+    assert story(failed).startswith(f"A fault ({words}) ")
+    assert f"besides    kind: fault, fault: {words}" in describe_violation(failed)
 
 
 def test_a_kind_that_explores_finds_its_case_among_others() -> None:

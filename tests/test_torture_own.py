@@ -188,6 +188,17 @@ def test_an_engine_that_only_says_it_did_it_is_found_out(tmp_path: Path) -> None
     assert tally.directory is not None
 
 
+def test_writers_that_end_by_themselves_again_and_again_get_on(tmp_path: Path) -> None:
+    """Each of these ends after 2,000 quick calls; its successor was asked for more than these."""
+    workload = Workload("finds", {"t": {"n": ["int"]}}, [["find", "t", 1]])
+    settings = Settings(
+        seed=1, seconds=0.5, writers=2, parent=tmp_path, workload=workload, stuck_seconds=10
+    )
+    tally = torture(settings, Progress(io.StringIO()))
+    assert tally.violations == []
+    assert tally.operations > 4_000
+
+
 # ---------------------------------------------------------------------------------- usage
 
 

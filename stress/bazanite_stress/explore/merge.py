@@ -46,8 +46,10 @@ def _merged(documents: Sequence[dict[str, Any]]) -> dict[str, Any]:
         verdict = "not measured"
     result: dict[str, Any] = {"verdict": verdict} | {key: first[key] for key in _SAME}
     result |= {key: sum(document[key] for document in documents) for key in _SUMS}
-    exhaustive = sum(d["states_exhaustive_percent"] * d["points"] for d in documents)
-    result["states_exhaustive_percent"] = round(exhaustive / max(result["points"], 1), 2)
+    cuts = [part for d in documents for part in d["parts"] if part["way"] == "power cut"]
+    exhaustive = sum(part["exhaustive_points"] for part in cuts)
+    points = sum(part["points"] for part in cuts)
+    result["states_exhaustive_percent"] = round(100 * exhaustive / max(points, 1), 2)
     result["seconds"] = max(document["seconds"] for document in documents)
     result["states_per_second"] = round(sum(d["states_per_second"] for d in documents), 1)
     result["canary_found"] = all(document["canary_found"] for document in documents)
@@ -86,7 +88,7 @@ def merged_table(document: dict[str, Any]) -> str:
         ("missing parts", ", ".join(document["missing_shards"]) or "none"),
         ("crash points", f"{document['points']:,}"),
         ("states", f"{document['states']:,}, different {document['states_unique']:,}"),
-        ("exhaustive", f"{document['states_exhaustive_percent']} % of the crash points"),
+        ("exhaustive", f"{document['states_exhaustive_percent']} % of the power cuts' points"),
         ("violations", f"{document['violations']:,}"),
     ]
     return "\n".join(f"{name:<16}{text}" for name, text in rows)

@@ -46,15 +46,33 @@ def _sentence(violation: Violation) -> str:
     if told is not None:
         return f"{told(violation)}{_lost(violation)}: {rule}"
     details = ", ".join(
-        f"{k} {v}" for k, v in besides(violation).items() if k != "kind" and v != ""
+        str(v) if k == "fault" else f"{k} {v}"
+        for k, v in besides(violation).items()
+        if k != "kind" and v != ""
     )
     return f"A {kind} ({details}) {_moment(violation)}{_lost(violation)}: {rule}"
 
 
 def besides(violation: Violation) -> dict[str, Any]:
-    """What happened besides the workload, without what only leads to it again."""
+    """What happened besides the workload, for a person, without what only leads to it again."""
     hidden = ("limits", "limit", "directory")
-    return {k: v for k, v in violation.how.items() if k not in hidden}
+    found = {k: v for k, v in violation.how.items() if k not in hidden}
+    if isinstance(found.get("fault"), dict):
+        found["fault"] = _fault_text(found["fault"])
+        found.pop("doing", None)  # the moment says it
+    return found
+
+
+def _fault_text(fault: dict[str, Any]) -> str:
+    """What went wrong at a call, of its replay file's form: see ``faults.Fault``."""
+    parts = [f"{fault.get('kind')} at call {fault.get('call')}"]
+    if fault.get("detail"):
+        parts.append(str(fault["detail"]))
+    if fault.get("sector") is not None:
+        parts.append(f"sector {fault['sector']} {fault.get('other')}")
+    if fault.get("persistent"):
+        parts.append("and from there on")
+    return ", ".join(parts)
 
 
 def _moment(violation: Violation) -> str:
@@ -93,10 +111,10 @@ def rows_table(violation: Violation) -> str:
     shown = [*violation.expected[:_MOST_STATES]]
     if len(violation.expected) > _MOST_STATES:
         shown[-1] = violation.expected[-1]
-    headings = ["", "expected", *["or"] * (len(shown) - 1), "found"]
     found = violation.found
-    if not shown:
+    if not shown:  # no state is right: a call's answer, or nothing that may be left
         return f"found: {found}"
+    headings = ["", "expected", *["or"] * (len(shown) - 1), "found"]
     states = [_rows(text) for text in [*shown, found]]
     comparable = bool(_rows(found))
     keys = sorted({key for state in states for key in state})

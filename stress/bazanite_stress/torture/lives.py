@@ -130,12 +130,13 @@ class Lives(ABC):
             self._tally.killed(mode)
         self._bury(writer)
 
-    def _bury_the_dead(self) -> None:
-        """Take note of writers that ended by themselves. Who found something wrong gets no
-        successor in this round: what follows from the first violation says nothing new.
+    def _bury_the_dead(self, slots: Collection[int] | None = None) -> None:
+        """Take note of writers that ended by themselves (in these slots only). Who found something
+        wrong gets no successor in this round: what follows from the first violation says nothing
+        new.
         """
         for slot, writer in list(self._writers.items()):
-            if not writer.child.alive():
+            if (slots is None or slot in slots) and not writer.child.alive():
                 del self._writers[slot]
                 if self._bury(writer):
                     self._start(slot)
@@ -151,23 +152,27 @@ class Lives(ABC):
         return findings
 
     def _see_that_all_get_on(self) -> None:
-        """Every writer finishes one more operation, or it is stuck: a lock that nobody frees."""
+        """Every writer finishes one more operation, or it is stuck: a lock that nobody frees.
+
+        Of one that ends by itself meanwhile its successor must. Who got on is left alone then:
+        calls that are quick end more writers in a while than can be buried in it.
+        """
         deadline = time.monotonic() + self._settings.stuck_seconds
-        answers = {slot: writer.journal.answers for slot, writer in self._writers.items()}
-        while self._writers:
+        answers = {w.journal.path: w.journal.answers for w in self._writers.values()}
+        waiting = set(self._writers)
+        while True:
             self._stopping.check()
             self._progress.tick(self._tally)
-            self._bury_the_dead()
-            waiting = [
-                writer
+            self._bury_the_dead(waiting)
+            waiting = {
+                slot
                 for slot, writer in self._writers.items()
-                if writer.journal.answers <= answers.setdefault(slot, 0)
-            ]
+                if slot in waiting and writer.journal.answers <= answers.get(writer.journal.path, 0)
+            }
             if not waiting:
                 return
             if time.monotonic() > deadline:
-                for writer in waiting:
-                    self.findings.append(self._stuck(writer))
+                self.findings += [self._stuck(self._writers[slot]) for slot in sorted(waiting)]
                 return
             time.sleep(TICK_SECONDS / 10)
 
