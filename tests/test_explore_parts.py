@@ -84,11 +84,6 @@ def test_a_document_that_is_no_part_of_a_campaign_is_refused(
     assert main(["merge", str(tmp_path / "deep.json")]) == 2
 
 
-def test_more_parts_than_tasks_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["explore", "--shard", "1/5000"]) == 2
-    assert "tasks" in capsys.readouterr().err
-
-
 def test_a_workload_that_cannot_be_opened_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,9 +5,17 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import time
-from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from multiprocessing import resource_tracker
 from typing import Protocol, TypeVar
+
+CANARY: dict[bool | None, str] = {
+    True: "found",
+    False: "NOT FOUND: this harness sees nothing",
+    None: "not looked for yet",
+}
+"""Whether the planted bug was found, for a person."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -16,11 +24,11 @@ R = TypeVar("R")
 class Counted(Protocol[R]):
     """A campaign under way; ``parts`` are the results of its tasks so far, of ``planned`` ones.
 
-    ``canary`` tells whether the planted bug was found.
+    ``canary`` tells whether the planted bug was found, None: nobody looked.
     """
 
     parts: list[R]
-    canary: bool
+    canary: bool | None
     seconds: float
     jobs: int
     interrupted: bool
@@ -55,6 +63,8 @@ def carry_on(
 
 def verdict_of(campaign: Counted[R], *, lost: bool, measured: bool) -> str:
     """It survived only if all was done, the canary was found, and nothing was lost."""
+    if campaign.canary is None:
+        return "not measured"
     if not campaign.canary:
         return "harness broken"
     if lost:
@@ -71,10 +81,24 @@ def in_parallel(carry_out: Callable[[T], R], tasks: Sequence[T], jobs: int) -> G
     if jobs == 1:
         yield from map(carry_out, tasks)
         return
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(jobs, initializer=_leave_interrupts_to_the_parent) as pool:
+    with ExitStack() as stack:
+        with _interrupts_wait():
+            pool = stack.enter_context(multiprocessing.get_context("spawn").Pool(jobs))
         yield from pool.imap_unordered(carry_out, tasks)
 
 
-def _leave_interrupts_to_the_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@contextmanager
+def _interrupts_wait() -> Iterator[None]:
+    """A Ctrl-C meanwhile arrives at the end, and processes started meanwhile never hear of any."""
+    # Starting the tracker of resources unblocks signals, so it is started before they are blocked.
+    resource_tracker.ensure_running()
+    asked: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _: asked.append(number))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # children inherit this
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    if asked:  # another thread, which does not block it, took it
+        raise KeyboardInterrupt

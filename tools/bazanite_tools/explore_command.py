@@ -7,14 +7,14 @@ import json
 import os
 from pathlib import Path
 
-from bazanite_stress.explore.campaign import Campaign, Settings, explore
+from bazanite_stress.explore.campaign import Campaign, Settings, TooManyShards, explore
 from bazanite_stress.explore.own import load_workload
 from bazanite_stress.explore.report import as_table
-from bazanite_stress.explore.tasks import SCOPES, Part, plan
+from bazanite_stress.explore.tasks import SCOPES
 
 from .output import FINDINGS, FINE, USAGE, CommandError, long_numbers, print_json
 from .own_program import named
-from .violations import ProgressLine, jobs, store_or_show
+from .violations import Watch, jobs, make_directory, store_or_show
 
 _EXAMPLES = """\
 examples:
@@ -55,17 +55,14 @@ def run(args: argparse.Namespace) -> int:
     """Explore, print what came out; the exit status."""
     workload = None if args.workload is None else named(load_workload, args.workload)
     settings = Settings(args.profile, args.seed, args.jobs, args.shard, workload)
-    tasks = len(plan(settings.scope, settings.seed, workload))
-    if settings.shard[1] > tasks:
-        raise CommandError(f"--shard: there are {tasks} tasks, which make no more parts", USAGE)
-    progress = ProgressLine()
-
-    def part_done(campaign: Campaign, part: Part) -> None:
-        states = f"{campaign.total('visited'):,} states  {campaign.states_per_second:,.0f}/s"
-        progress.part_done(campaign, part, states)
-
-    campaign = explore(settings, part_done)
-    progress.done()
+    if args.out is not None:
+        make_directory(args.out)
+    watch: Watch[Campaign] = Watch(lambda campaign: f"{campaign.total('visited'):,} states")
+    try:
+        with watch.progress:
+            campaign = explore(settings, watch.part_done)
+    except TooManyShards as error:
+        raise CommandError(f"--shard {'/'.join(map(str, args.shard))}: {error}", USAGE) from error
     if not args.json:
         print(as_table(campaign))
     stored = store_or_show(campaign.violations, args.out)
@@ -88,9 +85,11 @@ def read_documents(paths: list[str]) -> list[dict[str, object]]:
         try:
             with long_numbers():
                 document = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            raise CommandError(f"{path}: {error}", USAGE) from error
-        if not isinstance(document, dict) or "verdict" not in document:
+        except OSError as error:
+            raise CommandError(f"{path}: {error.strerror}", USAGE) from error
+        except (ValueError, RecursionError) as error:
+            raise CommandError(f"{path}: not JSON: {error}", USAGE) from error
+        if not isinstance(document, dict) or not document.keys() >= {"shard", "parts"}:
             raise CommandError(f"{path}: not what `bazanite explore --json` prints", USAGE)
         documents.append(document)
     return documents

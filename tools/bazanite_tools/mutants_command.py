@@ -11,7 +11,9 @@ from bazanite_stress.mutants.campaign import Result, selected
 from bazanite_stress.mutants.campaign import run as plant_all
 from bazanite_stress.mutants.report import as_line, as_table
 
-from .output import FINDINGS, FINE, USAGE, CommandError, print_json
+from .output import FINDINGS, FINE, USAGE, CommandError, plural, print_json
+from .progress import Progress
+from .violations import make_directory
 
 _EXAMPLES = """\
 examples:
@@ -52,20 +54,27 @@ def run(args: argparse.Namespace) -> int:
     except KeyError as error:
         raise CommandError(f"--only: there is no bug {error}", USAGE) from error
     if args.out is not None:
-        try:
-            args.out.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise CommandError(f"--out {args.out}: {error}", USAGE) from error
-    campaign = plant_all(bugs, args.jobs, _progress, every_detector=args.all, out=args.out)
+        make_directory(args.out)
+    done: list[Result] = []
+
+    def line(seconds: float) -> str:
+        return f"{seconds:6.1f} s  {len(done)} of {plural(len(bugs), 'bug')} done"
+
+    with Progress(line, always=False) as progress:
+
+        def told(result: Result) -> None:
+            done.append(result)
+            progress.tell(as_line(result))
+
+        campaign = plant_all(bugs, args.jobs, told, every_detector=args.all, out=args.out)
     if args.json:
         print_json(campaign.as_document())
     else:
         print(as_table(campaign))
+    if campaign.interrupted:
+        left = len(bugs) - len(done)
+        print(f"interrupted: {plural(left, 'bug')} not done", file=sys.stderr)
     return FINE if campaign.passed else FINDINGS
-
-
-def _progress(result: Result) -> None:
-    print(as_line(result), file=sys.stderr, flush=True)
 
 
 def _numbers(text: str) -> list[int]:

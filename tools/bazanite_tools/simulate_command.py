@@ -9,11 +9,11 @@ from pathlib import Path
 from bazanite_stress.concurrency.campaign import Campaign, Settings, simulate
 from bazanite_stress.concurrency.programs import load_program
 from bazanite_stress.concurrency.report import as_table
-from bazanite_stress.concurrency.tasks import SCOPES, Part
+from bazanite_stress.concurrency.tasks import SCOPES
 
 from .output import FINDINGS, FINE, print_json
 from .own_program import named
-from .violations import ProgressLine, at_least_one, jobs, store_or_show
+from .violations import Watch, at_least_one, jobs, make_directory, store_or_show
 
 _EXAMPLES = """\
 examples:
@@ -53,14 +53,11 @@ def run(args: argparse.Namespace) -> int:
     """Simulate, print what came out; the exit status."""
     program = None if args.workload is None else named(load_program, args.workload)
     settings = Settings(args.profile, args.seed, args.jobs, args.schedules, program)
-    progress = ProgressLine()
-
-    def part_done(campaign: Campaign, part: Part) -> None:
-        speed = f"{campaign.schedules_per_second:,.0f}/s"
-        progress.part_done(campaign, part, f"{campaign.total('schedules'):,} schedules  {speed}")
-
-    campaign = simulate(settings, part_done)
-    progress.done()
+    if args.out is not None:
+        make_directory(args.out)
+    watch: Watch[Campaign] = Watch(lambda campaign: f"{campaign.total('schedules'):,} schedules")
+    with watch.progress:
+        campaign = simulate(settings, watch.part_done)
     if not args.json:
         print(as_table(campaign))
     stored = store_or_show(campaign.violations, args.out)

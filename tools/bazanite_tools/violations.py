@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from bazanite_stress.concurrency import campaign as simulated
 from bazanite_stress.concurrency.tasks import Part as SimulatedPart
 from bazanite_stress.explore import campaign as explored
 from bazanite_stress.explore.explorer import Violation
 from bazanite_stress.explore.keep import Kept, keep_first
-from bazanite_stress.explore.minimise import Progress
+from bazanite_stress.explore.minimise import Progress as Shrinking
 from bazanite_stress.explore.report import describe_violation
 from bazanite_stress.explore.story import rows_table, story
 from bazanite_stress.explore.tasks import Part as ExploredPart
 
-from .output import USAGE, CommandError
+from .output import USAGE, CommandError, plural
+from .progress import Progress
 
-Campaign = explored.Campaign | simulated.Campaign
+C = TypeVar("C", explored.Campaign, simulated.Campaign)
 Part = ExploredPart | SimulatedPart
 
 _MOST = 100_000_000
@@ -42,7 +45,7 @@ def _store(violations: list[Violation], directory: Path) -> list[Kept]:
     stored: list[Kept] = []
     tty = sys.stderr.isatty()
 
-    def shrinking(now: Progress) -> None:
+    def shrinking(now: Shrinking) -> None:
         if tty:
             line = f"making violation {len(stored) + 1} small: {now.calls} calls, {now.lost} lost"
             sys.stderr.write(f"\r\x1b[K{line}, {now.states:,} disks")
@@ -84,30 +87,37 @@ def jobs(text: str) -> int:
     return int(text)
 
 
-class ProgressLine:
-    """What a person sees while it runs: on a terminal one line that changes."""
+def make_directory(path: Path) -> None:
+    """Make what --out names, before the work whose result it is to take."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CommandError(f"--out {path}: {error.strerror}", USAGE) from error
+    if not os.access(path, os.W_OK):
+        raise CommandError(f"--out {path}: no permission to write there", USAGE)
 
-    def __init__(self) -> None:
-        self._tty = sys.stderr.isatty()
-        self._next = time.monotonic() + (0.0 if self._tty else 10.0)
 
-    def part_done(self, campaign: Campaign, part: Part, what: str) -> None:
+class Watch(Generic[C]):
+    """How far a campaign is, in a line; ``what`` says how much it has seen."""
+
+    def __init__(self, what: Callable[[C], str]) -> None:
+        self._what: Callable[[C], str] = what
+        self._campaign: C | None = None
+        self.progress = Progress(self._line)
+
+    def part_done(self, campaign: C, part: Part) -> None:
         """Another task is finished; one that found something is told of at once."""
-        now = time.monotonic()
-        if now < self._next and not part.violations:
-            return
-        self._next = now + (0.2 if self._tty else 10.0)
-        done = len(campaign.parts)
-        left = campaign.seconds / done * (campaign.planned - done)
-        line = (
-            f"{campaign.seconds:6.1f} s  {done} of {campaign.planned} tasks  {what}"
-            f"  {len(campaign.violations)} violations  about {left:.0f} s left"
-        )
-        sys.stderr.write(f"\r\x1b[K{line}" if self._tty else f"{line}\n")
-        sys.stderr.flush()
+        self._campaign = campaign
+        if part.violations:
+            self.progress.now()
 
-    def done(self) -> None:
-        """Leave the terminal's line."""
-        if self._tty:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+    def _line(self, seconds: float) -> str:
+        campaign = self._campaign
+        if campaign is None:
+            return f"{seconds:6.1f} s  no task is finished yet"
+        done = len(campaign.parts)
+        left = campaign.seconds / done * campaign.planned - seconds
+        return (
+            f"{seconds:6.1f} s  {done} of {campaign.planned} tasks  {self._what(campaign)}"
+            f"  {plural(len(campaign.violations), 'violation')}  about {max(left, 0):.0f} s left"
+        )

@@ -34,7 +34,7 @@ class Campaign:
     scope: str
     seed: int
     parts: list[Part] = field(default_factory=list)
-    canary: bool = False
+    canary: bool | None = None
     seconds: float = 0.0
     jobs: int = 1
     interrupted: bool = False

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from itertools import groupby
 
+from bazanite_stress.pool import CANARY
+
 from .campaign import Campaign
 from .tasks import Part
 
@@ -13,7 +15,7 @@ def as_table(campaign: Campaign) -> str:
     rows = [
         ("verdict", campaign.verdict + (" (interrupted)" if campaign.interrupted else "")),
         ("profile", f"{campaign.scope}, seed {campaign.seed}"),
-        ("canary", "found" if campaign.canary else "NOT FOUND: this harness sees nothing"),
+        ("canary", CANARY[campaign.canary]),
         ("schedules", f"{campaign.total('schedules'):,}"),
         ("points", f"{campaign.total('points'):,} at which somebody else could go on"),
         ("disks", f"{campaign.total('disks'):,} opened after a power cut"),

@@ -29,13 +29,13 @@ class Settings:
 
 @dataclass(slots=True)
 class Campaign:
-    """What came out.  ``canary`` tells whether the planted bug was found."""
+    """What came out.  ``canary`` tells whether the planted bug was found, None: nobody looked."""
 
     scope: str
     seed: int
     shard: str = "1/1"
     parts: list[Part] = field(default_factory=list)
-    canary: bool = False
+    canary: bool | None = None
     seconds: float = 0.0
     jobs: int = 1
     interrupted: bool = False
@@ -84,7 +84,7 @@ class Campaign:
             "workload": self.workload,
             "seed": self.seed,
             "shard": self.shard,
-            "canary_found": self.canary,
+            "canary_found": bool(self.canary),
             "interrupted": self.interrupted,
             "workloads": self.total("workloads"),
             "points": self.total("points"),
@@ -104,10 +104,19 @@ class Campaign:
         }
 
 
+class TooManyShards(ValueError):
+    """More parts than tasks; the text says how many there can be."""
+
+
 def explore(settings: Settings, on_part: Callable[[Campaign, Part], None]) -> Campaign:
-    """Carry a campaign out; ``on_part`` hears of each part as it is done.  Ctrl-C ends it early."""
+    """Carry a campaign out; ``on_part`` hears of each part as it is done.  Ctrl-C ends it early.
+
+    TooManyShards if a part would have nothing to do.
+    """
     tasks = plan(settings.scope, settings.seed, settings.workload)
     index, count = settings.shard
+    if count > len(tasks) > 0:
+        raise TooManyShards(f"there are {len(tasks)} tasks, so at most {len(tasks)} parts")
     mine = tasks[index - 1 :: count]
     campaign = Campaign(settings.scope, settings.seed, f"{index}/{count}", jobs=settings.jobs)
     campaign.workload = settings.workload.name if settings.workload else ""

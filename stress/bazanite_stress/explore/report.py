@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from bazanite_stress.pool import CANARY
 from bazanite_stress.simulation.legal import NO_TEARING
 
 from .again import POWER_CUT, kind_of
@@ -12,69 +13,81 @@ from .explorer import Violation
 from .story import NO_MOMENT, besides
 from .tasks import Part
 
+_NO_DISKS = ("damage", "fuzz")
+"""Ways that count no crash points and no legal disks."""
+_COLUMNS = ("points", "legal", "visited", "different")
+
 
 def as_table(campaign: Campaign) -> str:
-    """The figures, and a line for each workload."""
-    share = f"{campaign.exhaustive_percent:.1f} % of the crash points exhaustively, others sampled"
+    """A line for each workload, by the way of crashing it; the figures and the verdict last."""
+    cuts = "of the power cuts' points exhaustively, others sampled"
+    jobs = f"{campaign.jobs} job{'s' * (campaign.jobs != 1)}"
+    speed = f"{campaign.states_per_second:,.0f} states/s with {jobs}"
     rows = [
         ("verdict", campaign.verdict + (" (interrupted)" if campaign.interrupted else "")),
         ("profile", f"{campaign.scope}, seed {campaign.seed}, shard {campaign.shard}"),
-        ("canary", "found" if campaign.canary else "NOT FOUND: this harness sees nothing"),
+        ("canary", CANARY[campaign.canary]),
         ("workloads", f"{campaign.total('workloads'):,}"),
         ("crash points", f"{campaign.total('points'):,}"),
         (
             "states",
             f"{campaign.total('visited'):,} visited, {campaign.total('unique'):,} different",
         ),
-        ("coverage", share),
-        ("speed", f"{campaign.states_per_second:,.0f} states/s with {campaign.jobs} jobs"),
-        ("", f"{campaign.judged_per_second_and_job:,.0f} disks/s recovered in each"),
+        ("coverage", f"{campaign.exhaustive_percent:.1f} % {cuts}"),
+        ("speed", f"{speed}, {campaign.judged_per_second_and_job:,.0f} disks/s recovered in each"),
         ("seconds", f"{campaign.seconds:.1f}"),
         ("violations", f"{len(campaign.violations):,}"),
     ]
     lines = [f"{name:<14}{text}" for name, text in rows]
-    return "\n".join([*lines, "", *_parts_table(campaign.parts)])
+    return "\n".join([*_parts_table(campaign.parts), *lines])
 
 
 def _parts_table(parts: list[Part]) -> list[str]:
-    heading = (
-        "workload",
-        "crash",
-        "disk",
-        "sector",
-        "points",
-        "legal",
-        "visited",
-        "different",
-        "seen",
-    )
-    rows = [
-        heading,
-        *map(_part_row, sorted(parts, key=lambda p: (p.way, p.sector, p.name, p.profile))),
-    ]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(heading))]
+    """Eighty columns wide at most, unless a workload of one's own has a long name."""
+    sections: dict[str, list[Part]] = {}
+    for part in sorted(parts, key=lambda p: (p.way, p.sector, p.profile, p.name)):
+        sections.setdefault(_heading(part), []).append(part)
+    lines: list[str] = []
+    for heading, found in sorted(sections.items()):
+        lines += [heading, *_section(found), ""]
+    return lines
+
+
+def _heading(part: Part) -> str:
+    """What the parts of one section have in common."""
+    if part.way in _NO_DISKS:
+        return part.way
+    note = part.name.partition(" (")[2].rstrip(")")
+    disk = f"{part.way}, {part.profile} disk, sectors of {part.sector} bytes"
+    return f"{disk}, {note}" if note else disk
+
+
+def _section(parts: list[Part]) -> list[str]:
+    way = parts[0].way
+    columns = ["visited", "different"] if way in _NO_DISKS else [*_COLUMNS]
+    if way == "power cut":
+        columns.append("seen")
+    rows = [["workload", *columns], *([_name(part), *_cells(part, columns)] for part in parts)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
-        "  ".join(
-            cell.ljust(width) if i < 3 else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
+        "  " + "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
         for row in rows
     ]
 
 
-def _part_row(part: Part) -> tuple[str, ...]:
-    seen = percent_text(part.percent) if part.way == "power cut" else ""
-    return (
-        part.name,
-        part.way,
-        part.profile,
-        str(part.sector),
-        str(part.points),
-        count_text(part.legal),
-        f"{part.visited:,}",
-        f"{part.unique:,}",
-        seen,
-    )
+def _name(part: Part) -> str:
+    return part.name if part.way in _NO_DISKS else part.name.partition(" (")[0]
+
+
+def _cells(part: Part, columns: list[str]) -> list[str]:
+    texts = {
+        "points": f"{part.points:,}",
+        "legal": count_text(part.legal),
+        "visited": f"{part.visited:,}",
+        "different": f"{part.unique:,}",
+        "seen": percent_text(part.percent),
+    }
+    return [texts[column] for column in columns]
 
 
 def count_text(count: int) -> str:
