@@ -121,6 +121,10 @@ def test_a_file_is_no_directory(tmp_path: Path, capsys: pytest.CaptureFixture[st
             ["torture", "--writers", "abc"],
             "argument --writers: must be a number from 1 to 64, not 'abc'",
         ),
+        (
+            ["wal", "show", "x", "--last", "-1"],
+            "argument --last: must be a number, 0 or above, not '-1'",
+        ),
     ],
     ids=str,
 )
@@ -130,8 +134,9 @@ def test_wrong_usage_is_one_document_with_json(
     assert main([*argv, "--json"]) == 2
     captured = capsys.readouterr()
     assert json.loads(captured.out) == {"error": error, "exit_code": 2}
-    assert captured.err.startswith(f"usage: bazanite {argv[0]} ")
-    assert captured.err.endswith(f"bazanite {argv[0]}: error: {error}\n")
+    command = " ".join(argv[:2] if argv[0] == "wal" else argv[:1])
+    assert captured.err.startswith(f"usage: bazanite {command} ")
+    assert captured.err.endswith(f"bazanite {command}: error: {error}\n")
 
 
 def test_info_waits_a_second_at_most(
@@ -156,6 +161,15 @@ def test_help_fits_a_screen_and_shows_examples(capsys: pytest.CaptureFixture[str
     assert len(set(summaries) - {-1}) == 1
     assert len([place for place in summaries if place > 0]) == len(_COMMANDS)
     assert any(line.startswith("    checkpoint  recover") for line in lines)
+
+
+@pytest.mark.parametrize("words", [*_COMMANDS, "wal show", "wal verify"])
+def test_the_help_of_each_command_fits_a_terminal(
+    words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main([*words.split(), "--help"]) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) < 80
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_directory_arguments(parser)
     parser.epilog = (
         "Changes nothing, and recovers nothing: a directory that needs recovery is judged as"
-        " recovery would leave it. Writers wait meanwhile. Exit code 1 if anything is damaged."
+        " recovery would leave it. Writers wait meanwhile. Exit status 1 if anything is damaged."
     )
 
 

@@ -1,7 +1,7 @@
 """The ``bazanite`` command: parses, imports the one sub-command that is wanted, and sorts its exit.
 
-Exit codes: 0 fine, 1 findings, 2 usage, 75 lock busy. --json: one document.
-JSON document goes to stdout, whatever happens; everything else goes to stderr.
+Exit status: 0 fine, 1 findings, 2 usage, 75 lock busy, 130 Ctrl-C, 141 nobody reads any more.  With
+``--json`` one document goes to stdout, of an error too; everything else goes to stderr.
 """
 
 from __future__ import annotations
@@ -28,12 +28,17 @@ _COMMANDS = {
     "mutants": ("mutants_command", "plant bugs in the engine; the harness must see each"),
 }
 
+_DESCRIPTION = """\
+Look after Bazanite directories (tables in files, made crash-safe by a log),
+and crash the engine in every way to see what comes back."""
 _EXAMPLES = """\
 examples:
   bazanite check data            is anything damaged?
   bazanite wal show data | less  the log, frame by frame
+  bazanite explore               what do power cuts leave?
+  bazanite explore --help        all options of a command
 
-Exit codes: 0 fine, 1 findings, 2 usage, 75 lock busy. --json: one document.
+Exit status: 0 fine, 1 findings, 2 usage, 75 lock busy. --json: one document.
 """
 
 
@@ -83,7 +88,7 @@ class _Version(argparse.Action):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command line; returns the exit code."""
+    """Run one command line; returns the exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         code = _run(arguments)
@@ -101,7 +106,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: list[str]) -> int:
     parser = _Parser(
         prog="bazanite",
-        description="Look after Bazanite directories: tables in files, made crash-safe by a log.",
+        description=_DESCRIPTION,
         epilog=_EXAMPLES,
         formatter_class=_Formatter,
     )

@@ -18,12 +18,12 @@ from .violations import Watch, jobs, make_directory, store_or_show
 
 _EXAMPLES = """\
 examples:
-  bazanite explore                           the quick profile: less than a minute
+  bazanite explore                           the quick profile: a minute
   bazanite explore --profile ci              a million states: some minutes
-  bazanite explore --workload mine:WORKLOAD  a workload of your own (docs/crash-model.md)
-  bazanite explore --profile soak --shard 3/20 --json > 3.json    one of twenty parts
-  bazanite merge *.json                      the verdict on all parts together
-  bazanite explore --out failures            store what fails, made small (bazanite replay)
+  bazanite explore --workload mine:WORKLOAD  your own (docs/crash-model.md)
+  bazanite explore --out failures            store what fails (bazanite replay)
+  bazanite explore --profile soak --shard 3/20 --json > part-3.json
+  bazanite merge part-*.json                 the verdict on all parts together
 """
 
 
@@ -31,23 +31,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `bazanite explore`."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = (
-        "Run workloads on a simulated machine, cut the power at every crash point, open every\n"
-        "disk that may be left with the real engine, and hold what comes back against a model.\n"
-        "Exit status: 0 it survived, 1 something was lost or nothing measured."
+        "Run workloads on a simulated machine, cut the power at every crash point, open\n"
+        "every disk that may be left with the real engine, and hold what comes back\n"
+        "against a model; kill processes and let calls fail, too. docs/crash-model.md\n"
+        "says what is simulated, and what the words of the table mean. Exit status:\n"
+        "0 it survived, 1 something was lost, or nothing was measured."
     )
     parser.epilog = _EXAMPLES
     add = parser.add_argument
-    add("--profile", choices=SCOPES, default="quick", help="how much (default quick)")
-    add("--seed", type=int, default=0, help="of what is sampled (default 0)")
+    add(
+        "--profile",
+        choices=SCOPES,
+        default="quick",
+        help="how much: a minute, some minutes, a night (default quick)",
+    )
+    add("--seed", type=int, default=0, help="of what is chosen at random (default 0)")
     add(
         "--jobs",
         type=jobs,
         default=os.cpu_count() or 1,
         help="processes (default: one a core)",
     )
-    add("--workload", metavar="MODULE:NAME", help="explore this Workload instead")
+    add("--workload", metavar="MODULE:NAME", help="explore this Workload only")
     add("--shard", type=_shard, default=(1, 1), metavar="I/N", help="only the I-th of N parts")
-    add("--out", type=Path, metavar="DIR", help="store violations there: replay files and tests")
+    add(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="store what fails here, made small: replay files and tests",
+    )
     add("--json", action="store_true", help="one JSON document on stdout")
 
 

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the summary; damage is for ``check`` to judge, so the exit code is 0."""
+    """Print the summary; damage is for ``check`` to judge, so the exit status is 0."""
     with looking_at(args, must_lock=False) as offline:
         state = log_state(offline)
         catalog, complaint = _catalog(offline)

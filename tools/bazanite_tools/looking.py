@@ -34,7 +34,7 @@ def add_directory_arguments(
     parser: argparse.ArgumentParser,
     *,
     lock_timeout: float = 10.0,
-    in_vain: str = "exit code 75 if in vain",
+    in_vain: str = "exit status 75 if in vain",
 ) -> None:
     """The arguments of every command about one directory."""
     parser.add_argument("directory", metavar="DIR", help="the database directory")
@@ -72,7 +72,7 @@ def looking_at(args: argparse.Namespace, *, must_lock: bool = True) -> Iterator[
 
 
 def as_command_error(error: DBError) -> CommandError:
-    """The library's error as a command tells it: by its text and an exit code."""
+    """The library's error as a command tells it: by its text and an exit status."""
     if isinstance(error, LockTimeout):
         return CommandError(str(error), LOCK_BUSY)
     return CommandError(str(error), USAGE if isinstance(error, DirectoryError) else FINDINGS)

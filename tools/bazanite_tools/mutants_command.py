@@ -28,10 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `bazanite mutants`."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = (
-        "Change the engine's source in memory, each time by one deliberate bug of the table in\n"
-        "docs/planted-bugs.md, and let the detectors look for it: a harness is proved by what it\n"
-        "catches. Exit status: 0 every bug was caught or is accounted for, 1 one survived, or\n"
-        "could not be planted."
+        "Change the engine's source in memory, each time by one deliberate bug of the\n"
+        "table in docs/planted-bugs.md, and let the detectors look for it: a harness is\n"
+        "proved by what it catches. Exit status: 0 every bug was caught or is accounted\n"
+        "for, 1 one survived, or could not be planted."
     )
     parser.epilog = _EXAMPLES
     add = parser.add_argument

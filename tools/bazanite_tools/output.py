@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -36,6 +37,13 @@ def long_numbers() -> Iterator[None]:
         yield
     finally:
         sys.set_int_max_str_digits(usual)
+
+
+def count(text: str) -> int:
+    """An argument that counts something, none included."""
+    if not (text.isascii() and text.isdigit()) or len(text) > 18:
+        raise argparse.ArgumentTypeError(f"must be a number, 0 or above, not {text!r}")
+    return int(text)
 
 
 def print_json(document: dict[str, Any]) -> None:

@@ -14,8 +14,9 @@ from .output import FINDINGS, FINE, USAGE, CommandError, print_json
 _EXAMPLES = """\
 examples:
   bazanite explore --out failures            store what fails
-  bazanite replay failures/rows_1.json       the same workload, moment, disk and verdict
-  bazanite replay --times 100 failures/rows_1.json    100 of 100 must be identical
+  bazanite replay failures/rows_1.json       the same workload, moment and disk
+  bazanite replay --times 100 failures/rows_1.json
+                                             100 of 100 must be identical
 """
 
 
@@ -23,14 +24,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `bazanite replay`."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = (
-        "Carry out the workload of a stored failure up to its moment, build its very disk, open\n"
-        "it with the real engine, and judge.  Exit status: 0 the engine survives now, 1 it still\n"
-        "fails, 2 the file cannot be used, or this engine takes other steps."
+        "Carry out the workload of a stored failure up to its moment, build its very\n"
+        "disk, open it with the real engine, and judge. Exit status: 0 the engine\n"
+        "survives now, 1 it still fails, 2 the file cannot be used, or this engine takes\n"
+        "other steps."
     )
     parser.epilog = _EXAMPLES
     add = parser.add_argument
-    add("file", metavar="FILE", type=Path, help="what `bazanite explore --out` stored")
-    add("--times", type=_times, default=1, metavar="N", help="so many times (default 1)")
+    add("file", metavar="FILE", type=Path, help="what --out of explore or mutants stored")
+    add("--times", type=_times, default=1, metavar="N", help="repeat it so many times (default 1)")
     add("--without-bugs", action="store_true", help="do not plant the bugs that the file names")
     add("--json", action="store_true", help="one JSON document on stdout")
 

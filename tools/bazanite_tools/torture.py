@@ -25,8 +25,8 @@ from .own_program import named
 _EXAMPLES = """\
 examples:
   bazanite torture                           thirty seconds, four writers
-  bazanite torture --engine bazoola          the original: something will be lost
-  bazanite torture --workload mine:WORKLOAD  a workload of your own (docs/crash-model.md)
+  bazanite torture --engine bazoola          the original: it loses rows
+  bazanite torture --workload mine:WORKLOAD  your own (docs/crash-model.md)
 """
 
 
@@ -34,15 +34,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `bazanite torture`."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = (
-        "Writers in several processes work on one data directory and are killed at random\n"
-        "moments. After each round the directory is recovered and held against what was\n"
-        "acknowledged. Exit status: 0 it survived, 1 something was lost or nothing measured."
+        "Writers in several processes work on one data directory and are killed at\n"
+        "random moments. After each round the directory is recovered and held against\n"
+        "what was acknowledged; one in which something was lost is kept. Exit status:\n"
+        "0 it survived, 1 something was lost, or nothing was measured."
     )
     parser.epilog = _EXAMPLES
     add = parser.add_argument
     add("--seconds", type=positive_float, default=30.0, help="how long (default 30)")
     add("--writers", type=positive_int, default=4, help="writing processes (default 4)")
-    add("--seed", type=int, default=None, help="repeat an earlier plan (default: random)")
+    add("--seed", type=int, default=None, help="repeat an earlier run's plan (default: random)")
     add("--json", action="store_true", help="one JSON document on stdout")
     add(
         "--dir",
@@ -53,8 +54,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--durability", choices=DURABILITIES, help="default full, or as the workload says")
     add("--engine", choices=ENGINES, default="bazanite", help="bazoola: torture the original")
-    add("--start-method", choices=START_METHODS, default="fork", help="default fork")
-    add("--load", type=Path, default=None, metavar="FILE.csv", help="real rows to work on")
+    add("--start-method", choices=START_METHODS, default="fork", help="of writers (default fork)")
+    add(
+        "--load",
+        type=Path,
+        default=None,
+        metavar="FILE.csv",
+        help="real rows to work on, under a header (default: dpkg's list of packages, if any)",
+    )
+    add("--no-load", action="store_true", help="work on a few made-up rows")
     add(
         "--checksums",
         type=share,
@@ -69,11 +77,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="in which part of the rounds the log takes whole pages, powersafe_overwrite=False"
         f" (default {WHOLE_PAGES:g})",
     )
-    add("--no-load", action="store_true", help="do not load dpkg's list of packages")
     add(
         "--workload",
         metavar="MODULE:NAME",
-        help="repeat the steps of this Workload instead, each writer in a directory of its own",
+        help="each writer repeats the steps of this Workload, in a directory of its own",
     )
 
 
@@ -111,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
         raise CommandError(f"--workload {args.workload}: {error}", USAGE) from error
     except OSError as error:
         place = args.dir or "the temporary directory"
-        raise CommandError(f"cannot work in {place}: {error}", USAGE) from error
+        raise CommandError(f"cannot work in {place}: {error.strerror}", USAGE) from error
     print_result(tally, as_document=args.json)
     return FINE if tally.verdict == "survived" else FINDINGS
 

@@ -12,7 +12,7 @@ from bazanite_wal.offline import Offline
 from bazanite_wal.scan import Scan
 
 from .looking import LogState, add_directory_arguments, log_state, looking_at
-from .output import FINDINGS, FINE, plural, print_json, size_text, visible
+from .output import FINDINGS, FINE, count, plural, print_json, size_text, visible
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,16 +22,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "show",
         help="every frame: position, operations, bytes",
         description="List the frames of the log's newest generation, and what follows them.",
-        epilog="Frames before the last checkpoint are gone. Exit code 1 if the log is damaged.",
+        epilog="Frames before the last checkpoint are gone. Exit status 1 if the log is damaged.",
     )
     add_directory_arguments(show)
-    show.add_argument("--last", type=int, default=None, metavar="N", help="only the last N frames")
     show.add_argument(
-        "--width", type=int, default=48, metavar="N", help="show N bytes of a write (default: 48)"
+        "--last", type=count, default=None, metavar="N", help="only the last N frames"
+    )
+    show.add_argument(
+        "--width", type=count, default=48, metavar="N", help="show N bytes of a write (default: 48)"
     )
     verify = actions.add_parser(
         "verify",
-        help="only the verdict; exit code 1 if the log is damaged",
+        help="only the verdict; exit status 1 if the log is damaged",
         description="Judge the log: clean, torn (a crash amid a write: harmless) or corrupt.",
     )
     add_directory_arguments(verify)
@@ -43,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
         state = log_state(offline)
         frames = list(offline.scan.frames) if offline.scan and args.action == "show" else []
         if args.action == "show" and args.last is not None:
-            frames = frames[max(len(frames) - max(args.last, 0), 0) :]
+            frames = frames[max(len(frames) - args.last, 0) :]
         if args.json:
             _print_json(offline, state, frames, with_frames=args.action == "show")
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import TextIO
 
 VIOLATIONS_AT_MOST = 200
+_COLUMNS = 80
+_NO_BREAK = "\xa0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +138,10 @@ def as_json(tally: Tally) -> str:
 
 def as_table(tally: Tally) -> str:
     """The same for people."""
-    modes = ", ".join(f"{count} {mode}" for mode, count in sorted(tally.kills_by_mode.items()))
+    modes = ", ".join(
+        f"{count} {mode}".replace(" ", _NO_BREAK)
+        for mode, count in sorted(tally.kills_by_mode.items())
+    )
     durability = f", durability {tally.durability}" if tally.durability else ""
     rows = [
         ("verdict", tally.verdict + (" (interrupted)" if tally.interrupted else "")),
@@ -151,7 +157,12 @@ def as_table(tally: Tally) -> str:
         ("commits a second", f"{tally.commits_per_second:.0f}"),
         ("violations", str(tally.violation_count)),
     ]
-    lines = [f"{name:<18}{text}" for name, text in rows]
+    lines = [
+        textwrap.fill(f"{name:<18}{text}", _COLUMNS, subsequent_indent=" " * 18).replace(
+            _NO_BREAK, " "
+        )
+        for name, text in rows
+    ]
     kinds: dict[str, list[Violation]] = {}
     for violation in tally.violations:
         kinds.setdefault(violation.what, []).append(violation)
