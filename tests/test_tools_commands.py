@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,34 @@ def test_check_names_a_missing_table_file(closed: Path, capsys: pytest.CaptureFi
             "what": "is missing; table 'city' needs it",
         }
     ]
+
+
+def test_check_and_info_tell_of_checksums_in_few_words(
+    closed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A lost file of checksums made a problem of every block of every file."""
+    assert main(["info", str(closed)]) == 0
+    assert "checksums" not in capsys.readouterr().out
+    with DB([City], closed, checksums=True):
+        pass
+    code, document = run_json(capsys, "info", closed)
+    tables = document["tables"]
+    assert (code, tables["city"]["checksums"], tables["person"]["checksums"]) == (0, True, False)
+    assert main(["info", str(closed)]) == 0
+    assert capsys.readouterr().out.splitlines()[0].endswith(", checksums of city")
+    sums = closed / "city.sums.dat"
+    whole = sums.read_bytes()
+    rows = (closed / "city.dat").read_bytes()
+    patch(closed / "city.dat", 12, b"X")
+    cases = {"missing": None, "empty": b"", "cut off": whole[:-1], "other": whole}
+    for what, content in cases.items():
+        sums.unlink() if content is None else sums.write_bytes(content)
+        code, document = run_json(capsys, "check", closed)
+        assert (code, document["ok"]) == (1, False)
+        texts = [f"{p['file']}: {p['what']}" for p in document["problems"]]
+        assert len(texts) <= 2, (what, texts)
+    found = rf"city.dat: the {min(len(rows), 512)} bytes from here have checksum [0-9a-f]{{16}}, "
+    assert re.fullmatch(found + "and city.sums.dat has [0-9a-f]{16}", texts[0])
 
 
 def test_a_log_that_is_missing_is_a_finding(

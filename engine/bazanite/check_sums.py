@@ -39,6 +39,8 @@ class SumCheck:
         if size != expected:
             what = f"has {size} bytes: {count} lines of checksums end at {expected}"
             self._findings.problem(sums.name, min(size, expected), None, what)
+        # Of blocks whose lines are cut off there is no more to say.
+        count = min(count, max(0, size // sums.width - HEADER_LINES))
         block = 0
         while block < count:
             block = self._check_blocks(block, min(_STEP, count - block), count)
@@ -67,7 +69,7 @@ class SumCheck:
         if len(line) == sums.width and not line.strip(b"\0"):
             for name, block in zip(sums.columns, blocks, strict=True):
                 if block.strip(b"\0"):
-                    self._different(name, number, "none, as of zeros", block)
+                    self._different(name, number, b"\0" * DIGITS, block)
             return
         ends = line[DIGITS::CELL]
         if not _LINE.match(line) or ends != b" " * (len(sums.columns) - 1) + b"\n":
@@ -77,11 +79,15 @@ class SumCheck:
             cell = line[column * CELL : column * CELL + DIGITS]
             right = block_sum(name, number, block) if block else NOTHING
             if cell != right:
-                self._different(name, number, repr(cell), block)
+                self._different(name, number, cell, block)
 
-    def _different(self, name: str, number: int, cell: str, block: bytes) -> None:
-        found = block_sum(name, number, block).decode() if block else "no bytes"
-        what = f"the checksum of {len(block)} bytes is {found}, and {cell} in {self._sums.name}"
+    def _different(self, name: str, number: int, cell: bytes, block: bytes) -> None:
+        if block:
+            found = f"the {len(block)} bytes from here have checksum"
+            found += f" {block_sum(name, number, block).decode()}"
+        else:
+            found = "the file ends here or before"
+        what = f"{found}, and {self._sums.name} has {_told(cell)}"
         self._findings.problem(name, number * BLOCK_SIZE, None, what)
 
     def _next_block(self, block: int, count: int) -> int:
@@ -92,3 +98,12 @@ class SumCheck:
         if line is not None:
             places.append(line // sums.width - HEADER_LINES)
         return max(block, min(places, default=count))
+
+
+def _told(cell: bytes) -> str:
+    """What a cell says of its block, for a person."""
+    if re.fullmatch(rb"[0-9a-f]{16}", cell):
+        return cell.decode()
+    if cell == NOTHING:
+        return "none"
+    return "zeros" if cell == bytes(DIGITS) else repr(cell)
