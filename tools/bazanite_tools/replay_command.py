@@ -9,7 +9,8 @@ from bazanite_stress.explore.replay import Replayed, ReplayError, replay_file
 from bazanite_stress.explore.report import describe_violation
 from bazanite_stress.explore.story import rows_table, story
 
-from .output import FINDINGS, FINE, USAGE, CommandError, print_json
+from .output import FINDINGS, FINE, USAGE, CommandError, plural, print_json
+from .progress import Progress
 
 _EXAMPLES = """\
 examples:
@@ -40,7 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Replay, print what came out; the exit status."""
     try:
-        result = replay_file(args.file, args.times, plant=not args.without_bugs)
+        with Progress(lambda seconds: f"{seconds:6.1f} s  replaying", always=False):
+            result = replay_file(args.file, args.times, plant=not args.without_bugs)
     except ReplayError as error:
         raise CommandError(str(error), USAGE) from error
     if result.verdict == "other steps":
@@ -57,7 +59,8 @@ def run(args: argparse.Namespace) -> int:
 def _text(result: Replayed) -> str:
     count = f"{result.identical} of {result.times} times exactly what the file says"
     if result.found is None:
-        return "survived: the engine comes back right from this disk now"
+        tried = f"; tried {plural(result.times, 'time')}" if result.times > 1 else ""
+        return f"survived: the engine comes back right from this disk now{tried}"
     violation = result.found
     parts = (
         story(violation),

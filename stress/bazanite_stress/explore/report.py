@@ -115,11 +115,11 @@ def describe_violation(violation: Violation, *, rows: bool = True) -> str:
     more = len(violation.lost) - 6
     point = violation.point
     cut = kind_of(violation) == POWER_CUT
-    at = "power cut  at crash point" if cut else "moment     number"
+    at = "power cut    at crash point" if cut else "moment       number"
     disk = f"{violation.profile}, sector {violation.sector}"
     if violation.tearing != NO_TEARING:
         disk += ", torn" + (" with neighbours" if violation.tearing.neighbours else "")
-    lines = [f"violation: {violation.rule}", f"  workload   {violation.workload.name}, {disk}"]
+    lines = [f"violation: {violation.rule}", f"  workload     {violation.workload.name}, {disk}"]
     if kind_of(violation) not in NO_MOMENT:
         lines += [
             f"  {at} {point.number} ({point.what}), in step {point.step}",
@@ -127,11 +127,11 @@ def describe_violation(violation: Violation, *, rows: bool = True) -> str:
         ]
     if violation.how and kind_of(violation) not in NO_MOMENT:
         details = ", ".join(f"{name}: {value}" for name, value in besides(violation).items())
-        lines.append(f"  besides    {details}")
+        lines.append(f"  besides      {details}")
     if not rows:
         return "\n".join(lines)
     for number, text in enumerate(violation.expected):
         label = "expected" if number == 0 else "or"
-        lines += [f"  {label:<10} {line}" for line in text.splitlines()]
-    lines += [f"  {'found':<10} {line}" for line in violation.found.splitlines()]
+        lines += [f"  {label:<12} {line}" for line in text.splitlines()]
+    lines += [f"  {'found':<12} {line}" for line in violation.found.splitlines()]
     return "\n".join(lines)
