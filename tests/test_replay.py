@@ -361,7 +361,13 @@ def test_the_story_and_the_table_say_what_a_person_needs() -> None:
     failed = replace(v, how={"kind": "fault", "fault": fault, "doing": "the close", "limits": {}})
     words = "EIO at call 9, lost, sector 3 kept, and from there on"
     assert story(failed).startswith(f"A fault ({words}) ")
-    assert f"besides      kind: fault, fault: {words}" in describe_violation(failed)
+    told = describe_violation(failed)
+    assert f"besides      kind: fault, fault: {words}" in told
+    assert "moment       " in told
+    assert "power cut    " not in told
+    assert "power cut    at crash point" in describe_violation(v)
+    seen = replace(v, how={"kind": "detector", "letter": "E", "workloads": []})
+    assert "besides      kind: detector, letter: E\n" in describe_violation(seen)
 
 
 def test_a_kind_that_explores_finds_its_case_among_others() -> None:

@@ -17,11 +17,11 @@ from .violations import Watch, at_least_one, jobs, make_directory, store_or_show
 
 _EXAMPLES = """\
 examples:
-  bazanite simulate                           the quick profile: about half a minute
-  bazanite simulate --profile ci              more than 20,000 schedules: minutes
-  bazanite simulate --schedules 5000 --seed 7 random ones only, so many
-  bazanite simulate --workload mine:PROGRAM   a program of your own (docs/concurrency.md)
-  bazanite simulate --out failures            store what fails, made small (bazanite replay)
+  bazanite simulate                         the quick profile: half a minute
+  bazanite simulate --profile ci            over 20,000 schedules: minutes
+  bazanite simulate --schedules 5000        about so many random ones only
+  bazanite simulate --workload mine:PROGRAM one of your own (docs/concurrency.md)
+  bazanite simulate --out failures          store what fails (bazanite replay)
 """
 
 
@@ -29,9 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `bazanite simulate`."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = (
-        "Run several processes on a simulated machine, one call at a time, under many schedules;\n"
-        "kill them, stop them, fork them, cut the power.  The history of their calls must be as\n"
-        "if one came after another.  Exit status: 0 it was, 1 it was not, or nothing measured."
+        "Run several processes on a simulated machine, one call at a time, under many\n"
+        "schedules; kill them, stop them, fork them, cut the power.  The history of\n"
+        "their calls must be as if one came after another.  Exit status: 0 it was,\n"
+        "1 it was not, or nothing measured."
     )
     parser.epilog = _EXAMPLES
     add = parser.add_argument

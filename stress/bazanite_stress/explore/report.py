@@ -115,16 +115,15 @@ def describe_violation(violation: Violation, *, rows: bool = True) -> str:
     more = len(violation.lost) - 6
     point = violation.point
     cut = kind_of(violation) == POWER_CUT
-    at = "power cut    at crash point" if cut else "moment       number"
+    where = f"at crash point {point.number} ({point.what})" if cut else point.what
     disk = f"{violation.profile}, sector {violation.sector}"
     if violation.tearing != NO_TEARING:
         disk += ", torn" + (" with neighbours" if violation.tearing.neighbours else "")
     lines = [f"violation: {violation.rule}", f"  workload     {violation.workload.name}, {disk}"]
     if kind_of(violation) not in NO_MOMENT:
-        lines += [
-            f"  {at} {point.number} ({point.what}), in step {point.step}",
-            f"  not on disk  {lost}" + (f" and {more} more" if more > 0 else ""),
-        ]
+        lines.append(f"  {'power cut' if cut else 'moment':<12} {where}, in step {point.step}")
+        if cut or violation.lost:
+            lines.append(f"  not on disk  {lost}" + (f" and {more} more" if more > 0 else ""))
     if violation.how and kind_of(violation) not in NO_MOMENT:
         details = ", ".join(f"{name}: {value}" for name, value in besides(violation).items())
         lines.append(f"  besides      {details}")

@@ -56,7 +56,7 @@ def _sentence(violation: Violation) -> str:
 def besides(violation: Violation) -> dict[str, Any]:
     """What happened besides the workload, for a person, without what only leads to it again."""
     hidden = ("limits", "limit", "directory")
-    found = {k: v for k, v in violation.how.items() if k not in hidden}
+    found = {k: v for k, v in violation.how.items() if k not in hidden and v not in ([], ())}
     if isinstance(found.get("fault"), dict):
         found["fault"] = _fault_text(found["fault"])
         found.pop("doing", None)  # the moment says it
