@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from bazanite import DB
+from bazanite.errors import CorruptionError
 from bazanite_stress.explore import campaign
 from bazanite_stress.explore.again import (
     OtherSteps,
@@ -24,7 +26,13 @@ from bazanite_stress.explore.again import (
 )
 from bazanite_stress.explore.as_test import test_source as source_of_test
 from bazanite_stress.explore.catalogue import CALLS, TABLES, WORKLOADS
-from bazanite_stress.explore.explorer import WRONG_ANSWER, Explorer, Limits, Violation
+from bazanite_stress.explore.explorer import (
+    REFUSED,
+    WRONG_ANSWER,
+    Explorer,
+    Limits,
+    Violation,
+)
 from bazanite_stress.explore.faults import Fault
 from bazanite_stress.explore.keep import keep, keep_first
 from bazanite_stress.explore.minimise import Bounds, Progress, minimise
@@ -46,6 +54,7 @@ from bazanite_stress.explore.tasks import plan
 from bazanite_stress.explore.workload import Workload
 from bazanite_stress.simulation.disk import PROFILES
 from bazanite_stress.simulation.legal import Tearing
+from bazanite_stress.simulation.system import SimulatedSystem
 from bazanite_tools.cli import main
 from replay_faults import FAULTS
 
@@ -303,6 +312,44 @@ def test_an_answer_that_is_wrong_without_a_crash_is_kept_too(
         assert replay(record(small), 3).identical == 3
     assert replay(Replay(small, {}, "")).verdict == "survived"
     assert story(small).startswith("Without any crash")
+
+
+@pytest.mark.parametrize("boot, moment", [(1, "setup"), (2, "opening")])
+def test_an_engine_that_refuses_its_own_work_is_kept_too(
+    boot: int, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The setup runs on the first boot, the steps on the second: one of them ends in an error."""
+
+    class Refusing(DB):
+        def __init__(self, *arguments: Any, system: SimulatedSystem, **options: Any) -> None:
+            if system.machine.boot == boot:
+                raise CorruptionError("/db/a.dat", 0, "a row", "nothing")
+            super().__init__(*arguments, system=system, **options)
+
+    workload = WORKLOADS["rows"]
+    with monkeypatch.context() as patches:
+        patches.setattr("bazanite_stress.explore.runner.DB", Refusing)
+        (violation,) = Explorer(workload, "journal", limits=LIMITS).explore().violations
+        assert violation.rule == REFUSED
+        assert (violation.point.what, violation.found[:15]) == (moment, "CorruptionError")
+        assert violation.expected == ("a: {id: 1, n: 1, v: 'one'}\nt: no rows",)
+        small = minimise(violation)
+        assert small.workload.steps == []
+        assert api_calls(small.workload) == 0
+        recorded = record(small)
+        assert replay(recorded, 3).identical == 3
+        with pytest.raises(AssertionError, match=REFUSED):
+            run_generated(recorded)
+    assert story(small).startswith(f"Without any crash, {REFUSED} ({moment}): CorruptionError")
+    assert replay(recorded).verdict == "survived"
+    run_generated(recorded)
+
+
+def run_generated(recorded: Replay) -> None:
+    """The test that is stored with it."""
+    generated: dict[str, Any] = {}
+    exec(compile(source_of_test(recorded, "it"), "test_it.py", "exec"), generated)
+    generated["test_it"]()
 
 
 def test_torn_sectors_are_part_of_the_address(monkeypatch: pytest.MonkeyPatch) -> None:

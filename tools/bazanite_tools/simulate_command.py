@@ -20,7 +20,7 @@ examples:
   bazanite simulate                         the quick profile: half a minute
   bazanite simulate --profile ci            over 20,000 schedules: minutes
   bazanite simulate --schedules 5000        about so many random ones only
-  bazanite simulate --workload mine:PROGRAM one of your own (docs/concurrency.md)
+  bazanite simulate --workload mine:PROGRAM your own (docs/concurrency.md)
   bazanite simulate --out failures          store what fails (bazanite replay)
 """
 

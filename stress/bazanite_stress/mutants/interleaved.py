@@ -201,6 +201,10 @@ def _lead(session: Session, leader: Process) -> None:
         if seen:
             session.verdict(what, str(error), "a leader waits for who waits for it")
         raise Abandoned from error
+    except DBError as error:
+        if seen:
+            session.verdict(what, repr(error), "a leader's sync is refused")
+        raise Abandoned from error
     if seen:
         session.verdict(what, "", "")
 
