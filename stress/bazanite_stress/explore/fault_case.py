@@ -105,7 +105,7 @@ class Case(Aftermath):
             return right[-1:]
         nothing_done = isinstance(error, DirectoryError | LockTimeout)
         if nothing_done and len(states) - 1 > self._acknowledged:
-            return [model for model in right if model is not states[-1]]
+            return right[:-1]  # what the step under way would have led to
         return right
 
     def _still_possible(self) -> list[Model]:
