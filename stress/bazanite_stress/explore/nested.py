@@ -26,6 +26,7 @@ from bazanite_stress.simulation.disk import Image, Profile
 from bazanite_stress.simulation.legal import NO_TEARING, Choice, Legal, Space, Tearing, spaces
 from bazanite_stress.simulation.machine import PATH, Machine
 from bazanite_stress.simulation.system import Killed, SimulatedSystem
+from bazanite_wal.errors import UnsafeShutdownError
 
 from .deaths import Death, Deaths
 from .explorer import Enough, Tally, Until, Violation, lost_units, meet, no_end, prepared
@@ -36,6 +37,8 @@ from .sampling import few
 from .session import read_content
 from .workload import Workload
 
+_LAST_BOOT = 9
+"""That of a recovery which is not crashed: no file was written in it."""
 _BOOT = 7
 
 
@@ -71,8 +74,13 @@ class Recovered:
     files: tuple[tuple[str, bytes], ...]
     error: str = ""
 
-    def differs(self, alone: Recovered) -> str:
-        """The rule that this recovery breaks if it should have ended as ``alone`` did."""
+    def differs(self, alone: Recovered, durability: str = "full") -> str:
+        """The rule that this recovery breaks if it should have ended as ``alone`` did.
+
+        With "off", which the recovery that was cut off had announced, it may refuse.
+        """
+        if durability == "off" and self.error.startswith(UnsafeShutdownError.__name__):
+            return ""
         if self.error != alone.error:
             return f"recovery cut off: {self.error or 'no error'}, left alone: {alone.error}"
         if self.content != alone.content:
@@ -181,7 +189,7 @@ class Nested:
             for legal in self._legal(space, most or self.limits.exhaustive, moment):
                 self.tally.visited += 1
                 self.tally.covered += legal.multiplicity
-                rule = self.recover(legal.image).differs(first.alone)
+                rule = self.recover(legal.image).differs(first.alone, self.workload.durability)
                 if rule:
                     lost = lost_units(space, legal.choice)
                     self._report(first, rule, self.recover(legal.image), how | {
@@ -208,7 +216,7 @@ class Nested:
         self.tally.legal += space.count
         self.tally.visited += 1
         recovered = self.recover(space.image(choice))
-        rule = recovered.differs(first.alone)
+        rule = recovered.differs(first.alone, self.workload.durability)
         if rule:
             how = {"kind": "nested", "depth": 3, "cut off": moment, "third choice": choice}
             self._report(first, rule, recovered, how)
@@ -253,7 +261,7 @@ class Nested:
         key = image_key(image)
         found = self._recovered.get(key)
         if found is None:
-            machine = Machine.from_image(image, self.profile, self.sector, _BOOT)
+            machine = Machine.from_image(image, self.profile, self.sector, _LAST_BOOT)
             system = SimulatedSystem(machine, "recovery")
             found = self._recovered[key] = self._use(system)
         return found

@@ -228,15 +228,17 @@ def plan(scope: Scope, seed: int, workload: Workload | None = None) -> list[Task
         full = Limits(exhaustive=20_000, sample=300, seed=text)
         some = Limits(exhaustive=600, sample=100, seed=text)
         few = Limits(exhaustive=100, sample=40, seed=text)
+        least = replace(few, sample=8)
+        small = {n: w for n, w in named.items() if n not in _LARGE or len(named) == 1}
         return [
+            *(_each_place(few) if workload is None else _faulty(named, few)),
             *_named({n: w for n, w in named.items() if n == "three"}, full, 512),
             *(_family(replace(some, exhaustive=400), 3) if workload is None else ()),
             *_named({n: w for n, w in named.items() if n != "three"}, some, 512),
-            *_named(named, few, 4096, TORN),
-            *_named(named, few, 512, TORN),
-            *_named(_unaligned(named), few, 512, DAMAGING),
-            *_named({n: w for n, w in named.items() if n == "rows"}, few, 1),
-            *(_each_place(few) if workload is None else _faulty(named, few)),
+            *_named(small, few, 4096, TORN),
+            *_named(small, few, 512, TORN),
+            *_named(_unaligned(small), few, 512, DAMAGING),
+            *_named({n: w for n, w in named.items() if n == "rows"}, least, 1),
             *_otherwise(named, few, _OTHERWISE),
             *(_damages(replace(few, sample=2_000)) if workload is None else ()),
         ]
@@ -275,6 +277,9 @@ def _family(limits: Limits, longest: int) -> Iterator[Task]:
 
 _OTHERWISE = ("creation", "rows", "three", "truncate", "recycled log", "normal", "off")
 """The workloads whose recoveries and processes are crashed in the "ci" profile."""
+
+_LARGE = ("far",)
+"""Workloads with files so large that judging a disk takes long."""
 
 _RECOVERED = ("creation", "three", "normal", "off")
 """The workloads in the openings of whose crashes calls fail in the "ci" profile."""
