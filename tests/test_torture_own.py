@@ -122,7 +122,7 @@ def test_no_kill_loses_what_ones_own_workload_had_acknowledged(
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr.startswith("seed 1\n")
     document = json.loads(done.stdout)
-    assert (document["verdict"], document["violations"]) == ("survived", [])
+    assert (document["verdict"], document["violations"]) == ("survived", 0)
     assert (document["workload"], document["durability"]) == (f"mine:{name}", durability)
     kinds = (document["rounds_with_checksums"], document["rounds_with_whole_pages"])
     assert kinds == ((document["rounds"],) * 2 if name == "SUMMED" else (0, 0))
@@ -154,7 +154,7 @@ def test_an_answer_that_is_not_the_models_is_a_violation(folder: Path) -> None:
     assert done.returncode == 1, done.stdout + done.stderr
     document = json.loads(done.stdout)
     assert document["verdict"] == "lost"
-    violation = document["violations"][0]
+    violation = document["first_violations"][0]
     assert violation["what"] == "wrong answer"
     assert "Eve" in violation["expected"]
     assert "Eve" not in violation["found"]

@@ -6,6 +6,7 @@ import argparse
 import os
 import secrets
 import sys
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,15 +17,28 @@ from bazanite_stress.torture.adapters import DURABILITIES, ENGINES
 from bazanite_stress.torture.own_run import WorkloadRefused
 from bazanite_stress.torture.processes import START_METHODS
 from bazanite_stress.torture.report import Progress, Tally, as_json, as_table
-from bazanite_stress.torture.settings import CHECKSUMS, WHOLE_PAGES, Settings
+from bazanite_stress.torture.settings import CHECKSUMS, CROWD, WHOLE_PAGES, Settings
 from bazanite_stress.torture.supervisor import torture
 
 from .output import FINDINGS, FINE, USAGE, CommandError
 from .own_program import named
 
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How long a run goes on."""
+
+    seconds: float
+    kills: int | None = None
+
+
+PROFILES = {"quick": Profile(30.0), "ci": Profile(600.0, 10_000), "soak": Profile(3_600.0)}
+WRITERS, READERS = 8, 4
+
 _EXAMPLES = """\
 examples:
-  bazanite torture                           thirty seconds, four writers
+  bazanite torture                           thirty seconds, eight writers
+  bazanite torture --profile ci              ten thousand kills: minutes
   bazanite torture --engine bazoola          the original: it loses rows
   bazanite torture --workload mine:WORKLOAD  your own (docs/crash-model.md)
 """
@@ -41,8 +55,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.epilog = _EXAMPLES
     add = parser.add_argument
-    add("--seconds", type=positive_float, default=30.0, help="how long (default 30)")
-    add("--writers", type=positive_int, default=4, help="writing processes (default 4)")
+    add(
+        "--profile",
+        choices=PROFILES,
+        default="quick",
+        help="quick (default): 30 s; ci: 10,000 kills, at most 10 minutes; soak: an hour",
+    )
+    add("--seconds", type=positive_float, help="how long at most, instead")
+    add("--kills", type=positive_kills, metavar="N", help="end after so many kills, instead")
+    add("--writers", type=positive_int, help="writing processes (default 8)")
+    add("--readers", type=positive_int, help="reading ones besides (default 4)")
     add("--seed", type=int, default=None, help="repeat an earlier run's plan (default: random)")
     add("--json", action="store_true", help="one JSON document on stdout")
     add(
@@ -52,7 +74,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PARENT",
         help="make the data directory in this existing one (default: the system's temporary one)",
     )
-    add("--durability", choices=DURABILITIES, help="default full, or as the workload says")
+    add(
+        "--durability",
+        choices=DURABILITIES,
+        help="default: each in turn, or as the workload says",
+    )
     add("--engine", choices=ENGINES, default="bazanite", help="bazoola: torture the original")
     add("--start-method", choices=START_METHODS, default="fork", help="of writers (default fork)")
     add(
@@ -78,6 +104,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f" (default {WHOLE_PAGES:g})",
     )
     add(
+        "--crowd",
+        type=share,
+        metavar="SHARE",
+        help="in which part of the rounds all work on the same few rows, and die at chosen"
+        f" moments (default {CROWD:g}); without, no moment is counted",
+    )
+    add(
         "--workload",
         metavar="MODULE:NAME",
         help="each writer repeats the steps of this Workload, in a directory of its own",
@@ -92,6 +125,7 @@ def run(args: argparse.Namespace) -> int:
         loaded = load_rows(args.load, no_load=args.no_load or workload is not None)
     except load.LoadError as error:
         raise CommandError(str(error), USAGE) from error
+    profile = PROFILES[args.profile]
     seed = secrets.randbits(32) if args.seed is None else args.seed
     progress = Progress()
     progress.tell(f"seed {seed}")
@@ -99,10 +133,13 @@ def run(args: argparse.Namespace) -> int:
         progress.tell(f"{loaded.source}: the last {loaded.left_out} rows are left out")
     settings = Settings(
         seed=seed,
-        seconds=args.seconds,
-        writers=args.writers,
+        seconds=profile.seconds if args.seconds is None else args.seconds,
+        kills=profile.kills if args.kills is None and args.seconds is None else args.kills,
+        writers=args.writers or (WRITERS if args.engine == "bazanite" and not workload else 4),
+        readers=args.readers or READERS,
+        crowd=CROWD if args.crowd is None else args.crowd,
         engine=args.engine,
-        durability=args.durability or (workload.durability if workload else "full"),
+        durability=args.durability or (workload.durability if workload else None),
         start_method=args.start_method,
         parent=args.dir,
         loaded=loaded,
@@ -129,7 +166,7 @@ def check_usage(args: argparse.Namespace) -> None:
         raise CommandError("--load and --no-load exclude each other", USAGE)
     if args.workload is not None and args.load is not None:
         raise CommandError("--workload and --load exclude each other", USAGE)
-    for name in ("checksums", "whole_pages"):
+    for name in ("checksums", "whole_pages", "crowd"):
         option = f"--{name.replace('_', '-')}"
         if getattr(args, name) is not None and args.workload is not None:
             raise CommandError(
@@ -180,6 +217,13 @@ def positive_int(text: str) -> int:
     if not 1 <= number <= 64:
         raise argparse.ArgumentTypeError(f"must be a number from 1 to 64, not {text!r}")
     return number
+
+
+def positive_kills(text: str) -> int:
+    """An argument that counts kills."""
+    if not text.isdecimal() or not 1 <= int(text) <= 10**9:
+        raise argparse.ArgumentTypeError(f"must be a number from 1 on, not {text!r}")
+    return int(text)
 
 
 def share(text: str) -> float:

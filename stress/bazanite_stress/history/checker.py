@@ -10,14 +10,16 @@ behind what committed there.  The history is right if
   before they began and before the first call that began to write after they had died; or never.
 
 Where the calls without an answer stand is searched for, latest place first, and only where the
-replay would otherwise not fit; the search gives up (Undecided) beyond ``most_steps``.
+replay would otherwise not fit; the search gives up (Undecided) beyond ``most_steps``.  Of several
+calls that may have committed at one position, only one can have changed anything: each is tried.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import Any, Protocol
 
 from bazanite_stress.explore.workload import Step
@@ -55,7 +57,7 @@ class Verdict:
 
 @dataclass(slots=True)
 class _Floating:
-    """A call without an answer, and the places in the order at which it may stand."""
+    """A call without an answer, and before which of the log positions it may have committed."""
 
     event: Event
     lowest: int
@@ -77,57 +79,74 @@ def check(events: Sequence[Event], start: State, *, most_steps: int = 1_000_000)
     for event in events:
         if event.known and event.lsn is None and not event.error and event.step[0] not in NEUTRAL:
             return Verdict("a call with an answer tells no log position", events=[event])
-    order = in_order(events)
-    return _right_order(order) or _Replay(order, _floating(events, order), most_steps).run(start)
+    groups = _groups(in_order(events))
+    return _right_order(groups) or _Replay(groups, _floating(events, groups), most_steps).run(start)
 
 
 def in_order(events: Sequence[Event]) -> list[Event]:
-    """The calls with an answer, by log position; who committed there comes first."""
+    """The calls with an answer, by log position; who may have committed there comes first."""
     told = [event for event in events if event.known and event.lsn is not None]
-    return sorted(told, key=lambda e: (e.lsn or 0, not e.writes or bool(e.error), e.start))
+    return sorted(told, key=lambda e: (e.lsn or 0, not _may_commit(e), e.start))
 
 
-def _right_order(order: list[Event]) -> Verdict | None:
+def _may_commit(event: Event) -> bool:
+    return event.writes and not event.error and event.step[0] != "rollback"
+
+
+def _groups(order: list[Event]) -> list[list[Event]]:
+    """The calls by log position."""
+    return [list(group) for _, group in groupby(order, key=lambda event: event.lsn)]
+
+
+def _right_order(groups: list[list[Event]]) -> Verdict | None:
     """What is wrong with the order itself: time runs back between two log positions."""
     soonest: Event | None = None
-    for _, group in groupby(reversed(order), key=lambda event: event.lsn):
-        at_one_position = list(group)
-        for event in at_one_position:
+    for group in reversed(groups):
+        for event in group:
             if soonest is not None and soonest.end < event.start:
                 return Verdict("a later call saw or made an earlier state", events=[soonest, event])
-        first = min(at_one_position, key=lambda event: event.end)
+        first = min(group, key=lambda event: event.end)
         if soonest is None or first.end < soonest.end:
             soonest = first
     return None
 
 
-def _floating(events: Sequence[Event], order: list[Event]) -> list[_Floating]:
+def _floating(events: Sequence[Event], groups: list[list[Event]]) -> list[_Floating]:
+    """Each call without an answer: behind all that had ended before it began, and before the first
+    call that began to write after it had died.
+    """
+    ended = sorted((event.end, place) for place, group in enumerate(groups) for event in group)
+    ends = [end for end, _ in ended]
+    behind = list(accumulate((place + 1 for _, place in ended), max, initial=0))
+    began = sorted(
+        (event.start, place)
+        for place, group in enumerate(groups)
+        for event in group
+        if event.writes
+    )
+    starts = [start for start, _ in began]
+    before = list(accumulate((place for _, place in reversed(began)), min, initial=len(groups)))
     result: list[_Floating] = []
     for event in events:
         if event.known or not event.writes:
             continue
-        lowest = highest = 0
-        for place, other in enumerate(order):
-            if other.end < event.start:
-                lowest = place + 1
-        later = (i for i, other in enumerate(order) if other.writes and other.start > event.end)
-        highest = next(later, len(order))
+        lowest = behind[bisect_left(ends, event.start)]
+        highest = before[len(starts) - bisect_right(starts, event.end)]
         if lowest <= highest:
             result.append(_Floating(event, lowest, highest))
     return result
 
 
 class _Replay:
-    """Walks through the order; a branch at each place where something may be inserted."""
+    """Walks through the log positions; a branch at each before which something may be inserted."""
 
-    def __init__(self, order: list[Event], floating: list[_Floating], most_steps: int) -> None:
-        self._order = order
+    def __init__(
+        self, groups: list[list[Event]], floating: list[_Floating], most_steps: int
+    ) -> None:
+        self._groups = groups
         self._floating = floating
         self._left = most_steps
-        self._groups: dict[int | None, list[Event]] = {}
-        for event in order:
-            self._groups.setdefault(event.lsn, []).append(event)
-        self._committed: dict[int | None, int] = {}
+        self._tried: set[object] = set()
         self._at: dict[int, list[int]] = {}
         for number, one in enumerate(floating):
             for place in range(one.lowest, one.highest + 1):
@@ -138,59 +157,81 @@ class _Replay:
         happened: tuple[int, ...] = ()
         branches: list[_Branch] = []
         furthest, wrong = -1, Verdict()
-        while True:
+        while place < len(self._groups):
             here = [n for n in self._at.get(place, ()) if n not in happened]
-            if here and place < len(self._order):
+            if here:
                 branches.append(_Branch(place, state.clone(), happened, here))
-            mismatch = self._step(state, place)
+            state, mismatch = _at_one_position(state, self._groups[place])
             if mismatch is None:
                 place += 1
-                if place >= len(self._order):
-                    return Verdict(state=state, happened=self._events(happened))
                 continue
             if place > furthest:
                 furthest, wrong = place, mismatch
-            while branches and not branches[-1].untried:
-                branches.pop()
-            if not branches:
+            branch = self._next(branches)
+            if branch is None:
                 return wrong
+            state, place, happened = branch.state, branch.place, branch.happened
+        return Verdict(state=state, happened=[self._floating[n].event for n in happened])
+
+    def _next(self, branches: list[_Branch]) -> _Branch | None:
+        """The latest place at which one more call may have committed, and the state behind that."""
+        while branches:
             branch = branches[-1]
+            if not branch.untried:
+                branches.pop()
+                continue
             number = branch.untried.pop()
-            state, place = branch.state.clone(), branch.place
-            happened = (*branch.happened, number)
-            state.answer(self._floating[number].event.step)
             self._left -= 1
             if self._left < 0:
                 raise Undecided(f"no order found for {len(self._floating)} calls without an answer")
-
-    def _step(self, state: State, place: int) -> Verdict | None:
-        """Carry out the call at this place; what is wrong with its answer."""
-        if place >= len(self._order):
-            return None
-        event = self._order[place]
-        group = self._groups[event.lsn]
-        before = state.content() if event.writes and len(group) > 1 else None
-        answer, error = state.answer(event.step)
-        if (answer, error) == (event.answer, event.error):
-            changed = before is not None and state.content() != before
-            return self._commits(event, place, group, changed=changed)
-        rule = "a call's answer is not that of its place in the order"
-        return Verdict(rule, error or repr(answer), event.error or repr(event.answer), [event])
-
-    def _commits(
-        self, event: Event, place: int, group: list[Event], *, changed: bool
-    ) -> Verdict | None:
-        """What is wrong if this call changed something at a position that others tell too."""
-        if not changed:
-            if self._committed.get(event.lsn) == place:
-                del self._committed[event.lsn]  # of a branch that was given up
-            return None
-        if self._committed.setdefault(event.lsn, place) < place:
-            return Verdict("two calls committed at one log position", events=group)
-        early = [other for other in group if other.end < event.start]
-        if early:
-            return Verdict("a call saw what was committed only later", events=[*early, event])
+            state = branch.state.clone()
+            happened = (*branch.happened, number)
+            _, error = state.answer(self._floating[number].event.step)
+            # what changes nothing is as if it had not happened, and in which order others came
+            # matters only if that leads to another state
+            key = (branch.place, frozenset(happened), state.content(), hidden(state))
+            before = (branch.state.content(), hidden(branch.state))
+            if not error and key not in self._tried and key[2:] != before:
+                self._tried.add(key)
+                return _Branch(branch.place, state, happened, [])
         return None
 
-    def _events(self, numbers: tuple[int, ...]) -> list[Event]:
-        return [self._floating[number].event for number in numbers]
+
+def hidden(state: State) -> object:
+    """What of a state its content does not show: the next automatic ids."""
+    next_ids = getattr(state, "next_ids", None)
+    return tuple(sorted(next_ids().items())) if next_ids is not None else ()
+
+
+def _at_one_position(state: State, group: list[Event]) -> tuple[State, Verdict | None]:
+    """Carry out the calls that tell one position; the state behind it, or what is wrong."""
+    candidates = [event for event in group if _may_commit(event)]
+    if len(candidates) < 2:
+        return state, _carry_out(state, group, candidates)
+    before, wrong = state, None
+    for first in candidates:
+        state = before.clone()
+        mismatch = _carry_out(state, [first, *(e for e in group if e is not first)], candidates)
+        if mismatch is None:
+            return state, None
+        wrong = wrong or mismatch
+    return state, wrong
+
+
+def _carry_out(state: State, group: list[Event], candidates: list[Event]) -> Verdict | None:
+    """What is wrong if the calls came in this order, the first one committing if any did."""
+    first = group[0]
+    early = [other for other in group if other.end < first.start]
+    content = state.content() if early and first in candidates else None
+    for event in group:
+        again = event in candidates and event is not first
+        before = state.content() if again else None
+        answer, error = state.answer(event.step)
+        if (answer, error) != (event.answer, event.error):
+            rule = "a call's answer is not that of its place in the order"
+            return Verdict(rule, error or repr(answer), event.error or repr(event.answer), [event])
+        if again and state.content() != before:
+            return Verdict("two calls committed at one log position", events=group)
+        if event is first and content is not None and state.content() != content:
+            return Verdict("a call saw what was committed only later", events=[*early, event])
+    return None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .checker import State
+from .checker import State, hidden
 from .events import NEUTRAL, Event
 
 
@@ -35,7 +35,7 @@ class _Search:
     ) -> list[Event] | None:
         if self._known <= done:
             return order
-        key = (done, state.content(), _hidden(state))
+        key = (done, state.content(), hidden(state))
         if key in self._seen:
             return None
         self._seen.add(key)
@@ -53,9 +53,3 @@ class _Search:
             if found is not None:
                 return found
         return None
-
-
-def _hidden(state: State) -> object:
-    """What of a state its content does not show: the next automatic ids."""
-    next_ids = getattr(state, "next_ids", None)
-    return tuple(sorted(next_ids().items())) if next_ids is not None else ()

@@ -16,6 +16,7 @@ import traceback
 from pathlib import Path
 from typing import Any, NoReturn
 
+from bazanite_stress.crowd import life
 from bazanite_stress.torture import own_worker, reader, worker
 
 ROLES = {
@@ -26,6 +27,7 @@ ROLES = {
     "set up": own_worker.set_up,
     "repeat": own_worker.repeat,
     "look": own_worker.look,
+    "crowd": life.live,
 }
 
 ORPHANED = 9

@@ -188,7 +188,7 @@ def config_of(crew: Crew, directory: Path) -> dict[str, Any]:
     """What every child is told."""
     return {
         "workload": crew.settings.workload,
-        "durability": crew.settings.durability,
+        "durability": crew.settings.durability or "full",
         "directory": directory,
         "leave": False,
     }

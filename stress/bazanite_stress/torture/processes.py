@@ -88,11 +88,15 @@ class Launcher:
         self._children.append(started)
         return started
 
-    def close(self) -> None:
+    def kill_all(self) -> None:
         """Kill what still runs."""
         for known in self._children:
             known.kill()
         self._children.clear()
+
+    def close(self) -> None:
+        """The same; none is started any more."""
+        self.kill_all()
         os.close(self._held)
         os.close(self._lifeline)
 

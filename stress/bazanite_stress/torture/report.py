@@ -36,6 +36,7 @@ class Tally:
     durability: str
     start_method: str
     writers: int
+    readers: int = 0
     loaded: str = ""
     workload: str = ""
     replay: str = ""
@@ -47,6 +48,10 @@ class Tally:
     rounds_with_whole_pages: int = 0
     kills: int = 0
     kills_by_mode: dict[str, int] = field(default_factory=dict)
+    moments: dict[str, int] = field(default_factory=dict)
+    moments_missing: dict[str, int] = field(default_factory=dict)
+    not_done: dict[str, str] = field(default_factory=dict)
+    kills_wanted: int = 0
     recoveries: int = 0
     operations: int = 0
     commits: int = 0
@@ -58,15 +63,21 @@ class Tally:
 
     @property
     def verdict(self) -> str:
-        """It survived only if something was killed, something was done, and nothing was wrong."""
+        """It survived only if enough was killed, at each moment, and nothing was wrong."""
         if self.violation_count:
             return "lost"
-        return "survived" if self.kills and self.operations and self.rounds else "not measured"
+        measured = self.kills and self.operations and self.rounds and not self.moments_missing
+        return "survived" if measured and self.kills >= self.kills_wanted else "not measured"
 
     @property
     def commits_per_second(self) -> float:
         """Acknowledged commits a second of the time in which writers ran."""
         return round(self.commits / self.writing_seconds, 1) if self.writing_seconds else 0.0
+
+    @property
+    def kills_per_second(self) -> float:
+        """Of the whole run: each is judged."""
+        return round(self.kills / self.seconds, 1) if self.seconds else 0.0
 
     def add(self, violation: Violation) -> None:
         """One more violation; only the first ones are kept word for word."""
@@ -126,11 +137,14 @@ class Progress:
 def as_json(tally: Tally) -> str:
     """The one document that stdout carries with --json."""
     document = {
-        "verdict": tally.verdict,
         **asdict(tally),
+        "verdict": tally.verdict,
+        "violations": tally.violation_count,
+        "first_violations": [asdict(violation) for violation in tally.violations],
         "seconds": round(tally.seconds, 2),
         "writing_seconds": round(tally.writing_seconds, 2),
         "commits_per_second": tally.commits_per_second,
+        "kills_per_second": tally.kills_per_second,
         "directory": str(tally.directory) if tally.directory else None,
     }
     return json.dumps(document, indent=2)
@@ -142,16 +156,25 @@ def as_table(tally: Tally) -> str:
         f"{count} {mode}".replace(" ", _NO_BREAK)
         for mode, count in sorted(tally.kills_by_mode.items())
     )
+    moments = ", ".join(
+        f"{count} {moment}".replace(" ", _NO_BREAK)
+        for moment, count in sorted(tally.moments.items())
+    )
     durability = f", durability {tally.durability}" if tally.durability else ""
     rows = [
         ("verdict", tally.verdict + (" (interrupted)" if tally.interrupted else "")),
         ("seed", str(tally.seed)),
         ("engine", tally.engine + durability),
         ("writers", f"{tally.writers}, started by {tally.start_method}"),
+        *([("readers", str(tally.readers))] if tally.readers else []),
         ("workload", tally.workload) if tally.workload else ("loaded", tally.loaded or "nothing"),
         ("seconds", f"{tally.seconds:.1f}, writing {tally.writing_seconds:.1f}"),
         ("rounds", rounds_text(tally)),
         ("kills", f"{tally.kills} ({modes})" if modes else "0"),
+        ("kills a second", f"{tally.kills_per_second:.0f}"),
+        *([("moments", moments)] if moments else []),
+        *[("too seldom", _missing_text(tally))] * bool(tally.moments_missing),
+        *[("not done", f"{what}: {why}") for what, why in tally.not_done.items()],
         ("recoveries", str(tally.recoveries)),
         ("operations", f"{tally.operations} acknowledged, {tally.in_flight} in flight at a kill"),
         ("commits a second", f"{tally.commits_per_second:.0f}"),
@@ -176,6 +199,11 @@ def as_table(tally: Tally) -> str:
             f"  found     {one_line(first.found)}",
         ]
     return "\n".join(lines)
+
+
+def _missing_text(tally: Tally) -> str:
+    few = ", ".join(f"{count} {moment}" for moment, count in sorted(tally.moments_missing.items()))
+    return f"{few}: under 30 hits a moment is not measured"
 
 
 def rounds_text(tally: Tally) -> str:

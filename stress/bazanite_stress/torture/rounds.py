@@ -47,10 +47,11 @@ class Round(Lives):
         scratch: Path,
         rng: Random,
         started: int,
+        durability: str = "full",
     ) -> None:
         super().__init__(crew, scratch=scratch, rng=rng, started=started)
         self._model, self._directory = model, directory
-        self._database = self._settings.database(directory, options)
+        self._database = self._settings.database(directory, options, durability)
         self._frozen: set[tuple[str, Key]] = set()
         self.outcome = Outcome()
 

@@ -16,25 +16,33 @@ from bazanite_stress.torture.schema import FIXED_TABLES, Row, Table, first_rows
 # In which part of the rounds the directory is opened so: writers are slower then.
 CHECKSUMS = 0.3
 WHOLE_PAGES = 0.2
+# In which part of the rounds nobody owns a row, and the history of all calls is checked.
+CROWD = 0.7
+# How often each durability is drawn for a round, where all are asked for.
+LEVELS, LEVEL_SHARES = ("full", "normal", "off"), (5, 3, 2)
 # Of so many rounds in a row just that part: a short run has some of each kind too.
 TOGETHER = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """One run. `checksums` and `whole_pages`: in which part of the rounds the tables have
-    checksums, and the log whole pages (`powersafe_overwrite=False`). `workload`: what every writer
-    repeats, instead of what the harness plans; `workload_reference` and `load_file`: as given, for
-    the replay command (of the file None: what is there by default, "": nothing). `stuck_seconds`:
-    how long a writer may take for one operation, `recovery_seconds`: and the reader to recover,
-    check and read.
+    """One run. It ends after `seconds`, or when `kills` are dead. `crowd`: in which part of the
+    rounds all work on the same rows. `durability` None: each level in some of the rounds.
+    `checksums` and `whole_pages`: in which part of the rounds the tables have checksums, and the
+    log whole pages (`powersafe_overwrite=False`). `workload`: what every writer repeats, instead of
+    what the harness plans; `workload_reference` and `load_file`: as given, for the replay command
+    (of the file None: what is there by default, "": nothing). `stuck_seconds`: how long a writer
+    may take for one operation, `recovery_seconds`: and the reader to recover, check and read.
     """
 
     seed: int
     seconds: float = 30.0
-    writers: int = 4
+    writers: int = 8
+    readers: int = 4
+    kills: int | None = None
+    crowd: float = CROWD
     engine: str = "bazanite"
-    durability: str = "full"
+    durability: str | None = None
     start_method: StartMethod = "fork"
     parent: Path | None = None
     loaded: Loaded | None = None
@@ -66,15 +74,32 @@ class Settings:
             "powersafe_overwrite": not drawn(f"{self.seed}/pages", self.whole_pages, number),
         }
 
-    def database(self, directory: Path, options: dict[str, bool]) -> dict[str, Any]:
+    def level(self, number: int) -> str:
+        """The durability of this round."""
+        if self.durability is not None:
+            return self.durability
+        return Random(f"{self.seed}/durability {number}").choices(LEVELS, LEVEL_SHARES)[0]
+
+    def database(
+        self, directory: Path, options: dict[str, bool], durability: str = "full"
+    ) -> dict[str, Any]:
         """What a child must know to open the database."""
         return {
             "engine": self.engine,
-            "durability": self.durability,
+            "durability": self.durability or durability,
             "tables": self.tables,
             "directory": directory,
             "options": options,
         }
+
+    @property
+    def crowded(self) -> bool:
+        """Whether there are rounds in which all work on the same rows (`bazanite_stress.crowd`)."""
+        return self.crowd > 0 and self.engine == "bazanite" and self.workload is None
+
+    def is_crowd(self, number: int) -> bool:
+        """Whether this round is one of them."""
+        return self.crowded and drawn(f"{self.seed}/crowd", self.crowd, number)
 
     def replay_command(self) -> str:
         """The command that plans the same operations and kills again. The kernel's scheduler is
@@ -82,8 +107,12 @@ class Settings:
         """
         words = ["bazanite", "torture", "--seed", str(self.seed)]
         words += ["--seconds", f"{self.seconds:g}", "--writers", str(self.writers)]
+        if self.crowded:
+            words += ["--readers", str(self.readers), "--crowd", f"{self.crowd:g}"]
+        if self.kills is not None:
+            words += ["--kills", str(self.kills)]
         words += ["--engine", self.engine]
-        if self.engine == "bazanite":
+        if self.engine == "bazanite" and self.durability is not None:
             words += ["--durability", self.durability]
         words += ["--start-method", self.start_method]
         if self.workload is not None:

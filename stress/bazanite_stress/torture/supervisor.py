@@ -6,6 +6,7 @@ children, so a crash, a hang or a lock left behind by the engine is a finding an
 
 from __future__ import annotations
 
+import math
 import shutil
 import tempfile
 import time
@@ -14,6 +15,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from bazanite_stress.crowd.plans import missing
+from bazanite_stress.crowd.rooms import Rooms
 from bazanite_stress.torture.effects import Operation
 from bazanite_stress.torture.evidence import Evidence
 from bazanite_stress.torture.judge import Finding, judge
@@ -37,13 +40,17 @@ def torture(settings: Settings, progress: Progress) -> Tally:
     tally = Tally(
         seed=settings.seed,
         engine=settings.engine,
-        durability=settings.durability if settings.engine == "bazanite" else "none",
+        durability=settings.durability or "of all levels",
         start_method=settings.start_method,
         writers=settings.writers,
+        readers=settings.readers if settings.crowded else 0,
+        kills_wanted=settings.kills or 0,
         loaded=settings.loaded.source if settings.loaded else "",
         workload=settings.workload_reference,
         replay=settings.replay_command(),
     )
+    if settings.engine != "bazanite":
+        tally.durability = "none"
     if settings.start_method == "fork":
         # Forked children find the engine imported.
         import_module(settings.engine)
@@ -78,14 +85,27 @@ class Run:
         self._evidence = Evidence(crew.tally, crew.progress)
         self._template, self._data = work / "template", work / "data"
         self._model: Model | None = None
+        self._rooms = Rooms(crew, work, self._evidence)
 
     def rounds(self, deadline: float) -> None:
-        """Prepare, then rounds until the deadline; at least one."""
+        """Prepare, then rounds until the deadline, or until enough were killed; at least one."""
         if not self._prepare():
             return
         started = 0
-        for number, rng, seconds in schedule(self._settings.seed, deadline):
-            started = self._one_round(number, seconds, rng, started)
+        try:
+            for number, rng, seconds in schedule(self._settings.seed, deadline):
+                if self._settings.is_crowd(number):
+                    self._rooms.one(number, seconds, rng)
+                else:
+                    started = self._one_round(number, seconds, rng, started)
+                self._crew.progress.tick(self._tally)
+                if self._tally.kills >= (self._settings.kills or math.inf):
+                    break
+        finally:
+            self._rooms.close()
+            if self._settings.crowded:
+                small = "no space" not in self._tally.not_done
+                self._tally.moments_missing = missing(self._tally.moments, no_space=small)
 
     def _prepare(self) -> bool:
         """Make the directory that every fresh start is a copy of, and see that it is as it says."""
@@ -118,6 +138,7 @@ class Run:
             scratch=scratch,
             rng=rng,
             started=started,
+            durability=self._settings.level(number),
         )
         current.run(seconds)
         findings = current.findings
@@ -127,7 +148,7 @@ class Run:
             # The witness has decided; what it saw must stay.
             in_flight = []
         self._evidence.copy_killed(self._data, scratch)
-        database = self._settings.database(self._data, options)
+        database = self._settings.database(self._data, options, self._settings.level(number))
         kill_recoveries(self._crew, "read", database, scratch, rng)
         findings += self._read_and_judge(database, scratch, self._model, in_flight)
         self._tally.judged(wrong=bool(findings), options=options)

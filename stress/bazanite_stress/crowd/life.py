@@ -1,0 +1,170 @@
+"""What runs in a process of the crowd: open, look, call after call, until somebody ends it.
+
+Every call is noted before it is made, and its answer when it has returned, with the log position
+that it tells.  The first call reads everything: it shows at once what became of a predecessor.
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+from dataclasses import dataclass, field
+from typing import Any
+
+from bazanite import DB
+from bazanite.errors import DBError
+from bazanite_stress.explore.session import REFUSALS, Session, read_content
+from bazanite_stress.explore.workload import Columns, Step, Workload, table_class
+from bazanite_stress.history.events import NEUTRAL
+from bazanite_wal.errors import (
+    CommittedNotApplied,
+    CommitUncertain,
+    DirectoryError,
+    LockTimeout,
+    PoisonedError,
+)
+from bazanite_wal.posix import POSIX
+
+from .moments import Doom, DoomedSystem
+from .notes import Notes
+from .steps import TABLES, Planner
+
+NOBODY_KNOWS = (CommitUncertain, CommittedNotApplied, PoisonedError)
+NOTHING_DONE = (LockTimeout, DirectoryError)
+_WORKLOAD = Workload("crowd", TABLES, [])
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a process has to do.
+
+    ``first`` are its first calls; after ``calls`` more it closes and ends.  ``doom``: it kills
+    itself there.  ``own_table``: it opens the directory with one more table, which nobody had.
+    ``fork_at``: before this call (from 1) it forks; the child goes on with other calls and with
+    notes of its own.  ``no_space``: a full disk is no fault.  ``last``: it only reads everything
+    and lets the directory check itself.
+    """
+
+    directory: str
+    seed: str
+    first: tuple[Step, ...] = ()
+    options: dict[str, Any] = field(default_factory=dict)
+    calls: int = 1_000_000
+    reads_only: bool = False
+    doom: Doom | None = None
+    own_table: str = ""
+    fork_at: int = 0
+    no_space: bool = False
+    last: bool = False
+
+
+class Life:
+    """One process, from its start; ``run`` returns when its calls are done."""
+
+    def __init__(self, part: Part, notes: Notes, child: Notes | None = None) -> None:
+        self._part = part
+        self._notes = notes
+        self._child = child
+        self._system: Any = POSIX
+        if part.doom is not None:
+            self._system = DoomedSystem(part.doom, lambda moment: notes.add("moment", moment))
+        self._planner = self._plan(part.seed)
+        self._session: Session | None = None
+
+    def run(self) -> None:
+        """All of it; what may not happen is noted as "failed"."""
+        try:
+            self._run()
+        except Exception as error:  # noqa: BLE001  whatever it is, it is a finding
+            if not self._may_fail(error):
+                text = "".join(traceback.format_exception(error))
+                self._notes.add("failed", f"{type(error).__name__}: {error}\n{text}"[:4_000])
+
+    def _run(self) -> None:
+        part, notes = self._part, self._notes
+        if part.fork_at:
+            os.setpgid(0, 0)  # so that a child which nobody knows of can be killed
+        notes.add("open", os.getpid())
+        self._session = Session(self._open)
+        notes.add("opened", self._session.db.read_lsn)
+        self._call(["read"])
+        for step in part.first:
+            self._call(step)
+        for number in range(1, 0 if part.last else part.calls + 1):
+            if notes.full:
+                break
+            if number == part.fork_at and self._child is not None and not os.fork():
+                self._become_the_child()
+                continue
+            self._call(self._planner.next())
+        if part.last:
+            problems = self._session.db.check().problems
+            notes.add("checked", [str(problem) for problem in problems[:20]])
+        self._session.db.close()
+
+    def _plan(self, seed: str) -> Planner:
+        return Planner(seed, reads_only=self._part.reads_only, fills=self._part.no_space)
+
+    def _become_the_child(self) -> None:
+        assert self._child is not None
+        self._notes, self._child = self._child, None
+        self._notes.add("open", os.getpid())
+        self._planner = self._plan(f"{self._part.seed}c")
+        if isinstance(self._system, DoomedSystem):
+            self._system.spare()
+        self._call(["read"])
+
+    def _open(self) -> DB:
+        part = self._part
+        tables: dict[str, Columns] = dict(TABLES)
+        if part.own_table:
+            tables[part.own_table] = {"v": ["char", 4]}
+        classes = [table_class(name, columns) for name, columns in tables.items()]
+        if isinstance(self._system, DoomedSystem):
+            self._system.opening = True
+        db = DB(classes, part.directory, system=self._system, **part.options)
+        if isinstance(self._system, DoomedSystem):
+            self._system.opening = False
+        return db
+
+    def _call(self, step: Step) -> None:
+        notes, session = self._notes, self._session
+        assert session is not None
+        notes.add("begin", step)
+        answer: Any = None
+        error, known = "", True
+        try:
+            answer = self._perform(session, step)
+        except REFUSALS as failure:
+            known = not isinstance(failure, NOBODY_KNOWS)
+            if isinstance(failure, NOBODY_KNOWS + NOTHING_DONE):
+                if not self._may_fail(failure):
+                    raise
+                known = False if step[0] == "reopen" else known
+            error = type(failure).__name__
+        nothing = error in {kind.__name__ for kind in NOTHING_DONE}
+        told = known and not nothing and step[0] not in NEUTRAL
+        notes.add("end", (answer, error, session.db.read_lsn if told else None, known))
+        if error and step[0] == "reopen":
+            raise DirectoryError("no handle is left")
+
+    def _perform(self, session: Session, step: Step) -> Any:
+        db = session.db
+        match step:
+            case ["read"]:
+                with db.transaction():
+                    return read_content(db, _WORKLOAD)
+            case ["rows", table]:
+                return sorted((dict(row) for row in db.find_all(table)), key=lambda row: row["id"])
+            case ["find", table, number]:
+                row = db.find_by_id(table, number)
+                return None if row is None else dict(row)
+        return session.perform(step)
+
+    def _may_fail(self, error: Exception) -> bool:
+        return self._part.no_space and isinstance(error, DBError)
+
+
+def live(config: dict[str, Any]) -> None:
+    """The same as a role of a child process."""
+    Life(config["part"], config["notes"], config.get("child")).run()

@@ -1,0 +1,110 @@
+"""Who starts, as what, and how it ends: so that every moment is met, and none much less often."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from bazanite_stress.explore.workload import Step
+
+from . import moments as at
+from .life import Part
+from .moments import BLACK_BOX, WHITE_BOX, Doom
+
+ENOUGH_HITS = 30
+"""A moment that was met less often is not measured."""
+
+_COUNTS = {at.APPEND: 4, at.LOG_SYNC: 3, at.APPLY: 8, at.DATA_SYNC: 4, at.HEADER: 1,
+           at.RECOVERY: 14, at.WAITING: 3, at.HOLDING: 40, at.CREATING: 16}  # fmt: skip
+"""Up to how many of a moment a process sees before it dies there."""
+
+_EVERYBODY = 0.06
+
+_FIRST: dict[str, tuple[Step, ...]] = {
+    moment: (["insert", "a", {"v": "first"}], ["checkpoint"])
+    for moment in (at.DATA_SYNC, at.HEADER)
+}
+"""What leads to moments that come seldom by themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How the processes of one directory open it."""
+
+    directory: str
+    options: Mapping[str, Any]
+    no_space: bool = False
+
+
+class Plans:
+    """Plans the parts of one directory's processes; ``hits``: how often each moment came so far."""
+
+    def __init__(self, setting: Setting, random: Random, hits: Mapping[str, int]) -> None:
+        self._setting = setting
+        self._random = random
+        self._hits = hits
+        self._made = 0
+
+    def rarest(self, moments: tuple[str, ...]) -> str:
+        """One of the moments that came least often."""
+        least = min(self._hits.get(moment, 0) for moment in moments)
+        return self._random.choice([m for m in moments if self._hits.get(m, 0) == least])
+
+    def everybody(self) -> float:
+        """In which part of the strikes all are to die: more if recoveries came seldom so far."""
+        recovered = min(self._hits.get(m, 0) for m in (at.RECOVERY, at.FIRST_OPENER))
+        others = min(self._hits.get(m, 0) for m in WHITE_BOX if m != at.RECOVERY)
+        return _EVERYBODY if recovered >= others else 3 * _EVERYBODY
+
+    def reader(self) -> Part:
+        """One that changes nothing."""
+        return self._part(reads_only=True, calls=self._random.randint(20, 200))
+
+    def writer(self) -> Part:
+        """One that is to die at the rarest moment, or forks, or is left to those who strike."""
+        choice = self._random.random()
+        if choice < 0.6:
+            moment = self.rarest(tuple(m for m in WHITE_BOX if m != at.RECOVERY))
+            return self.doomed(moment)
+        if choice < 0.75:
+            return self._part(calls=self._random.randint(5, 20), fork_at=self._random.randint(1, 4))
+        return self._part(calls=self._random.randint(5, 60))
+
+    def doomed(self, moment: str) -> Part:
+        """One that dies at this moment, if it comes there."""
+        count = self._random.randint(1, _COUNTS[moment])
+        doom = Doom(moment, count, self._random.random())
+        table = f"x{self._made}" if moment == at.CREATING else ""
+        first = _FIRST.get(moment, ())
+        return self._part(calls=30, doom=doom, own_table=table, first=first)
+
+    def last(self) -> Part:
+        """The one that reads everything when all are dead."""
+        return self._part(last=True, no_space=False)
+
+    def _part(self, **more: Any) -> Part:
+        self._made += 1
+        setting = self._setting
+        seed = f"{self._random.getrandbits(48):x}/{self._made}"
+        more = {"no_space": setting.no_space} | more
+        return Part(setting.directory, seed, options=dict(setting.options), **more)
+
+
+def options(random: Random, durability: str | None) -> dict[str, Any]:
+    """How a directory is opened: small logs, so that they are begun anew, grow and are cut."""
+    level = random.choices(("full", "normal", "off"), (5, 3, 2))[0]
+    return {
+        "durability": durability or level,
+        "log_size_bytes": random.choice((8 << 10, 16 << 10, 64 << 10)),
+        "checkpoint_bytes": random.choice((2 << 10, 8 << 10, 32 << 10)),
+        "checksums": random.random() < 0.2,
+        "powersafe_overwrite": random.random() >= 0.2,
+    }
+
+
+def missing(hits: Mapping[str, int], *, no_space: bool) -> dict[str, int]:
+    """The moments that were met too seldom for a verdict, and how often."""
+    wanted = WHITE_BOX + BLACK_BOX + ((at.NO_SPACE,) if no_space else ())
+    return {m: hits.get(m, 0) for m in wanted if hits.get(m, 0) < ENOUGH_HITS}

@@ -1,0 +1,88 @@
+"""Rooms in a torture run: each a new directory, opened in another way; some on a small disk."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from random import Random
+
+from bazanite_stress.torture.evidence import Evidence
+from bazanite_stress.torture.lives import Crew
+from bazanite_wal.scan import LEAST_LOG_SIZE
+
+from .people import Paper
+from .plans import Setting, options
+from .room import Record, Room
+from .small_disk import NoSmallDisk, SmallDisk
+
+KILLS = 100
+"""In one room."""
+_FULL_DISKS = 5
+"""One room of so many is on a small disk."""
+
+
+class Rooms:
+    """Makes rooms below ``work`` for one run.  ``close`` gives back what it holds."""
+
+    def __init__(self, crew: Crew, work: Path, evidence: Evidence) -> None:
+        self._crew, self._work, self._evidence = crew, work, evidence
+        self._paper = Paper()
+        self._made = 0
+        self.last: Record | None = None
+
+    def close(self) -> None:
+        """When nobody is in a room any more."""
+        self._paper.close()
+
+    def one(self, number: int, seconds: float, random: Random) -> None:
+        """One room, for so long at most, and its verdict."""
+        self._made += 1
+        scratch = self._work / f"round-{number}"
+        scratch.mkdir()
+        with ExitStack() as stack:
+            disk = self._small_disk(stack) if self._made % _FULL_DISKS == 0 else None
+            directory = (disk.path if disk else scratch) / "data"
+            opened = options(random, self._crew.settings.durability)
+            if disk is not None:
+                opened["log_size_bytes"] = LEAST_LOG_SIZE
+            setting = Setting(str(directory), opened, no_space=disk is not None)
+            room = Room(self._crew, setting, random, scratch, self._paper)
+            try:
+                room.run(seconds, KILLS, self._before_the_end(directory, scratch, disk))
+            finally:
+                self._crew.launcher.kill_all()
+            self.last = room.record
+            findings = room.findings
+            self._crew.tally.judged(wrong=bool(findings), options=opened)
+            self._evidence.report(number, findings)
+            if findings:
+                listing = [asdict(event) for event in room.record.events]
+                (scratch / "history.json").write_text(json.dumps(listing), encoding="utf-8")
+                (scratch / "options.json").write_text(json.dumps(opened), encoding="utf-8")
+                self._evidence.keep(scratch, directory, findings)
+        if not findings:
+            shutil.rmtree(scratch)
+
+    def _before_the_end(
+        self, directory: Path, scratch: Path, disk: SmallDisk | None
+    ) -> Callable[[], None]:
+        def prepare() -> None:
+            if disk is not None:
+                disk.make_room()
+            if directory.exists():
+                self._evidence.copy_killed(directory, scratch)
+
+        return prepare
+
+    def _small_disk(self, stack: ExitStack) -> SmallDisk | None:
+        try:
+            disk = SmallDisk(self._work / f"small-{self._made}")
+        except NoSmallDisk as error:
+            self._crew.tally.not_done["no space"] = str(error)
+            return None
+        stack.callback(disk.remove)
+        return disk

@@ -1,0 +1,37 @@
+"""The notes of a crowd as one history, and what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bazanite_stress.explore.model import Model
+from bazanite_stress.history.checker import Undecided, Verdict, check
+from bazanite_stress.history.events import Event
+
+from .notes import Note
+from .steps import TABLES
+
+
+def events_of(who: str, notes: Iterable[Note], died_at: int) -> list[Event]:
+    """The calls of one process; the last one has no answer if it died within it."""
+    events: list[Event] = []
+    step: list[object] | None = None
+    start = 0
+    for kind, moment, content in notes:
+        if kind == "begin":
+            step, start = content, moment
+        elif kind == "end" and step is not None:
+            answer, error, lsn, known = content
+            events.append(Event(who, step, start, moment, answer, error, lsn, known))
+            step = None
+    if step is not None:
+        events.append(Event(who, step, start, died_at, known=False))
+    return events
+
+
+def judge(events: list[Event]) -> Verdict:
+    """What is wrong with the history of a new directory, if anything is."""
+    try:
+        return check(events, Model(TABLES))
+    except Undecided as error:
+        return Verdict("undecided", "an order of these calls", str(error))

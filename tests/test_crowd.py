@@ -1,0 +1,222 @@
+"""The crowd of the torture run: moments, notes, rooms; it finds what is wrong, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from bazanite_stress.crowd import moments as at
+from bazanite_stress.crowd import plans, verdict
+from bazanite_stress.crowd.life import Life, Part
+from bazanite_stress.crowd.moments import BLACK_BOX, WHITE_BOX, Doom
+from bazanite_stress.crowd.notes import SIZE_BYTES, Notes
+from bazanite_stress.crowd.people import Orphan, Paper
+from bazanite_stress.crowd.plans import ENOUGH_HITS, Plans, Setting, missing, options
+from bazanite_stress.crowd.room import Room
+from bazanite_stress.crowd.small_disk import NoSmallDisk, SmallDisk
+from bazanite_stress.torture.lives import Crew
+from bazanite_stress.torture.processes import Launcher
+from bazanite_stress.torture.report import Progress, Tally, as_table
+from bazanite_stress.torture.settings import Settings
+from bazanite_stress.torture.stopping import Stopping
+from bazanite_wal.lock import GlobalLock
+from bazanite_wal.posix import PosixLockFile
+from replay_faults import FAULTS
+
+OPTIONS: dict[str, Any] = {"log_size_bytes": 16 << 10, "checkpoint_bytes": 2 << 10}
+CALLS = 60
+
+
+def in_a_child(work: Callable[[], None]) -> int:
+    """Carry it out in a forked process; its exit status, negative for a signal."""
+    pid = os.fork()
+    if not pid:
+        try:
+            work()
+            os._exit(0)
+        finally:
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def test_notes_outlive_a_kill_and_take_no_more_than_fits() -> None:
+    notes = Notes()
+
+    def work() -> None:
+        notes.add("begin", ["insert", "a", {"v": None, "n": 1}])
+        notes.add("end", ({"id": 1}, "", 7, True))
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    assert in_a_child(work) == -signal.SIGKILL
+    assert [(kind, content) for kind, _, content in notes] == [
+        ("begin", ["insert", "a", {"v": None, "n": 1}]),
+        ("end", ({"id": 1}, "", 7, True)),
+    ]
+    assert notes.answers == 1
+    with pytest.raises(ValueError, match="no room"):
+        notes.add("failed", "x" * SIZE_BYTES)
+    assert len(list(notes)) == 2
+    notes.clear()
+    assert list(notes) == []
+    notes.close()
+
+
+@pytest.mark.parametrize("moment", [m for m in WHITE_BOX if m not in (at.RECOVERY, at.WAITING)])
+def test_a_process_dies_at_its_moment_and_the_next_one_finds_all_of_it(
+    moment: str, tmp_path: Path
+) -> None:
+    setting = Setting(str(tmp_path / "data"), OPTIONS)
+    part = Plans(setting, Random(f"{moment} 1"), {}).doomed(moment)
+    notes, last = Notes(), Notes()
+    assert in_a_child(Life(part, notes).run) == -signal.SIGKILL
+    assert [content for kind, _, content in notes if kind == "moment"] == [moment]
+    assert in_a_child(Life(Part(setting.directory, "7/last", last=True), last).run) == 0
+    events = verdict.events_of("dead", notes, 1 << 62)
+    died = max(event.start for event in events) if events else 0
+    events = verdict.events_of("dead", notes, died + 1) + verdict.events_of("last", last, 0)
+    assert verdict.judge(events).rule == ""
+    assert [content for kind, _, content in last if kind == "checked"] == [[]]
+
+
+@pytest.mark.parametrize("count", [1, 5, 9])
+def test_a_first_opener_dies_in_its_recovery(count: int, tmp_path: Path) -> None:
+    directory = str(tmp_path / "data")
+    append = Part(directory, "1/1", calls=CALLS, doom=Doom(at.APPLY, 3, 0.5))
+    assert in_a_child(Life(append, Notes()).run) == -signal.SIGKILL
+    notes = Notes()
+    recovery = Part(directory, "1/2", doom=Doom(at.RECOVERY, count, 0.5))
+    assert in_a_child(Life(recovery, notes).run) == -signal.SIGKILL
+    assert [kind for kind, _, _ in notes] == ["open", "moment"]
+
+
+def test_who_waits_for_the_lock_dies_waiting(tmp_path: Path) -> None:
+    directory = str(tmp_path / "data")
+    assert in_a_child(Life(Part(directory, "1/1", calls=3), Notes()).run) == 0
+    holder = os.open(tmp_path / "data" / ".lock", os.O_RDWR)
+    lock = PosixLockFile.__new__(PosixLockFile)
+    lock._fd = holder
+    assert lock.try_lock()
+    notes = Notes()
+    waiting = Part(directory, "1/2", doom=Doom(at.WAITING, 1, 0.1))
+    assert in_a_child(Life(waiting, notes).run) == -signal.SIGKILL
+    assert [content for kind, _, content in notes if kind == "moment"] == [at.WAITING]
+    lock._fd = -1
+    os.close(holder)
+
+
+def test_a_forked_child_is_seen_and_killed() -> None:
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if not pid:
+        os.read(reading, 1)
+        os._exit(0)
+    orphan = Orphan(pid)
+    assert orphan.alive()
+    assert orphan.kill()
+    assert not orphan.alive()
+    assert not orphan.kill()
+    os.waitpid(pid, 0)
+    os.close(reading)
+    os.close(writing)
+
+
+@pytest.fixture
+def crew(tmp_path: Path) -> Iterator[Crew]:
+    settings = Settings(seed=1, writers=5, readers=2, parent=tmp_path, stuck_seconds=60.0)
+    tally = Tally(seed=1, engine="bazanite", durability="full", start_method="fork", writers=5)
+    launcher = Launcher("fork")
+    with Stopping() as stopping:
+        yield Crew(settings, launcher, tally, Progress(), stopping)
+    launcher.close()
+
+
+def stay(crew: Crew, setting: Setting, scratch: Path, seed: str, kills: int = 120) -> Room:
+    """A room until so many are dead."""
+    paper = Paper()
+    room = Room(crew, setting, Random(seed), scratch, paper)
+    room.run(60.0, kills)
+    paper.close()
+    return room
+
+
+@pytest.mark.parametrize("durability", ["full", "normal", "off"])
+def test_no_kill_breaks_the_history(durability: str, crew: Crew, tmp_path: Path) -> None:
+    opened = options(Random(durability), durability)
+    setting = Setting(str(tmp_path / "data"), opened)
+    room = stay(crew, setting, tmp_path, durability)
+    assert room.findings == []
+    assert crew.tally.kills >= 120
+    assert crew.tally.commits > 20
+    assert sum(crew.tally.moments.values()) > 20
+    assert len({event.who for event in room.record.events}) > 20
+
+
+def test_a_recovery_that_forgets_is_found(
+    crew: Crew, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    FAULTS["first frame only"](monkeypatch.setattr)
+    setting = Setting(str(tmp_path / "data"), {**OPTIONS, "checkpoint_bytes": 16 << 10})
+    assert stay(crew, setting, tmp_path, "forgets", kills=400).findings
+
+
+def test_a_lock_that_keeps_nobody_out_is_found(
+    crew: Crew, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def take(self: GlobalLock, timeout: float | None) -> None:
+        self._thread.acquire(timeout)
+
+    monkeypatch.setattr(GlobalLock, "acquire", take)
+    setting = Setting(str(tmp_path / "data"), OPTIONS)
+    assert stay(crew, setting, tmp_path, "open", kills=400).findings
+
+
+def test_a_full_disk_is_told_and_loses_nothing(crew: Crew, tmp_path: Path) -> None:
+    try:
+        disk = SmallDisk(tmp_path / "small")
+    except NoSmallDisk as error:
+        pytest.skip(f"no small file system can be mounted: {error}")
+    try:
+        opened = {"log_size_bytes": 8 << 10, "checkpoint_bytes": 2 << 10}
+        setting = Setting(str(disk.path / "data"), opened, no_space=True)
+        paper = Paper()
+        room = Room(crew, setting, Random("full"), tmp_path, paper)
+        room.run(60.0, 250, disk.make_room)
+        paper.close()
+    finally:
+        crew.launcher.kill_all()
+        disk.remove()
+    assert room.findings == []
+    assert crew.tally.moments[at.NO_SPACE] > 0
+
+
+def test_a_moment_that_came_too_seldom_is_not_measured() -> None:
+    hits = dict.fromkeys(WHITE_BOX + BLACK_BOX, ENOUGH_HITS)
+    assert missing(hits, no_space=False) == {}
+    assert missing(hits, no_space=True) == {at.NO_SPACE: 0}
+    hits[at.APPLY] -= 1
+    assert missing(hits, no_space=False) == {at.APPLY: ENOUGH_HITS - 1}
+    tally = Tally(1, "bazanite", "full", "fork", 8, kills=1, operations=1, rounds=1)
+    assert tally.verdict == "survived"
+    tally.moments_missing = {at.APPLY: 29}
+    assert tally.verdict == "not measured"
+    assert "29 apply" in as_table(tally)
+    tally.moments_missing, tally.kills_wanted = {}, 2
+    assert tally.verdict == "not measured"
+
+
+def test_the_rarest_moment_comes_next() -> None:
+    hits = dict.fromkeys(WHITE_BOX, 3)
+    hits[at.HEADER] = 2
+    made = Plans(Setting("d", {}), Random(1), hits)
+    assert made.rarest(WHITE_BOX) == at.HEADER
+    parts = [made.writer() for _ in range(200)]
+    dooms = [part.doom.moment for part in parts if part.doom]
+    assert set(dooms) == {at.HEADER}
+    assert len({part.seed for part in parts}) == len(parts)
+    assert plans.ENOUGH_HITS == 30
