@@ -68,7 +68,7 @@ class Life:
         self._system: Any = POSIX
         if part.doom is not None:
             self._system = DoomedSystem(part.doom, lambda moment: notes.add("moment", moment))
-        self._planner = self._plan(part.seed)
+        self._planner = Planner(part.seed, reads_only=part.reads_only)
         self._session: Session | None = None
 
     def run(self) -> None:
@@ -102,14 +102,11 @@ class Life:
             notes.add("checked", [str(problem) for problem in problems[:20]])
         self._session.db.close()
 
-    def _plan(self, seed: str) -> Planner:
-        return Planner(seed, reads_only=self._part.reads_only, fills=self._part.no_space)
-
     def _become_the_child(self) -> None:
         assert self._child is not None
         self._notes, self._child = self._child, None
         self._notes.add("open", os.getpid())
-        self._planner = self._plan(f"{self._part.seed}c")
+        self._planner = Planner(f"{self._part.seed}c", reads_only=self._part.reads_only)
         if isinstance(self._system, DoomedSystem):
             self._system.spare()
         self._call(["read"])

@@ -20,6 +20,9 @@ _COUNTS = {at.APPEND: 4, at.LOG_SYNC: 3, at.APPLY: 8, at.DATA_SYNC: 4, at.HEADER
            at.RECOVERY: 14, at.WAITING: 3, at.HOLDING: 40, at.CREATING: 16}  # fmt: skip
 """Up to how many of a moment a process sees before it dies there."""
 
+_FILL: Step = ["insert", "t", {"v": "x" * 12_000}]
+"""What fills a small disk soon."""
+
 _EVERYBODY = 0.06
 
 _FIRST: dict[str, tuple[Step, ...]] = {
@@ -89,6 +92,8 @@ class Plans:
         setting = self._setting
         seed = f"{self._random.getrandbits(48):x}/{self._made}"
         more = {"no_space": setting.no_space} | more
+        if more["no_space"] and not more.get("reads_only"):
+            more["first"] = (_FILL, *more.get("first", ()))
         return Part(setting.directory, seed, options=dict(setting.options), **more)
 
 

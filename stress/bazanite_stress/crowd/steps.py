@@ -18,16 +18,13 @@ TABLES: dict[str, Columns] = {
 _MOST_IDS = 24
 _LONG = 700
 """Bytes of the longest text: a frame of several sectors."""
-_FILLING = 12_000
-"""The same where the disk is to be full soon."""
 
 
 class Planner:
-    """The calls of one process.  ``reads_only``: it changes nothing; ``fills``: texts are long."""
+    """The calls of one process.  ``reads_only``: it changes nothing."""
 
-    def __init__(self, seed: str, *, reads_only: bool = False, fills: bool = False) -> None:
+    def __init__(self, seed: str, *, reads_only: bool = False) -> None:
         self._random = Random(seed)
-        self._lengths = (0, 30, _LONG, _FILLING) if fills else (0, 30, _LONG)
         self._name = seed.rpartition("/")[2]
         self._made = 0
         kinds = _READS if reads_only else _READS | _WRITES
@@ -66,7 +63,7 @@ class Planner:
 
     def insert_text(self) -> Step:
         """A row with a text, of any length, and a reference that may be wrong."""
-        text = self.value().ljust(self._random.choice(self._lengths), "x")
+        text = self.value().ljust(self._random.choice((0, 30, _LONG)), "x")
         return ["insert", "t", {"a": self.number(), "v": text}]
 
     def update(self) -> Step:
