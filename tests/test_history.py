@@ -12,6 +12,8 @@ from bazanite_stress.explore.model import Model
 from bazanite_stress.history.checker import Undecided, check
 from bazanite_stress.history.events import Event
 from bazanite_stress.history.search import explained
+from bazanite_stress.history.windows import cross_check
+from history_support import long_history, spoilt
 
 TABLES: dict[str, dict[str, list[Any]]] = {"a": {"v": ["char", 8]}}
 
@@ -93,6 +95,39 @@ def test_it_gives_up_instead_of_searching_for_ever() -> None:
         check([*lost, wrong], model(), most_steps=500)
 
 
+def test_a_wrong_position_does_not_hide_from_the_search() -> None:
+    """Two stale answers, each of which tells the position that would make it right."""
+    events = [
+        done("p", INSERT, (1, 2), ROW, 10),
+        done("q", ["delete", "a", 1], (3, 4), None, 20),
+        done("r", ["find", "a", 1], (3, 8), ROW, 10),
+        done("q", ["find", "a", 1], (5, 6), None, 20),
+    ]
+    assert cross_check(events, model()).verdict is None
+    assert cross_check(events, model()).checked > 0
+    swapped = [events[0], *(replace(event, lsn=10) for event in events[1:3]), events[3]]
+    assert check(swapped[:3], model()).rule != ""
+    late = [*events[:2], done("r", ["find", "a", 1], (5, 8), ROW, 20), events[3]]
+    verdict = cross_check(late, model()).verdict
+    assert verdict is not None
+    assert verdict.rule
+
+
+def test_a_stretch_knows_what_may_still_come_of_the_dead() -> None:
+    lost = Event("p", INSERT, 1, 4, known=False)
+    events = [lost, done("q", ["read"], (5, 6), (("a", ((1, (("id", 1), ("v", "x"))),)),), 10)]
+    assert cross_check(events, model()).verdict is None
+    never = [lost, done("q", ["read"], (5, 6), (("a", ()),), 10)]
+    assert cross_check(never, model()).verdict is None
+
+
+def test_the_search_gives_up_too() -> None:
+    lost = [Event(f"p{i}", ["insert", "a", {"v": str(i)}], 0, 9, known=False) for i in range(12)]
+    wrong = done("q", ["find", "a", 1], (1, 2), {"id": 1, "v": "nobody's"}, 10)
+    with pytest.raises(Undecided):
+        explained([*lost, wrong], model(), most_steps=500)
+
+
 def random_history(seed: int) -> list[Event]:
     """Calls of three processes, each taking effect somewhere within its span."""
     generator = random.Random(seed)
@@ -133,3 +168,16 @@ def test_checker_and_search_agree_on_right_and_on_spoilt_histories(seed: int) ->
     spoilt[i] = replace(spoilt[i], answer={"id": 7, "v": "spoilt"})
     assert check(spoilt, model()).rule != ""
     assert explained(spoilt, model()) is None
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_long_history_of_many_processes_is_right_and_one_wrong_answer_in_it_is_found(
+    seed: int,
+) -> None:
+    events = long_history(seed, 3_000, 16, 30)
+    assert sum(not event.known for event in events) > 10
+    verdict = check(events, model())
+    assert verdict.rule == ""
+    windows = cross_check(events, model())
+    assert windows.verdict is None
+    assert check(spoilt(events, seed), model()).rule != ""

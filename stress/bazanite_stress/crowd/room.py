@@ -260,7 +260,8 @@ class Room:
         self._bury_the_dead()
 
     def _judge(self) -> None:
-        verdict = judge(self.record.events)
+        verdict, windows = judge(self.record.events)
+        self._tally.windows += windows
         if verdict.rule:
             calls = "\n".join(map(str, verdict.events))
             found = f"{verdict.found}\n{calls}".strip()

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from bazanite_stress.explore.model import Model
 from bazanite_stress.history.checker import Undecided, Verdict, check
 from bazanite_stress.history.events import Event
+from bazanite_stress.history.windows import cross_check
 
 from .notes import Note
 from .steps import TABLES
@@ -29,9 +30,16 @@ def events_of(who: str, notes: Iterable[Note], died_at: int) -> list[Event]:
     return events
 
 
-def judge(events: list[Event]) -> Verdict:
-    """What is wrong with the history of a new directory, if anything is."""
+def judge(events: list[Event]) -> tuple[Verdict, int]:
+    """What is wrong with the history of a new directory, if anything is.
+
+    And how many stretches of it were explained without believing any log position.
+    """
     try:
-        return check(events, Model(TABLES))
+        verdict = check(events, Model(TABLES))
     except Undecided as error:
-        return Verdict("undecided", "an order of these calls", str(error))
+        return Verdict("undecided", "an order of these calls", str(error)), 0
+    if verdict.rule:
+        return verdict, 0
+    windows = cross_check(events, Model(TABLES))
+    return windows.verdict or verdict, windows.checked

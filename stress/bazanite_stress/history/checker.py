@@ -25,6 +25,7 @@ from typing import Any, Protocol
 from bazanite_stress.explore.workload import Step
 
 from .events import NEUTRAL, Event
+from .footprint import EVERYTHING, Footprint, footprint, joined, meet
 
 
 class State(Protocol):
@@ -146,6 +147,7 @@ class _Replay:
         self._groups = groups
         self._floating = floating
         self._left = most_steps
+        self._footprints = [footprint(one.event.step) for one in floating]
         self._tried: set[object] = set()
         self._at: dict[int, list[int]] = {}
         for number, one in enumerate(floating):
@@ -167,20 +169,22 @@ class _Replay:
                 continue
             if place > furthest:
                 furthest, wrong = place, mismatch
-            branch = self._next(branches)
+            branch = self._next(branches, joined(e.step for e in mismatch.events))
             if branch is None:
                 return wrong
             state, place, happened = branch.state, branch.place, branch.happened
         return Verdict(state=state, happened=[self._floating[n].event for n in happened])
 
-    def _next(self, branches: list[_Branch]) -> _Branch | None:
-        """The latest place at which one more call may have committed, and the state behind that."""
-        while branches:
-            branch = branches[-1]
-            if not branch.untried:
-                branches.pop()
-                continue
-            number = branch.untried.pop()
+    def _next(self, branches: list[_Branch], concerned: Footprint) -> _Branch | None:
+        """The latest place at which one more call may have committed, and the state behind that.
+
+        A call that has to do with the rows that are not as they should be comes before all others.
+        """
+        while (found := self._latest(branches, concerned)) is not None:
+            place, number = found
+            del branches[place + 1 :]  # what was untried there will be there again
+            branch = branches[place]
+            branch.untried.remove(number)
             self._left -= 1
             if self._left < 0:
                 raise Undecided(f"no order found for {len(self._floating)} calls without an answer")
@@ -194,6 +198,14 @@ class _Replay:
             if not error and key not in self._tried and key[2:] != before:
                 self._tried.add(key)
                 return _Branch(branch.place, state, happened, [])
+        return None
+
+    def _latest(self, branches: list[_Branch], concerned: Footprint) -> tuple[int, int] | None:
+        for rows in (concerned, EVERYTHING):
+            for place in range(len(branches) - 1, -1, -1):
+                for number in reversed(branches[place].untried):
+                    if rows is EVERYTHING or meet(self._footprints[number], rows):
+                        return place, number
         return None
 
 

@@ -10,23 +10,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .checker import State, hidden
+from .checker import State, Undecided, hidden
 from .events import NEUTRAL, Event
 
 
-def explained(events: Sequence[Event], start: State) -> list[Event] | None:
+def explained(
+    events: Sequence[Event], start: State, *, most_steps: int = 1_000_000
+) -> list[Event] | None:
     """The calls in an order in which each gives its answer; None if there is no such order.
 
-    Calls without an answer that never happened are left out.
+    Calls without an answer that never happened are left out.  Undecided after so many steps.
     """
     calls = [event for event in events if event.step[0] not in NEUTRAL]
     calls = [event for event in calls if event.known or event.writes]
-    return _Search(calls).from_here(frozenset(), start, [])
+    return _Search(calls, most_steps).from_here(frozenset(), start, [])
 
 
 class _Search:
-    def __init__(self, calls: list[Event]) -> None:
+    def __init__(self, calls: list[Event], most_steps: int) -> None:
         self._calls = calls
+        self._left = most_steps
         self._known = frozenset(i for i, call in enumerate(calls) if call.known)
         self._seen: set[object] = set()
 
@@ -45,6 +48,9 @@ class _Search:
             call = self._calls[i]
             if call.start > soonest:
                 continue  # one that has not been taken had ended before this one began
+            self._left -= 1
+            if self._left < 0:
+                raise Undecided(f"no order found for {len(self._calls)} calls")
             after = state.clone()
             answer, error = after.answer(call.step)
             if call.known and (answer, error) != (call.answer, call.error):

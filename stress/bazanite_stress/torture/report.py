@@ -56,6 +56,7 @@ class Tally:
     operations: int = 0
     commits: int = 0
     in_flight: int = 0
+    windows: int = 0
     interrupted: bool = False
     violations: list[Violation] = field(default_factory=list)
     violation_count: int = 0
