@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bazanite_wal import shared
+from bazanite_wal.checkpoint import checkpoint_is_due
 from bazanite_wal.errors import DirectoryError, PoisonedError, TransactionError
 from bazanite_wal.header import Header
 from seam import Killed, Seam
@@ -314,3 +315,48 @@ def test_a_dead_syncers_header_is_made_durable_alone_before_the_other_slot_is_wr
     ]
     assert order == ["sync_data", "write_at", "sync_data", "write_at", "sync_data"]
     assert word(store, shared.SYNCING) == 0
+
+
+KIB = 1 << 10
+
+
+@pytest.mark.parametrize(
+    "filled_kib, redo, due",
+    [
+        (255, True, False),
+        (256, True, True),
+        (511, True, True),
+        (512, True, False),
+        (1024, True, False),
+        (1535, True, False),
+        (1536, True, True),
+        (256, False, False),
+        (1023, False, False),
+        (1024, False, True),
+    ],
+)
+def test_who_would_redo_the_generation_checkpoints_while_that_is_short_or_when_it_must(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, filled_kib: int, redo: bool, due: bool
+) -> None:
+    store = opened(tmp_path, log_size_bytes=2048 * KIB)
+    context = core(store)
+    monkeypatch.setattr(context, "needs_redo", lambda: redo)
+    end = context.words[shared.END]
+    context.words[shared.END] = context.header.base + filled_kib * KIB
+    assert checkpoint_is_due(context) == due
+    context.words[shared.END] = end
+    store.close()
+
+
+def test_a_small_threshold_is_kept_whoever_would_redo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = opened(tmp_path, checkpoint_bytes=300 * KIB)
+    context = core(store)
+    monkeypatch.setattr(context, "needs_redo", lambda: True)
+    end = context.words[shared.END]
+    for filled, due in ((299 * KIB, False), (300 * KIB, True)):
+        context.words[shared.END] = context.header.base + filled
+        assert checkpoint_is_due(context) == due
+    context.words[shared.END] = end
+    store.close()

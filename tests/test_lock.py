@@ -92,6 +92,49 @@ def test_a_process_that_comes_back_at_once_lets_a_waiting_one_go_first(tmp_path:
     assert seam.count("sleep") > before
 
 
+@pytest.mark.parametrize("waited, naps", [(0.005, False), (0.02, True), (2.0, False)])
+def test_who_comes_back_soon_lets_one_go_first_that_waits_long_but_is_not_stopped(
+    tmp_path: Path, waited: float, naps: bool
+) -> None:
+    seam = Seam()
+    first, second = opened(tmp_path, seam), opened(tmp_path, Seam())
+    now = [seam.monotonic()]
+    seam.monotonic = lambda: now[0]  # type: ignore[method-assign]
+    put(first, b"x")
+    now[0] += 0.05  # not at once
+    slot = core(second).lock.slot
+    assert slot is not None
+    core(second).words[slot + 1] = int(1000 * (now[0] - waited))
+    before = seam.count("sleep")
+    got_it: list[int] = []
+
+    def the_other_got_it() -> None:
+        got_it.append(word(second, slot + 1))
+        core(second).words[slot + 1] = 0
+
+    seam.when("sleep", "", the_other_got_it)
+    put(first, b"y")
+    assert seam.count("sleep") - before == len(got_it) == int(naps)
+
+
+def test_a_dead_process_that_waited_long_costs_a_courtesy_only_once(tmp_path: Path) -> None:
+    dying, seam = Seam(), Seam(steady=True)
+    first, second = opened(tmp_path, dying), opened(tmp_path, seam)
+    slot = core(first).lock.slot
+    assert slot is not None
+    put(second, b"x")
+    core(first).words[slot + 1] = int(1000 * (seam.monotonic() - 0.05))
+    dying.kill()
+    seam.process_command = lambda pid: "" if pid == dying.pid else "alive"  # type: ignore[method-assign]
+    before = seam.count("sleep")
+    put(second, b"x")
+    once = seam.count("sleep")
+    assert once > before
+    seam.sleep(0.05)
+    put(second, b"y")
+    assert seam.count("sleep") == once + 1
+
+
 def test_a_thread_waits_for_another_no_longer_than_its_timeout(tmp_path: Path) -> None:
     store = opened(tmp_path, Seam(), lock_timeout=0.01)
     raised: list[LockTimeout] = []

@@ -182,19 +182,70 @@ def test_a_redo_that_is_killed_half_way_is_begun_again(tmp_path: Path) -> None:
     assert word(store, shared.APPLIED) == word(store, shared.END)
 
 
+def overwrite(path: Path, offset: int) -> None:
+    with open(path / LOG, "r+b") as file:
+        file.seek(offset)
+        file.write(bytes(100))
+
+
 def test_a_log_that_lost_what_was_published_poisons_the_repair(tmp_path: Path) -> None:
+    dying, survivor = pair(tmp_path)
+    store = survivor.store  # type: ignore[attr-defined]
+    offset = core(store).header.file_offset(word(store, shared.END))
+    put(dying.store, b"published")  # type: ignore[attr-defined]
+    dying.kill_before("write_at", LOG)
+    die_committing(dying)
+    overwrite(tmp_path, offset)
+    with pytest.raises(PoisonedError) as caught:
+        get(store)
+    assert isinstance(caught.value.__cause__, CorruptionError)
+    assert caught.value.__cause__.offset == offset
+
+
+def test_a_process_that_knows_no_frame_repairs_from_the_header_on(tmp_path: Path) -> None:
+    dying, survivor = pair(tmp_path)
+    newcomer = opened(tmp_path, Seam(), log_size_bytes=SMALL)
+    dying.kill_before("write_at", LOG)
+    die_committing(dying)
+    offset = core(newcomer).header.file_offset(core(newcomer).header.base)
+    overwrite(tmp_path, offset)
+    with pytest.raises(PoisonedError) as caught:
+        get(newcomer)
+    assert isinstance(caught.value.__cause__, CorruptionError)
+    assert caught.value.__cause__.offset == offset
+    assert word(survivor.store, shared.POISONED)  # type: ignore[attr-defined]
+
+
+def test_frames_that_a_repair_did_not_walk_are_read_before_the_log_forgets_them(
+    tmp_path: Path,
+) -> None:
     dying, survivor = pair(tmp_path)
     store = survivor.store  # type: ignore[attr-defined]
     dying.kill_before("write_at", LOG)
     die_committing(dying)
     offset = core(store).header.file_offset(core(store).header.base)
-    with open(tmp_path / LOG, "r+b") as file:
-        file.seek(offset)
-        file.write(bytes(100))
+    overwrite(tmp_path, offset)
+    assert get(store) == b"old"
+    assert store.stats()["repairs"] == 1
     with pytest.raises(PoisonedError) as caught:
-        get(store)
+        store.checkpoint()
     assert isinstance(caught.value.__cause__, CorruptionError)
     assert caught.value.__cause__.offset == offset
+
+
+def test_a_repair_reads_as_much_of_a_long_log_as_it_does_not_know(tmp_path: Path) -> None:
+    dying, survivor = pair(tmp_path)
+    store = survivor.store  # type: ignore[attr-defined]
+    for number in range(5):
+        put(dying.store, b"%d" % number)  # type: ignore[attr-defined]
+    put(store, b"known")
+    dying.kill_before("store", str(shared.END))
+    die_committing(dying)
+    begin = core(store).header.base
+    overwrite(tmp_path, core(store).header.file_offset(begin))
+    put(store, b"!", offset=5)
+    assert get(store) == b"newwn!"
+    assert core(store).known is not None
 
 
 def test_a_repair_killed_anywhere_is_repaired_by_the_next(tmp_path: Path) -> None:

@@ -121,12 +121,15 @@ def _attach_locked(
         undo.callback(files.close)
         shared.clear_words(mapping)  # not before: whoever is refused is refused again
         _initialise(mapping.words, header, options, int(system.monotonic() * 1000))
+        mapping.words[shared.LOCK_FILE] = lock.identity()
+        mapping.words[shared.SYNC_FILE] = sync_file.identity()
         mapping.words[shared.WITNESS] = mapping.words[shared.READY] = token
         if not attached.try_lock(shared=True):
             return None
     else:
         if mapping.words[shared.READY] != token:
             return None
+        _refuse_other_lock_files(directory, mapping.words, lock, sync_file)
         log = Log.open(directory)
         undo.callback(log.close)
         files = DataFiles(directory)
@@ -144,6 +147,22 @@ def _attach_locked(
         mapping.words, core.pid, lambda pid: bool(system.process_command(pid))
     )
     return core, report
+
+
+def _refuse_other_lock_files(
+    directory: Directory, words: Words, lock: GlobalLock, sync_file: LockFile
+) -> None:
+    """DirectoryError if who is attached uses other locks than those that have these names now."""
+    for name, index, found in (
+        (LOCK_NAME, shared.LOCK_FILE, lock.identity()),
+        (SYNC_NAME, shared.SYNC_FILE, sync_file.identity()),
+    ):
+        if words[index] != found:
+            raise DirectoryError(
+                f"{directory.path}/{name} was removed or replaced while the database is in use, so"
+                " that its lock keeps nobody out; nothing was done. Close the database in every"
+                " process that has it open, then open it again"
+            )
 
 
 def detach(core: Core, group: GroupCommit) -> None:

@@ -14,12 +14,21 @@ from .frame import initial_chain
 from .group import GroupCommit
 from .log import LogSettings, next_generation
 
+_SHORT_REDO_BYTES = 256 << 10
+"""So much of the log is redone within some 20 ms."""
+
 
 def checkpoint_is_due(core: Core) -> bool:
-    """Whether the log is fuller than its threshold; a hint unless the global lock is held."""
-    words = core.words
+    """Whether the log is fuller than its threshold; a hint unless the global lock is held.
+
+    Who must redo the whole generation first keeps everybody waiting for as long as that takes.  So
+    it does that while the log is short, and else leaves the checkpoint to others for a while.
+    """
     threshold = core.options.checkpoint_bytes or core.options.log_size_bytes // 2
-    return words[shared.END] - core.header.base >= threshold
+    filled = core.words[shared.END] - core.header.base
+    if filled < _SHORT_REDO_BYTES or threshold < 2 * _SHORT_REDO_BYTES or not core.needs_redo():
+        return filled >= threshold
+    return filled < 2 * _SHORT_REDO_BYTES or 2 * filled >= 3 * threshold
 
 
 def sync_ahead(core: Core) -> None:

@@ -203,6 +203,7 @@ def mark_if_idle(core: Core, group: GroupCommit) -> None:
 def _publish(core: Core, end: int, checksum: str) -> None:
     core.words[shared.TAIL] = int(checksum, 16)
     core.words[shared.END] = end
+    core.known = (core.header.generation, end, checksum)
     core.critical = False
 
 

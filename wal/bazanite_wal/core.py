@@ -8,6 +8,8 @@ must finish; the lock's ``BUSY`` word then stays set, and the next holder repair
 true while that word is this process's to clear: who waits for the lock in vain must not clear it.
 ``inside`` is true unless the lock's holder is in a block of the program's: code that runs in that
 thread nevertheless (a signal handler, a finalizer) must not use the directory.
+``known`` is the last place in the log that this process wrote or verified: the generation, the end
+of a frame, and its checksum.
 ``unheard`` is true from before a sync of the data files until its answer was heard: an interrupt
 may swallow the only report of a failed write-back.
 """
@@ -62,6 +64,7 @@ class Core:
         self.overlay = PageLayer(files)
         self.position = self.words[shared.APPLIED]
         self.joined_generation = header.generation
+        self.known: tuple[int, int, str] | None = None
         self.critical = False
         self.inside = True
         self.entered = False

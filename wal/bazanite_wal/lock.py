@@ -6,9 +6,10 @@ frees a dead holder's lock at once.  Not reentrant: its users ask ``owned`` firs
 Invariant: only who owns the thread lock may hold this process's flock, so ``release`` is right at
 any time, also after an exception at any point of ``acquire``.
 
-A plain flock starves waiters: the releaser is back before the woken waiter runs.  So a process
-that comes back at once naps a little while others are marked as waiting.  The marks are advice with
-a short limit; a dead process's mark stops nobody.
+A plain flock starves waiters: the releaser is back before the woken waiter runs, and of many that
+wake the same ones may win.  So a process that comes back at once naps a little while others are
+marked as waiting, and one that comes back soon while others are marked as waiting for long.  The
+marks are advice with a short limit; a dead process's mark stops nobody.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ from .system import LATEST_TIME, LockFile, System, Words
 _FIRST_NAP_SECONDS = 0.00005
 _LONGEST_NAP_SECONDS = 0.002
 _COURTESY_SECONDS = 0.002
+_BUSY_SECONDS = 0.1
+_LONG_WAIT_SECONDS = 0.01
+_LOST_WAIT_SECONDS = 0.5
 
 
 class GlobalLock:
@@ -79,6 +83,10 @@ class GlobalLock:
         """Close the lock's file; a forked child's copy needs no closing."""
         self._file.close()
 
+    def identity(self) -> int:
+        """Which file the lock is on."""
+        return self._file.identity()
+
     def holder(self) -> Holder | None:
         """Who holds the lock, as far as can be told: never a dead process."""
         return lock_holder(self._system, self.words)
@@ -106,23 +114,35 @@ class GlobalLock:
         if self.words is None or self.slot is None:
             return
         now = self._system.monotonic
-        deadline = self._released_at + _COURTESY_SECONDS
-        if now() >= deadline:
+        started = now()
+        if started >= self._released_at + _BUSY_SECONDS:
             return
-        waiting = self._waiting(self.words, self.slot)
-        while waiting and now() < deadline:
+        at_once = started < self._released_at + _COURTESY_SECONDS
+        waiting = self._waiting(self.words, self.slot, started, at_once=at_once)
+        while waiting and now() < started + _COURTESY_SECONDS:
             self._system.sleep(_FIRST_NAP_SECONDS)
-            waiting = self._waiting(self.words, self.slot)
-        self._impatient_with.update(waiting)  # dead or stopped: that mark stops us once only
+            waiting = self._waiting(self.words, self.slot, now(), at_once=at_once)
+        for index, mark in waiting.items():
+            # Who outlasts that is not let go first any more, unless it waits long, and lives.
+            if not (self._long(mark, now()) and self._system.process_command(self.words[index])):
+                self._impatient_with[index] = mark
 
-    def _waiting(self, words: Words, own: int) -> dict[int, int]:
-        """The marks of others that wait now, by slot, but for those that outlasted a courtesy."""
+    def _waiting(self, words: Words, own: int, now: float, *, at_once: bool) -> dict[int, int]:
+        """The marks of others that go first now, by slot: all of them, if we come back at once,
+        else of those that wait long.
+        """
         marks = {index: words[index + 1] for index, _ in shared.attached_pids(words)}
         return {
             index: mark
             for index, mark in marks.items()
-            if mark and index != own and self._impatient_with.get(index) != mark
+            if mark and index != own and (at_once or self._long(mark, now))
+            if self._impatient_with.get(index) != mark
         }
+
+    @staticmethod
+    def _long(mark: int, now: float) -> bool:
+        """Whether who set this mark has waited long, but not so long that it must be stopped."""
+        return _LONG_WAIT_SECONDS <= now - mark / 1000 < _LOST_WAIT_SECONDS
 
 
 def lock_holder(system: System, words: Words | None) -> Holder | None:

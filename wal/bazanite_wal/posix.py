@@ -211,6 +211,9 @@ class PosixLockFile(_Handle):
     def unlock(self) -> None:
         unlock_descriptor(self._fd)
 
+    def identity(self) -> int:
+        return os.fstat(self._fd).st_ino
+
     def read_text(self) -> str:
         return os.pread(self._fd, _HOLDER_TEXT_SIZE, 0).decode("utf-8", "replace").rstrip("\0 \n")
 

@@ -10,7 +10,9 @@ The next holder finds ``BUSY`` set.  Where its predecessor may have stopped, and
 - inside a sync of data files: the report of a failed write-back may have died with it, so the next
   checkpoint writes the whole generation again first.
 
-The words are hints here: the log decides, read from its header on.
+The words are hints here: the log decides, read from the last place that this process knows
+(``core.known``), or from its header on.  What stands before was verified, and will be again when
+the next checkpoint redoes it.
 """
 
 from __future__ import annotations
@@ -18,8 +20,9 @@ from __future__ import annotations
 from . import shared
 from .core import Core
 from .errors import CorruptionError
+from .frame import initial_chain
 from .group import GroupCommit
-from .scan import scan_generation
+from .scan import walk
 
 
 def repair(core: Core, group: GroupCommit) -> None:
@@ -33,17 +36,20 @@ def repair(core: Core, group: GroupCommit) -> None:
         group.write_header(header, durable=not core.unsafe)
         words[shared.GENERATION] = header.generation
     core.adopt_header(header)
-    area = core.log.read(header, header.base, header.base + core.log_size)
-    scan = scan_generation(area, header)
+    start, chain = header.base, initial_chain(header.salt)
+    if core.known is not None and core.known[0] == header.generation:
+        _, start, chain = core.known  # however long the log is: everybody waits
+    scan = walk(core.log.read(header, start, header.base + core.log_size), header, start, chain)
     if header.generation != words[shared.GENERATION] or scan.end < words[shared.END]:
         raise core.poison() from CorruptionError(
             core.log.path,
-            header.file_offset(scan.bad_lsn),
+            header.file_offset(header.align(scan.end)),
             f"generation {words[shared.GENERATION]} up to LSN {words[shared.END]}",
             f"generation {header.generation} up to LSN {scan.end}; {scan.detail}",
         )
     words[shared.TAIL] = int(scan.chain, 16)
     words[shared.END] = scan.end
+    core.known = (header.generation, scan.end, scan.chain)
     words[shared.REDO] = header.generation
     words[shared.CHECKPOINTING] = 0
     core.counts["repairs"] += 1

@@ -132,25 +132,45 @@ def with_witness(scan: Scan, witness: Witness) -> Scan:
     return scan
 
 
-def scan_generation(area: bytes, header: Header) -> Scan:
-    """Judge the frames in ``area``, the log's bytes behind its header slots."""
+class Walk(NamedTuple):
+    """Whole frames that follow each other, where they end, and why there is no further one.
+
+    ``unreadable``: the next one's checksum holds, but its payload says nothing.
+    """
+
+    frames: tuple[Frame, ...]
+    end: int
+    chain: str
+    detail: str
+    unreadable: bool
+
+
+def walk(area: bytes, header: Header, start: int, chain: str) -> Walk:
+    """The frames from log position ``start`` on, where ``area`` begins; the first follows
+    ``chain``.
+    """
     frames: list[Frame] = []
-    end, chain = header.base, initial_chain(header.salt)
-    detail, unreadable = "", False
+    end, unreadable = start, False
     try:
         while True:
-            frame = frame_at(area, header.base, header, end, chain)
+            frame = frame_at(area, start, header, end, chain)
             unreadable = True
             frame.operations()
             unreadable = False
             frames.append(frame)
             end, chain = frame.end, frame.checksum
     except FrameError as error:
-        detail = str(error)
+        return Walk(tuple(frames), end, chain, str(error), unreadable)
+
+
+def scan_generation(area: bytes, header: Header) -> Scan:
+    """Judge the frames in ``area``, the log's bytes behind its header slots."""
+    walked = walk(area, header, header.base, initial_chain(header.salt))
+    frames, end, chain, detail, unreadable = walked
     bad_lsn = header.align(end)
     bad_offset = header.file_offset(bad_lsn)
     if unreadable:  # its checksum holds, so this is no torn frame: nobody may drop it
-        return Scan(header, tuple(frames), end, chain, "corrupt", bad_lsn, bad_offset, 0, detail)
+        return Scan(header, frames, end, chain, "corrupt", bad_lsn, bad_offset, 0, detail)
     lines = list(_genuine_lines(area, header, bad_lsn))
     later = [line for line in lines if line.lsn > bad_lsn]
     covering = [line for line in lines if line.watermark > bad_lsn]
@@ -165,7 +185,7 @@ def scan_generation(area: bytes, header: Header) -> Scan:
         tail = "torn"
     else:
         tail, detail = "clean", ""
-    return Scan(header, tuple(frames), end, chain, tail, bad_lsn, bad_offset, len(later), detail)
+    return Scan(header, frames, end, chain, tail, bad_lsn, bad_offset, len(later), detail)
 
 
 class _Line(NamedTuple):
@@ -178,7 +198,8 @@ def _genuine_lines(area: bytes, header: Header, start: int) -> Iterator[_Line]:
 
     A value may be full of lines that look right: each costs the hash of one line, no more.
     """
-    for match in _FRAME_LINE.finditer(area, start - header.base):
+    written = len(area.rstrip(b"\0"))  # most of a log is zeros, which take long to search
+    for match in _FRAME_LINE.finditer(area, start - header.base, written):
         lsn = header.base + match.start()
         if int(match[1]) == lsn:
             try:

@@ -61,6 +61,10 @@ NAMES = 18
 """The boot's token once a sync of the directory failed: names in it may not be on disk."""
 OWN_NAME = 19
 """The boot's token once the sync of the directory's own name failed."""
+LOCK_FILE = 20
+"""Which file ``.lock`` is while anyone is attached: who finds another one there has no lock."""
+SYNC_FILE = 21
+"""Which file ``.sync`` is, in the same way."""
 
 NAMES_FAILED = (1 << 64) - 1
 """Stands in POISONED if nothing failed but a sync of the directory."""

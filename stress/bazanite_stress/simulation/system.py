@@ -202,6 +202,9 @@ class SimulatedLockFile:
         self.system.call("unlock", self.name)
         self.system.machine.flock(self.inode.number).free(self.opened)
 
+    def identity(self) -> int:
+        return self.inode.number
+
     def read_text(self) -> str:
         self.system.call("read_text", self.name)
         return self.inode.data.decode("utf-8", "replace").rstrip("\0 \n")
