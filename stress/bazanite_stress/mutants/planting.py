@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 import importlib.machinery
 import importlib.util
+import mmap
 import sys
 from collections.abc import Iterable, Sequence
 from types import CodeType, ModuleType
@@ -25,14 +26,19 @@ class PlantingError(Exception):
 
 
 class Planted:
-    """The bugs of this process.  ``runs`` counts how often planted code ran."""
+    """The bugs of this process, and of those that it forks.  Calling it tells that one ran."""
 
     def __init__(self) -> None:
-        self.runs = 0
+        self._count = memoryview(mmap.mmap(-1, 8)).cast("Q")
 
     def __call__(self, value: T | None = None) -> T | None:
-        self.runs += 1
+        self._count[0] += 1
         return value
+
+    @property
+    def runs(self) -> int:
+        """How often planted code ran; about so often, if it ran in several processes at once."""
+        return self._count[0]
 
 
 def apply(source: str, patches: Iterable[Patch]) -> str:
