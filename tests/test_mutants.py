@@ -86,7 +86,7 @@ def test_the_page_lists_the_same_sixty() -> None:
 
 def test_only_what_needs_interleaving_or_real_processes_is_pending() -> None:
     pending = {number for number, bug in BUGS.items() if bug.pending}
-    assert pending <= {32, 33, *range(35, 44), 49, 51, 55, 57}
+    assert pending <= {32, 33, 35, 36, 40, 42, 49, 51, 55, 57}
 
 
 def test_a_text_that_is_not_there_once_is_an_error() -> None:
@@ -103,7 +103,7 @@ def test_an_imported_engine_is_too_late_to_plant_in() -> None:
         plant(planted_in_a_child(replace(HARMLESS, new="    while rest:  #\n")))
 
 
-@pytest.mark.parametrize("letter", "TI")
+@pytest.mark.parametrize("letter", "TIL")
 def test_the_quick_detectors_see_nothing_in_an_engine_without_bugs(letter: str) -> None:
     assert ask([], [[letter, None]])["findings"] == []
 
@@ -124,7 +124,7 @@ def ask(bugs: list[int], rounds: list[list[object]]) -> dict[str, Any]:
     return answer
 
 
-CHEAP = (2, 3, 5, 7, 8, 10, 12, 16, 22, 25, 30, 34, 42, 46, 52, 56)
+CHEAP = (2, 3, 5, 7, 8, 10, 12, 16, 22, 25, 30, 34, 37, 38, 39, 41, 42, 43, 46, 52, 56)
 
 
 @pytest.mark.parametrize("number", CHEAP)
@@ -138,15 +138,16 @@ def test_a_planted_bug_is_caught(number: int) -> None:
 def test_the_command_prints_one_document_and_saves_what_it_caught(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["mutants", "--only", "2,41", "--json", "--jobs", "2", "--out", str(tmp_path)]) == 0
+    assert main(["mutants", "--only", "2,38", "--json", "--jobs", "2", "--out", str(tmp_path)]) == 0
     out, err = capsys.readouterr()
     document = json.loads(out)
-    assert (document["planted"], document["killed"], document["pending"]) == (2, 1, [41])
+    assert (document["planted"], document["killed"], document["pending"]) == (2, 2, [])
     assert document["survivors"] == document["equivalent"] == []
     assert document["states_to_kill_median"] >= 1
     assert len(err.splitlines()) == 2
-    (stored,) = (kill["stored"] for bug in document["bugs"] for kill in bug["kills"])
+    stored, locks = (kill["stored"] for bug in document["bugs"] for kill in bug["kills"])
     assert stored["file"] == str(tmp_path / "bug_02.json")
+    assert locks["file"] == str(tmp_path / "bug_38_l.json")
     assert stored["calls"] <= 10
     assert stored["sectors"] <= 3
     assert document["too_large"] == []
@@ -160,6 +161,7 @@ STORED = {
     "bug_08_i": 8,
     "bug_25_e": 25,
     "bug_34_c": 34,
+    "bug_38_l": 38,
     "bug_46_n": 46,
     "bug_49_k": 49,
 }
@@ -309,7 +311,8 @@ def test_a_survivor_is_told_by_the_exit_status(monkeypatch: pytest.MonkeyPatch) 
         campaign_module, "_attempt", lambda bug, *_, **__: Result(bug, "survived", looked={"P": 9})
     )
     assert main(["mutants", "--only", "1"]) == 1
-    assert main(["mutants", "--only", "41"]) == 0  # pending
+    monkeypatch.setitem(BUGS, 41, replace(BUGS[41], pending="needs what is not there"))
+    assert main(["mutants", "--only", "41"]) == 0
     assert judge(replace(BUGS[1], equivalent="it is", pairs=(2,))).verdict == "survived"
 
 

@@ -138,7 +138,7 @@ class Walk(NamedTuple):
     ``unreadable``: the next one's checksum holds, but its payload says nothing.
     """
 
-    frames: tuple[Frame, ...]
+    frames: list[Frame]
     end: int
     chain: str
     detail: str
@@ -160,7 +160,7 @@ def walk(area: bytes, header: Header, start: int, chain: str) -> Walk:
             frames.append(frame)
             end, chain = frame.end, frame.checksum
     except FrameError as error:
-        return Walk(tuple(frames), end, chain, str(error), unreadable)
+        return Walk(frames, end, chain, str(error), unreadable)
 
 
 def scan_generation(area: bytes, header: Header) -> Scan:
@@ -170,7 +170,7 @@ def scan_generation(area: bytes, header: Header) -> Scan:
     bad_lsn = header.align(end)
     bad_offset = header.file_offset(bad_lsn)
     if unreadable:  # its checksum holds, so this is no torn frame: nobody may drop it
-        return Scan(header, frames, end, chain, "corrupt", bad_lsn, bad_offset, 0, detail)
+        return Scan(header, tuple(frames), end, chain, "corrupt", bad_lsn, bad_offset, 0, detail)
     lines = list(_genuine_lines(area, header, bad_lsn))
     later = [line for line in lines if line.lsn > bad_lsn]
     covering = [line for line in lines if line.watermark > bad_lsn]
@@ -185,7 +185,7 @@ def scan_generation(area: bytes, header: Header) -> Scan:
         tail = "torn"
     else:
         tail, detail = "clean", ""
-    return Scan(header, frames, end, chain, tail, bad_lsn, bad_offset, len(later), detail)
+    return Scan(header, tuple(frames), end, chain, tail, bad_lsn, bad_offset, len(later), detail)
 
 
 class _Line(NamedTuple):

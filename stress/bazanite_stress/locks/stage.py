@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import tempfile
 import time
@@ -81,8 +82,14 @@ class Stage:
     def expect(self, rule: str, expected: object, found: object) -> bool:
         """Note a finding unless both are equal; whether they are."""
         if expected != found:
-            self.findings.append(Finding(rule, str(expected), str(found)))
+            self.findings.append(Finding(rule, self._told(expected), self._told(found)))
         return expected == found
+
+    def _told(self, value: object) -> str:
+        """A value as text that is the same each time: actors by their number, not their pid."""
+        pids = {str(actor.pid): f"actor {number}" for number, actor in enumerate(self._troupe, 1)}
+        text = str(value).replace(str(self.path), "PATH")
+        return re.sub(r"\d+", lambda match: pids.get(match[0], match[0]), text)
 
     def takes(self, actor: Actor, name: str = "a") -> None:
         """The lock is free: the actor gets it, and keeps it."""

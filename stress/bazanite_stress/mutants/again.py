@@ -96,6 +96,8 @@ def told(violation: Violation) -> str:
             first = ", ".join(how.get("first lost", ())) or "nothing"
             lost = f" ({first} not on disk)" if how["then"] == "power cut" else ""
             happened = f"A {_CRASHES[how['then']]} {_during(how['during'])}{lost}, then a recovery"
+        case "L":
+            happened = "Real processes"
         case letter:
             happened = _SCENES.get(letter + how.get("part", ""), "Nothing went wrong")
     return f"{happened}; {violation.point.what}"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-LETTERS = "TICPENK"
-"""Detectors, cheapest first: trace, integrity, concurrency, power cut, errors, nested, kill."""
+LETTERS = "TICLPENK"
+"""Detectors, cheapest first: trace, integrity, concurrency, locks, power, errors, nested, kill."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
-"""What looks for bugs: seven detectors, each with the scenes that it looks at.
+"""What looks for bugs: eight detectors, each with the scenes that it looks at.
 
 Cheapest first: traces of single calls, then power cuts in structured states, damage, crashes within
-recovery, injected errors, kills with a successor, interleaved processes.  A detector is a module:
+recovery, injected errors, kills with a successor, interleaved processes, real ones.  A detector is:
 
     scenes(workloads) -> scenes        what it looks at, in order; these workloads first
     look(scene, looking)               Caught if a rule is broken; see ``looking`` for what else
@@ -16,7 +16,7 @@ from types import ModuleType
 
 from bazanite_stress.explore.explorer import Violation
 
-from . import damage, errors, interleaved, kills, nested, power_cuts, trace
+from . import damage, errors, interleaved, kills, locks, nested, power_cuts, trace
 from .looking import Abandoned, Caught, Enough, Looking
 from .scene import Scene
 
@@ -28,6 +28,7 @@ DETECTORS: dict[str, ModuleType] = {
     "E": errors,
     "K": kills,
     "C": interleaved,
+    "L": locks,
 }
 
 

@@ -7,7 +7,6 @@ from .bug import Bug, Patch
 _APPLY, _ATTACH, _POSIX = "bazanite_wal.apply", "bazanite_wal.attach", "bazanite_wal.posix"
 _SECTION, _STORE, _GROUP = "bazanite_wal.section", "bazanite_wal.store", "bazanite_wal.group"
 _INTERLEAVED = "needs processes that are interleaved within a call"
-_REAL = "needs real processes or threads: the fault is in what the operating system is asked"
 
 BUGS = (
     Bug(
@@ -90,7 +89,7 @@ BUGS = (
     Bug(
         37,
         "lock lost because another descriptor of the file closed",
-        "C",
+        "L",
         (
             Patch(
                 _POSIX,
@@ -113,12 +112,11 @@ BUGS = (
                 "        fcntl.lockf(self._fd, fcntl.LOCK_UN)\n",
             ),
         ),
-        pending=_REAL,
     ),
     Bug(
         38,
         "forked child believes it owns, or frees, the lock",
-        "C",
+        "L",
         (
             Patch(
                 _POSIX,
@@ -128,12 +126,11 @@ BUGS = (
                 "                handle.abandon()\n",
             ),
         ),
-        pending=_REAL,
     ),
     Bug(
         39,
         "lock file unlinked on release: two owners",
-        "C",
+        "L",
         (
             Patch(
                 _POSIX,
@@ -143,12 +140,11 @@ BUGS = (
                 "        unlock_descriptor(self._fd)\n",
             ),
         ),
-        pending=_REAL,
     ),
     Bug(
         41,
         "deadline measured with the wall clock",
-        "C",
+        "L",
         (
             Patch(
                 _POSIX,
@@ -156,7 +152,6 @@ BUGS = (
                 "    def monotonic(self) -> float:\n        return __planted__(time.time())\n",
             ),
         ),
-        pending=_REAL,
     ),
     Bug(
         42,
@@ -173,7 +168,7 @@ BUGS = (
     Bug(
         43,
         "shared file offset after fork (seek + write)",
-        "C",
+        "L",
         (
             Patch(
                 _POSIX,
@@ -190,7 +185,6 @@ BUGS = (
                 "    def abandon(self) -> None:\n        fd = -1\n",
             ),
         ),
-        pending=_REAL,
     ),
     Bug(
         49,

@@ -28,7 +28,8 @@ class PlantingError(Exception):
 class Planted:
     """The bugs of this process, and of those that it forks.  Calling it tells that one ran."""
 
-    def __init__(self) -> None:
+    def __init__(self, *numbers: int) -> None:
+        self.numbers = numbers
         self._count = memoryview(mmap.mmap(-1, 8)).cast("Q")
 
     def __call__(self, value: T | None = None) -> T | None:
@@ -79,7 +80,7 @@ def plant(*bugs: Bug) -> Planted:
             compile(sources[name], name, "exec")
         except SyntaxError as error:
             raise PlantingError(f"{name}: the planted code does not compile: {error}") from error
-    planted = Planted()
+    planted = Planted(*(bug.number for bug in bugs))
     setattr(builtins, MARKER, planted)
     sys.meta_path.insert(0, _Finder(sources))
     return planted

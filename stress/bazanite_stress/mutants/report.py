@@ -45,7 +45,8 @@ def _totals(campaign: Campaign) -> str:
         f"broken     {_list(campaign.numbers('harness broken'))}",
         f"median     {'-' if middle is None else f'{middle:g}'} states to the kill",
         f"seconds    {campaign.seconds:.1f}",
-        "letters    T trace, I integrity, P power cut, E errors, N nested, K kill, C concurrency",
+        "letters    T trace, I integrity, P power cut, E errors, N nested, K kill, C concurrency,",
+        "           L locks",
     ]
     return "\n".join(lines)
 
