@@ -11,7 +11,7 @@ import pytest
 
 from bazanite_wal import shared
 from bazanite_wal.checkpoint import checkpoint_is_due
-from bazanite_wal.errors import DirectoryError, PoisonedError, TransactionError
+from bazanite_wal.errors import DirectoryError, LockTimeout, PoisonedError, TransactionError
 from bazanite_wal.header import Header
 from seam import Killed, Seam
 from store_support import LOG, SMALL, core, get, opened, put, unsynced, word
@@ -161,6 +161,44 @@ def test_two_checkpoints_at_once_do_the_work_ahead_only_once(tmp_path: Path) -> 
     store.checkpoint()
     assert word(store, shared.CHECKPOINTING) == 0
     assert get(store) == b"two"
+
+
+def test_a_checkpoint_is_under_way_until_it_is_done_so_that_no_other_makes_it_redo(
+    tmp_path: Path,
+) -> None:
+    seam, other_seam = Seam(), Seam()
+    other = opened(tmp_path, other_seam, checkpoint_bytes=1)
+    store = opened(tmp_path, seam)
+    put(store, b"one")
+    store.checkpoint()  # the generation in which they joined
+    put(store, b"two")
+    syncs: list[int] = []
+
+    def meanwhile() -> None:
+        before = other_seam.count("sync", "a.dat")
+        put(other, b"six")  # over its threshold
+        syncs.append(other_seam.count("sync", "a.dat") - before)
+
+    ahead = seam.count("sync", "a.dat")
+    seam.when("try_lock", ".lock", meanwhile)
+    before = seam.count("write_at", "a.dat")
+    store.checkpoint()
+    assert syncs == [0]
+    assert seam.count("sync", "a.dat") == ahead + 2
+    assert seam.count("write_at", "a.dat") == before
+    assert word(store, shared.CHECKPOINTING) == 0
+
+
+@pytest.mark.parametrize("locked", [False, True])
+def test_a_checkpoint_that_is_put_off_lets_others_make_theirs(tmp_path: Path, locked: bool) -> None:
+    store, other = opened(tmp_path, Seam(), lock_timeout=0), opened(tmp_path, Seam())
+    put(store, b"one")
+    if locked:
+        with other.lock(), pytest.raises(LockTimeout):
+            store.checkpoint()
+    else:
+        store.checkpoint()
+    assert word(store, shared.CHECKPOINTING) == 0
 
 
 def test_a_dead_checkpointers_mark_stops_nobody_once_the_log_is_full(tmp_path: Path) -> None:

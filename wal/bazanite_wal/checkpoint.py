@@ -32,12 +32,20 @@ def checkpoint_is_due(core: Core) -> bool:
 
 
 def sync_ahead(core: Core) -> None:
-    """Sync all data files without the global lock: most of a checkpoint's work."""
+    """Sync all data files without the global lock: most of a checkpoint's work.
+
+    The mark stays until ``unmark`` or the checkpoint itself: were another one to begin meanwhile,
+    nobody could tell it from one that died in its sync.
+    """
     if core.unsafe or core.words[shared.CHECKPOINTING] not in (0, core.pid):
         return  # the mark may be a dead process's: then the log's end forces a checkpoint
     core.words[shared.CHECKPOINTING] = core.pid
     sync_data_files(core)
-    if core.words[shared.CHECKPOINTING] == core.pid:  # not after an exception: see needs_redo
+
+
+def unmark(core: Core) -> None:
+    """Nobody syncs ahead here any more, and no sync went unheard: then the mark stays."""
+    if core.words[shared.CHECKPOINTING] == core.pid and not core.unheard:
         core.words[shared.CHECKPOINTING] = 0
 
 

@@ -124,8 +124,10 @@ class Core:
     def needs_redo(self) -> bool:
         """Whether data files may hold pages whose failed write-back nobody here was told of."""
         generation = self.header.generation
-        if self.unheard or self.files.joined or self.words[shared.CHECKPOINTING]:
-            return True  # the last: it may have died in its sync
+        if self.unheard or self.files.joined:
+            return True
+        if self.words[shared.CHECKPOINTING] not in (0, self.pid):
+            return True  # it may have died in its sync
         return generation in (self.joined_generation, self.words[shared.REDO])
 
     def living_pids(self) -> str:

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from . import backup, commit, registry, shared
 from .apply import catch_up
-from .checkpoint import checkpoint_is_due, checkpoint_locked, sync_ahead
+from .checkpoint import checkpoint_is_due, checkpoint_locked, sync_ahead, unmark
 from .context import closing_contextmanager, finish_interrupted
 from .core import Core
 from .errors import (
@@ -228,10 +228,11 @@ class Store:
             if used.core.lock.owned() and used.transaction is not None:
                 raise TransactionError("a checkpoint cannot run inside a transaction")
             try:
-                if not used.core.lock.owned():
-                    sync_ahead(used.core)
-                with self._exclusive(used):
-                    checkpoint_locked(used.core, used.group)
+                if used.core.lock.owned():
+                    with self._exclusive(used):
+                        checkpoint_locked(used.core, used.group)
+                else:
+                    self._checkpoint_ahead(used, even_if_not_due=True)
             except OSError as error:
                 raise DirectoryError(f"{self.path}: the checkpoint failed: {error}") from error
 
@@ -322,16 +323,23 @@ class Store:
         with exclusive(used.core, used.group, self._options.lock_timeout):
             yield inside
 
+    def _checkpoint_ahead(self, used: registry.Attachment, *, even_if_not_due: bool) -> None:
+        """A checkpoint whose longest part, the sync of the data files, is done without the lock."""
+        sync_ahead(used.core)
+        try:
+            with self._exclusive(used):
+                if even_if_not_due or checkpoint_is_due(used.core):
+                    checkpoint_locked(used.core, used.group)
+        finally:
+            unmark(used.core)
+
     def _checkpoint_if_due(self, used: registry.Attachment) -> None:
         """After a commit: checkpoint unless someone is at it; the commit stands anyhow."""
         core = used.core
         if core.lock.owned() or not checkpoint_is_due(core) or core.words[shared.CHECKPOINTING]:
             return
         try:
-            sync_ahead(core)
-            with self._exclusive(used):
-                if checkpoint_is_due(core):
-                    checkpoint_locked(core, used.group)
+            self._checkpoint_ahead(used, even_if_not_due=False)
         except (DBError, OSError) as error:
             _logger.warning("%s: checkpoint put off: %s", self.path, error)
 
