@@ -16,7 +16,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-SILENT_SECONDS = 5.0
+SILENT_SECONDS = 15.0
 """An actor that says nothing for so long is stuck."""
 
 

@@ -24,10 +24,11 @@ from math import ceil
 from pathlib import Path
 from random import Random
 
-from bazanite import DB, INT, PK, Field, Schema, Table
+from bazanite import DB
 from bazanite_wal.lock import GlobalLock
 
 from .actors import Actor, SilentError, Wire
+from .counters import Counters, prepared
 from .takeover import takeovers
 
 WARM_UP_SECONDS = 0.05
@@ -35,13 +36,6 @@ WARM_UP_SECONDS = 0.05
 _OPENING_SECONDS = 60.0
 
 Progress = Callable[[str], None]
-
-
-class Counters(Table):
-    """A row for each process."""
-
-    name = "counters"
-    schema = Schema([Field("id", PK()), Field("n", INT())])
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +166,6 @@ def hammer(path: Path, processes: int, seconds: float) -> tuple[list[int], list[
     if overlaps(turns):
         raise SilentError(f"two processes had the lock at once, {overlaps(turns)} times")
     return commits, turns
-
-
-def prepared(path: Path, processes: int) -> Path:
-    """A new database with a row for each process, closed."""
-    with DB([Counters], path) as db:
-        db.insert_many("counters", [{"n": 0} for _ in range(processes)])
-    return path
 
 
 class Recorder:

@@ -321,7 +321,7 @@ def turned_clock(stage: Stage) -> None:
         if not stage.expect(DEADLINE, ["turned"], waiter.hear()):
             return
         if seconds < 0:
-            stage.expect(DEADLINE, ["LockTimeout", holder.pid], waiter.hear(1.5))
+            stage.expect(DEADLINE, ["LockTimeout", holder.pid], waiter.hear(5.0))
         stage.leaves(holder)
         if seconds > 0:
             stage.expect(DEADLINE, ["held"], waiter.hear())

@@ -14,7 +14,10 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
+from bazanite import DB
+
 from .actors import SILENT_SECONDS, Actor, SilentError, Wire
+from .counters import Counters, prepared
 
 _VICTIM, _ENTERED_AT, _STATES = 0, 1, 2
 _OUTSIDE, _WAITING, _COMMITTING = 0, 1, 2
@@ -26,8 +29,6 @@ def takeovers(
     path: Path, processes: int, kills: int, rng: Random, progress: Callable[[str], None]
 ) -> list[float]:
     """Kill so many holders; the seconds each time until the next transaction was inside."""
-    from .measure import prepared  # noqa: PLC0415  which imports this module
-
     directory = prepared(path / "taken over", processes)
     memory = mmap.mmap(-1, mmap.PAGESIZE)
     words = memoryview(memory).cast("Q")
@@ -82,10 +83,6 @@ def _until(condition: Callable[[], bool], else_what: str) -> None:
 
 def _take_turns(wire: Wire, directory: Path, words: memoryview, number: int) -> None:
     """Commit until killed; hold the lock for ever when it is this one's turn to die."""
-    from bazanite import DB  # noqa: PLC0415
-
-    from .measure import Counters  # noqa: PLC0415
-
     db = DB([Counters], directory)
     state = _STATES + number
     count = 0
