@@ -187,7 +187,7 @@ def test_a_full_disk_is_told_and_loses_nothing(crew: Crew, tmp_path: Path) -> No
         setting = Setting(str(disk.path / "data"), opened, no_space=True)
         paper = Paper()
         room = Room(crew, setting, Random("full"), tmp_path, paper)
-        room.run(60.0, 60, disk.make_room)
+        room.run(60.0, 200, disk.make_room)
         paper.close()
     finally:
         crew.launcher.kill_all()
