@@ -140,6 +140,8 @@ def _attach_locked(
     core = Core(system, options, directory, lock, sync_file, attached, mapping, log, files, header)
     if first:
         core.joined_generation = 0  # recovery synced everything it found
+    else:
+        core.joined_log = core.words[shared.DURABLE] < core.words[shared.END]
     core.check_poisoned()
     _refuse_other_level(core)
     lock.words = mapping.words

@@ -12,6 +12,8 @@ thread nevertheless (a signal handler, a finalizer) must not use the directory.
 of a frame, and its checksum.
 ``unheard`` is true from before a sync of the data files until its answer was heard: an interrupt
 may swallow the only report of a failed write-back.
+``joined_log`` is true if the log held frames that were not durable when this process opened it
+beside others, until its first sync of the log: a write-back of them may have failed before.
 """
 
 from __future__ import annotations
@@ -69,6 +71,7 @@ class Core:
         self.inside = True
         self.entered = False
         self.unheard = False
+        self.joined_log = False
         self.pid = system.process_id()
         self._incarnation = system.incarnation()
         self.data_sync_lock = system.thread_lock()

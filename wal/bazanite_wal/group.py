@@ -9,6 +9,8 @@ Invariants: every log sync of an attached process, and every header write, happe
 written under ``.sync`` only; the first failed sync poisons, and nothing syncs again after it.
 ``SYNCING`` found set means that the last syncer died or failed, perhaps of an error that nobody
 heard: the kernel may think those pages clean, so they are written again before they are synced.
+So they are by who joined when they were not durable yet: of an error before that only those hear
+who had the log open (``joined_log``).
 """
 
 from __future__ import annotations
@@ -147,7 +149,7 @@ class GroupCommit:
         core, words = self._core, self._core.words
         core.check_poisoned()
         try:
-            if words[shared.SYNCING]:
+            if words[shared.SYNCING] or (core.joined_log and not core.unsafe):
                 self._write_again()
         except CorruptionError as error:  # an OSError poisons nobody: SYNCING stays set
             raise core.poison() from error
@@ -158,6 +160,7 @@ class GroupCommit:
         except OSError as error:
             raise core.poison() from error
         core.counts["log_syncs"] += 1
+        core.joined_log = False
         words[shared.DURABLE] = max(words[shared.DURABLE], target)
         words[shared.SYNCED_AT] = int(core.system.monotonic() * 1000)
         words[shared.SYNCING] = 0
