@@ -12,7 +12,7 @@ import pytest
 
 from bazanite_wal import shared
 from bazanite_wal.errors import DirectoryError
-from seam import Seam
+from seam import Killed, Seam
 from store_support import LOG, get, opened, put, unsynced, word
 
 
@@ -38,6 +38,22 @@ def test_who_joined_writes_the_frames_that_are_not_durable_again_before_its_firs
     put(second, b"?", offset=4)
     assert log_calls(seam, start) == ["write_at", "sync_data"]  # its own errors it hears
     assert get(second) == b"new!?"
+
+
+def test_a_frame_that_repair_adopts_is_written_again_too(tmp_path: Path) -> None:
+    dying, seam = Seam(), Seam()
+    witness, first = opened(tmp_path, Seam()), opened(tmp_path, dying)
+    put(witness, b"old")
+    dying.kill_before("store", str(shared.END))
+    with pytest.raises(Killed):
+        put(first, b"new")
+    assert word(witness, shared.DURABLE) == word(witness, shared.END)
+    second = opened(tmp_path, seam)
+    start = len(seam.calls)
+    with second.lock():
+        pass
+    assert log_calls(seam, start) == ["write_at", "write_at", "sync_data"]
+    assert get(second) == b"new"
 
 
 def test_who_joined_a_durable_log_writes_nothing_again(tmp_path: Path) -> None:

@@ -141,7 +141,8 @@ def _attach_locked(
     if first:
         core.joined_generation = 0  # recovery synced everything it found
     else:
-        core.joined_log = core.words[shared.DURABLE] < core.words[shared.END]
+        words = core.words  # BUSY: repair may adopt a frame that END does not count yet
+        core.joined_log = bool(words[shared.BUSY]) or words[shared.DURABLE] < words[shared.END]
     core.check_poisoned()
     _refuse_other_level(core)
     lock.words = mapping.words

@@ -13,7 +13,8 @@ of a frame, and its checksum.
 ``unheard`` is true from before a sync of the data files until its answer was heard: an interrupt
 may swallow the only report of a failed write-back.
 ``joined_log`` is true if the log held frames that were not durable when this process opened it
-beside others, until its first sync of the log: a write-back of them may have failed before.
+beside others (or one that a dead holder left), until its first sync of the log: a write-back of
+them may have failed before.
 """
 
 from __future__ import annotations
