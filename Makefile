@@ -12,14 +12,15 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 TORTURE_ARGS ?=
 EXPLORE_ARGS ?=
+MODEL_ARGS ?=
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv torture explore test lint format coverage clean
+.PHONY: help venv torture explore model test lint format coverage clean
 
 help: ## this list
-	@echo "usage: make TARGET [PYTHON=python3.12] [PYTEST_ARGS=...] [TORTURE_ARGS=...] [EXPLORE_ARGS=...]"
+	@echo "usage: make TARGET [PYTHON=python3.12] [PYTEST_ARGS=...] [TORTURE_ARGS=...] [EXPLORE_ARGS=...] [MODEL_ARGS=...]"
 	@echo
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
 
@@ -28,6 +29,9 @@ torture: $(VENV)/.runtime ## kill writing processes at random moments, recover, 
 
 explore: $(VENV)/.runtime ## cut the power at every point of a simulated machine: minutes, a million states
 	$(BIN)/bazanite explore --profile ci $(EXPLORE_ARGS)
+
+model: ## check the model of the commit protocol; minutes; needs spin and a C compiler
+	$(PYTHON) docs/model/check.py $(MODEL_ARGS)
 
 test: $(VENV)/.dev ## all tests, on all cores
 	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
