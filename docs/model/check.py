@@ -142,7 +142,7 @@ RUNS: list[Case] = [
     Case(
         "stop",
         "one process stops for ever, anywhere, and is killed later; a cut",
-        "STOPS=1 KILLS=1 CUTS=1 TXS=1 CHECKPOINTS=1 ATTACHED=1",
+        "STOPS=1 KILLS=1 CUTS=1 TXS=1 ATTACHED=1",
         seconds=120,
     ),
     Case(
