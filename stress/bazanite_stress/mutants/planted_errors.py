@@ -148,8 +148,9 @@ BUGS = (
         (
             Patch(
                 _GROUP,
-                "            if words[shared.SYNCING]:\n                self._write_again()\n",
-                "            if words[shared.SYNCING] is __planted__(...):\n"
+                "            if words[shared.SYNCING] or (core.joined_log and not core.unsafe):\n"
+                "                self._write_again()\n",
+                "            if __planted__(core.joined_log and not core.unsafe):\n"
                 "                self._write_again()\n",
             ),
         ),
