@@ -13,8 +13,6 @@ from typing import Any
 
 import pytest
 
-from bazanite import DB
-from bazanite.errors import CorruptionError
 from bazanite_stress.explore import campaign
 from bazanite_stress.explore.again import (
     OtherSteps,
@@ -27,16 +25,12 @@ from bazanite_stress.explore.again import (
 from bazanite_stress.explore.as_test import test_source as source_of_test
 from bazanite_stress.explore.catalogue import CALLS, TABLES, WORKLOADS
 from bazanite_stress.explore.explorer import (
-    REFUSED,
-    WRONG_ANSWER,
     Explorer,
     Limits,
     Violation,
 )
-from bazanite_stress.explore.faults import Fault
 from bazanite_stress.explore.keep import keep, keep_first
 from bazanite_stress.explore.minimise import Bounds, Progress, minimise
-from bazanite_stress.explore.model import Model
 from bazanite_stress.explore.replay import (
     Replay,
     ReplayError,
@@ -47,14 +41,11 @@ from bazanite_stress.explore.replay import (
     replay_file,
     write_replay,
 )
-from bazanite_stress.explore.report import describe_violation
 from bazanite_stress.explore.shrink import api_calls, simpler
-from bazanite_stress.explore.story import rows_table, story
+from bazanite_stress.explore.story import story
 from bazanite_stress.explore.tasks import plan
 from bazanite_stress.explore.workload import Workload
 from bazanite_stress.simulation.disk import PROFILES
-from bazanite_stress.simulation.legal import Tearing
-from bazanite_stress.simulation.system import SimulatedSystem
 from bazanite_tools.cli import main
 from replay_faults import FAULTS
 
@@ -299,75 +290,6 @@ def test_explore_stores_what_it_finds(
     assert main([*command, "--out", "file"]) == 2
 
 
-def test_an_answer_that_is_wrong_without_a_crash_is_kept_too(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    workload = replace(WORKLOADS["rows"], steps=[*WORKLOADS["rows"].steps, ["find", "a", 9]])
-    with monkeypatch.context() as patches:
-        patches.setattr(Model, "_find", lambda *_: {"id": 9, "v": "other", "n": None})
-        violation = Explorer(workload, "journal", limits=LIMITS).explore().violations[0]
-        small = minimise(violation)
-        assert small.rule == WRONG_ANSWER
-        assert small.workload.steps == [["find", "a", 1]]
-        assert replay(record(small), 3).identical == 3
-    assert replay(Replay(small, {}, "")).verdict == "survived"
-    assert story(small).startswith("Without any crash")
-
-
-@pytest.mark.parametrize("boot, moment", [(1, "setup"), (2, "opening")])
-def test_an_engine_that_refuses_its_own_work_is_kept_too(
-    boot: int, moment: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The setup runs on the first boot, the steps on the second: one of them ends in an error."""
-
-    class Refusing(DB):
-        def __init__(self, *arguments: Any, system: SimulatedSystem, **options: Any) -> None:
-            if system.machine.boot == boot:
-                raise CorruptionError("/db/a.dat", 0, "a row", "nothing")
-            super().__init__(*arguments, system=system, **options)
-
-    workload = WORKLOADS["rows"]
-    with monkeypatch.context() as patches:
-        patches.setattr("bazanite_stress.explore.runner.DB", Refusing)
-        (violation,) = Explorer(workload, "journal", limits=LIMITS).explore().violations
-        assert violation.rule == REFUSED
-        assert (violation.point.what, violation.found[:15]) == (moment, "CorruptionError")
-        assert violation.expected == ("a: {id: 1, n: 1, v: 'one'}\nt: no rows",)
-        small = minimise(violation)
-        assert small.workload.steps == []
-        assert api_calls(small.workload) == 0
-        recorded = record(small)
-        assert replay(recorded, 3).identical == 3
-        with pytest.raises(AssertionError, match=REFUSED):
-            run_generated(recorded)
-    assert story(small).startswith(f"Without any crash, {REFUSED} ({moment}): CorruptionError")
-    assert replay(recorded).verdict == "survived"
-    run_generated(recorded)
-
-
-def run_generated(recorded: Replay) -> None:
-    """The test that is stored with it."""
-    generated: dict[str, Any] = {}
-    exec(compile(source_of_test(recorded, "it"), "test_it.py", "exec"), generated)
-    generated["test_it"]()
-
-
-def test_torn_sectors_are_part_of_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bazanite_stress.explore.explorer.broken_rule", only_torn)
-    torn = Tearing(torn=True, neighbours=True)
-    explorer = Explorer(WORKLOADS["rows"], "journal", limits=LIMITS, tearing=torn)
-    small = minimise(explorer.explore().violations[0])
-    recorded = from_document(record(small).as_document())
-    assert recorded.violation.tearing == torn
-    assert replay(recorded, 5).identical == 5
-    assert "tearing=Tearing(torn=True, neighbours=True)" in source_of_test(recorded, "it")
-
-
-def only_torn(outcome: Any, right: Any, durability: str) -> str:
-    """A rule that is broken by disks whose log ends in a torn frame, as far as rows show it."""
-    return "" if outcome.content == right[-1].content() else "not the newest rows"
-
-
 def test_every_simplification_is_a_workload_and_they_come_to_an_end() -> None:
     groups = Workload(
         "g", TABLES, [["lock", [["transaction", [CALLS["insert"]]]]], *CALLS.values()]
@@ -383,38 +305,6 @@ def test_every_simplification_is_a_workload_and_they_come_to_an_end() -> None:
         smallest, steps = smaller, steps + 1
     assert steps < 100
     assert api_calls(smallest) == 0
-
-
-def test_the_story_and_the_table_say_what_a_person_needs() -> None:
-    v = stored("first frame only").violation
-    shown = replace(
-        v,
-        expected=("a: {id: 1, v: 'one'}, {id: 2, v: 'two'}\nt: no rows", "a: no rows\nt: no rows"),
-        found="a: {id: 2, v: 'old'}\nt: no rows",
-    )
-    assert rows_table(shown).splitlines() == [
-        "   expected           or       found",
-        "a  {id: 1, v: 'one'}  -        -",
-        "a  {id: 2, v: 'two'}  -        {id: 2, v: 'old'}",
-        "t  no rows            no rows  no rows",
-    ]
-    assert rows_table(replace(shown, found="refused: X")).splitlines()[-1] == "found: refused: X"
-    assert rows_table(replace(shown, expected=())) == f"found: {shown.found}"
-    assert "3 states" in rows_table(replace(shown, expected=shown.expected[:1] * 3))
-    assert story(v).startswith("Cut the power ")
-    killed = replace(v, how={"kind": "kill", "call": 7})
-    assert story(killed).startswith("A kill (call 7) ")
-    fault = Fault(9, "EIO", "lost", persistent=True, sector=3, other="kept").as_json()
-    failed = replace(v, how={"kind": "fault", "fault": fault, "doing": "the close", "limits": {}})
-    words = "EIO at call 9, lost, sector 3 kept, and from there on"
-    assert story(failed).startswith(f"A fault ({words}) ")
-    told = describe_violation(failed)
-    assert f"besides      kind: fault, fault: {words}" in told
-    assert "moment       " in told
-    assert "power cut    " not in told
-    assert "power cut    at crash point" in describe_violation(v)
-    seen = replace(v, how={"kind": "detector", "letter": "E", "workloads": []})
-    assert "besides      kind: detector, letter: E\n" in describe_violation(seen)
 
 
 def test_a_kind_that_explores_finds_its_case_among_others() -> None:
