@@ -141,8 +141,10 @@ def test_the_command_prints_one_document_and_saves_what_it_caught(
     assert main(["mutants", "--only", "2,38", "--json", "--jobs", "2", "--out", str(tmp_path)]) == 0
     out, err = capsys.readouterr()
     document = json.loads(out)
-    assert (document["planted"], document["killed"], document["pending"]) == (2, 2, [])
-    assert document["survivors"] == document["equivalent"] == []
+    counts = [document[name] for name in ("planted", "killed", "equivalent", "pending")]
+    assert counts == [2, 2, 0, 0]
+    assert document["equivalent_bugs"] == document["pending_bugs"] == []
+    assert document["survivors"] == []
     assert document["states_to_kill_median"] >= 1
     assert len(err.splitlines()) == 2
     stored, locks = (kill["stored"] for bug in document["bugs"] for kill in bug["kills"])
@@ -323,7 +325,9 @@ def test_an_equivalent_bug_must_be_caught_in_a_pair(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(campaign_module, "_attempt", attempt)
     result = judge(BUGS[11])
     assert (result.verdict, result.pair) == ("equivalent", 53)
-    assert run([BUGS[11]], 1, lambda _: None).as_document()["equivalent"] == [11]
+    document = run([BUGS[11]], 1, lambda _: None).as_document()
+    assert (document["equivalent"], document["equivalent_bugs"]) == (1, [11])
+    assert (document["killed"], document["pending"], document["pending_bugs"]) == (0, 0, [])
 
 
 def test_a_bug_that_does_not_fit_or_never_runs_breaks_the_harness(

@@ -105,12 +105,14 @@ class Campaign:
         return median(states) if states else None
 
     def as_document(self) -> dict[str, Any]:
-        """For ``--json``."""
+        """For ``--json``: how many, then which."""
         return {
             "planted": len(self.results),
             "killed": len(self.numbers("killed")),
-            "equivalent": self.numbers("equivalent"),
-            "pending": self.numbers("pending"),
+            "equivalent": len(self.numbers("equivalent")),
+            "pending": len(self.numbers("pending")),
+            "equivalent_bugs": self.numbers("equivalent"),
+            "pending_bugs": self.numbers("pending"),
             "survivors": [_name(r) for r in self.results if r.verdict == "survived"],
             "broken": [f"{_name(r)}: {r.error}" for r in self.results if r.error],
             "states_to_kill_median": self.states_to_kill_median,
