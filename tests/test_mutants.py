@@ -284,7 +284,7 @@ def test_what_is_not_stored_or_is_still_large_is_said(
     letters = iter("KP")
 
     def attempt(bug: Bug, *_: object) -> Result:
-        return Result(bug, "killed", [Kill(next(letters), "a rule", 9, 0.1, next(kills))])
+        return Result(bug, "killed", [Kill(next(letters), "a rule", 9, 0.1, stored=next(kills))])
 
     monkeypatch.setattr(campaign_module, "_attempt", attempt)
     assert main(["mutants", "--only", "1,2", "--jobs", "1", "--out", str(tmp_path)]) == 0

@@ -102,6 +102,8 @@ class Actor:
     # ---- calls
 
     def _carry_out(self, who: str, step: Step) -> None:
+        if self.session is None and step[0] != "open":
+            return  # it could not be opened (who stopped for ever has it): nothing to do it on
         if step[0] == "fork":
             self._fork(step[1])
             return
@@ -125,7 +127,12 @@ class Actor:
             raise Failed(f"{who}: {step} raised {failure!r}") from failure
         nothing = error in {kind.__name__ for kind in NOTHING_DONE}
         told = known and not nothing and step[0] not in NEUTRAL and self.session is not None
-        lsn = self.session.db.read_lsn if told and self.session is not None else None
+        lsn = None
+        if told and self.session is not None:
+            try:
+                lsn = self.session.db.read_lsn
+            except DBError as failure:  # it answered, and is closed: nobody closed it before
+                raise Failed(f"{who}: after {step} read_lsn raised {failure!r}") from failure
         actors.events.append(Event(who, step, start, actors.now(), answer, error, lsn, known))
 
     def _locked(self, who: str, step: Step) -> None:
@@ -146,6 +153,7 @@ class Actor:
 
     def _perform(self, step: Step) -> Any:
         if step[0] == "open":
+            self.session = None
             self.session = Session(self._open)
             return None
         session = self.session

@@ -127,6 +127,11 @@ def _decisions(violation: Violation) -> list[Decision]:
     return [Decision(**decision) for decision in violation.how["decisions"]]
 
 
+def calls_beside(violation: Violation) -> int:
+    """How many calls its processes make; the workload's are those of the setup."""
+    return steps_of(Program(violation.workload, violation.how["processes"]))
+
+
 def steps_of(program: Program) -> int:
     """How many calls all processes make."""
     threads = chain.from_iterable(program.processes)

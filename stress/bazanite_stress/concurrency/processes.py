@@ -8,6 +8,8 @@ the kernel up to any byte.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bazanite_stress.simulation.machine import Machine
 from bazanite_stress.simulation.system import (
     Killed,
@@ -15,8 +17,9 @@ from bazanite_stress.simulation.system import (
     SimulatedSystem,
     SimulatedThreadLock,
 )
+from bazanite_wal import shared
 
-from .scheduler import Scheduler, Task
+from .scheduler import MovedBack, Scheduler, Task
 
 
 class ScheduledSystem(SimulatedSystem):
@@ -55,6 +58,18 @@ class ScheduledSystem(SimulatedSystem):
                 file.drop()
 
         self.scheduler.spawn(f"the end of {self.name}", _Kernel(), close_files)
+
+    def about_to_store(self, words: Sequence[int], index: int, value: int) -> None:
+        """End the run if it breaks what ``bazanite_wal.shared`` promises of ``DURABLE``.
+
+        What hangs on it (which damage recovery can tell, which frames may be written again) shows
+        only after rarer accidents.
+        """
+        scheduler, old = self.scheduler, words[index]
+        attached = scheduler.running and words[shared.READY]  # else a first opener begins anew
+        if index == shared.DURABLE and value < old and attached:
+            found = f"{self.name} moved the durable mark from {old} back to {value}"
+            scheduler.failure = scheduler.failure or MovedBack(found)
 
     def thread_lock(self) -> ScheduledThreadLock:
         return ScheduledThreadLock(self)

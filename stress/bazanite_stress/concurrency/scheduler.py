@@ -32,6 +32,10 @@ class Endless(Exception):
     """Many more points than such a run takes: somebody waits for ever, or starves."""
 
 
+class MovedBack(Exception):
+    """A shared word that never moves back did."""
+
+
 class PowerCut(Exception):
     """The power went, as the plan had it."""
 

@@ -3,6 +3,7 @@
 The processes run until they are done, killed, stopped for ever, or the power goes.  Then
 
 - nobody waits for what nobody can give (Deadlock), and nobody waits for ever (Endless);
+- the durable mark never moved back (MovedBack);
 - no call raised what it must not: without stopped processes only what the model raises too;
 - everybody who is left is killed, another process opens the database and reads it: that is the last
   call of the history; and so is what comes back from legal disks of a power cut at that moment;
@@ -28,7 +29,7 @@ from bazanite_wal.errors import CommittedNotApplied, CommitUncertain, DirectoryE
 from .actors import Actors, Failed
 from .plans import Decision, Directed, Policy
 from .programs import Program
-from .scheduler import Deadlock, Endless, PowerCut, Scheduler
+from .scheduler import Deadlock, Endless, MovedBack, PowerCut, Scheduler
 
 _END = 1 << 61
 _CUT = "after a power cut"
@@ -86,7 +87,7 @@ class Court:
             scheduler.run()
         except PowerCut:
             cut = True
-        except (Deadlock, Endless, Failed) as error:
+        except (Deadlock, Endless, MovedBack, Failed) as error:
             trial.broken = Broken(_rule(error), found=str(error))
         trial.points = scheduler.points
         if trial.broken is None:
@@ -149,9 +150,12 @@ class Court:
 
 
 def _rule(error: Exception) -> str:
-    return {Deadlock: "a deadlock", Endless: "somebody waits for ever"}.get(
-        type(error), "a call raised what it must not"
-    )
+    rules: dict[type[Exception], str] = {
+        Deadlock: "a deadlock",
+        Endless: "somebody waits for ever",
+        MovedBack: "what was durable is not said to be any more",
+    }
+    return rules.get(type(error), "a call raised what it must not")
 
 
 def _broken(verdict: Verdict, when: str = "") -> Broken:

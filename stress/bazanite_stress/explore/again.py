@@ -9,6 +9,7 @@ time.  What happened besides the workload (``Violation.how``) decides which modu
     tighten(violation, states, memory) -> Violation
                                       the same workload, an earlier moment, less lost; may be absent
     told(violation) -> str            what happened, for a person: up to the rule; may be absent
+    calls_beside(violation) -> int    how many calls are not in its workload; may be absent
 
 ``memory`` is a dictionary that lasts for one minimisation.
 """

@@ -42,9 +42,10 @@ class Progress:
 
 
 def calls_of(violation: Violation) -> int:
-    """How many calls it takes: the workload's, and the reads of others within those."""
+    """How many calls it takes: the workload's, and those that others make beside or within them."""
     finds: int = violation.how.get("finds", 0)
-    return api_calls(violation.workload) + finds
+    beside = getattr(module_for(kind_of(violation)), "calls_beside", None)
+    return api_calls(violation.workload) + finds + (beside(violation) if beside else 0)
 
 
 def sectors_of(violation: Violation) -> int:

@@ -6,6 +6,7 @@ planting     a bug put into the engine's source before it is compiled, and prove
 session      processes on one simulated machine, and the states that are right
 locks        one of the detectors: the lock's scenes, with real processes
 detectors    what looks for bugs: traces, power cuts, kills, errors, damage
+schedules    the simulation of several processes as a detector
 child        one bug, one process: plant it, run its detectors
 storing      what a detector found as a replay file
 again        what it found, found again

@@ -26,7 +26,8 @@ class Bug:
 
     ``detectors`` are the letters of docs/planted-bugs.md.  ``pending`` says what is missing to see
     it.  ``equivalent`` says why it changes nothing alone; then ``pairs`` names bugs together with
-    which it must be seen.  ``workloads`` are those that reach it, to be tried first.
+    which it must be seen.  ``workloads``, and ``programs`` of several processes, are those that
+    reach it, to be tried first.
     """
 
     number: int
@@ -37,3 +38,4 @@ class Bug:
     equivalent: str = ""
     pairs: tuple[int, ...] = ()
     workloads: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ()

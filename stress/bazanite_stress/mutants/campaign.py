@@ -47,12 +47,13 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """A detector that saw the bug, and what it took."""
+    """A detector that saw the bug, in which of its ways, and what it took."""
 
     letter: str
     rule: str
     states: int
     seconds: float
+    way: str = ""
     stored: Stored | None = None
 
 
@@ -198,7 +199,7 @@ def _attempt(
     out: Path | None,
 ) -> Result:
     request = {"bugs": numbers, "rounds": rounds, "stop": stop, "out": out and str(out)}
-    kills = 0 if out is None else 1 if stop else len(rounds)
+    kills = 0 if out is None else 1 if stop else 1 + len(rounds)
     deadline = _DEADLINE_SECONDS + kills * _STORING_SECONDS
     try:
         done = subprocess.run(
@@ -243,7 +244,8 @@ def _document(result: Result) -> dict[str, Any]:
         "pair": result.pair,
         "why": bug.equivalent or bug.pending if result.verdict in ("equivalent", "pending") else "",
         "kills": [
-            {"by": k.letter, "rule": k.rule, "states": k.states, "seconds": k.seconds}
+            {"by": k.letter, "way": k.way, "rule": k.rule, "states": k.states}
+            | {"seconds": k.seconds}
             | ({"stored": asdict(k.stored)} if k.stored else {})
             for k in result.kills
         ],

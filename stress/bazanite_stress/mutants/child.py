@@ -2,7 +2,7 @@
 
 python -m bazanite_stress.mutants.child '{"bugs": [7, 9], "rounds": [["P", 300]], "stop": true}'
 
-With "out", a directory, each finding is stored there.
+With "out", a directory, each finding is stored there.  "way": of each detector this one alone.
 """
 
 from __future__ import annotations
@@ -11,11 +11,16 @@ import gc
 import json
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from .bug import Bug
 from .planted import BUGS
 from .planting import PlantingError, plant
+
+if TYPE_CHECKING:
+    from .detectors import Finding
 
 
 def main(text: str) -> None:
@@ -35,18 +40,16 @@ def main(text: str) -> None:
 def _work(request: dict[str, Any]) -> dict[str, Any]:
     bugs = [BUGS[number] for number in request["bugs"]]
     planted = plant(*bugs) if bugs else None
-    from .detectors import detect  # noqa: PLC0415  imports the engine, with the bugs in it
-    from .storing import store  # noqa: PLC0415  so does this
+    from .storing import store  # noqa: PLC0415  imports the engine, with the bugs in it
 
     gc.freeze()
-    workloads = tuple(dict.fromkeys(name for bug in bugs for name in bug.workloads))
     answer: dict[str, Any] = {"looked": {}, "findings": []}
     looked: dict[str, int] = answer["looked"]
-    for letter, limit in request["rounds"]:
-        finding, looked[letter] = detect(letter, workloads, limit)
+    for letter, finding, looked[letter] in _looks(request, bugs):
         if finding is not None:
             found = {
                 "letter": letter,
+                "way": finding.way,
                 "rule": finding.violation.rule,
                 "states": finding.states,
                 "seconds": round(finding.seconds, 3),
@@ -62,6 +65,17 @@ def _work(request: dict[str, Any]) -> dict[str, Any]:
         if not planted.runs:
             answer["broken"] = "the planted code never ran"
     return answer
+
+
+def _looks(request: dict[str, Any], bugs: list[Bug]) -> Iterator[tuple[str, Finding | None, int]]:
+    """Each round's letter, and for each of its ways the finding and the round's states so far."""
+    from .detectors import detect  # noqa: PLC0415  as above
+
+    for letter, limit in request["rounds"]:
+        total = 0
+        for finding, states in detect(letter, bugs, limit, request.get("way", "")):
+            total += states
+            yield letter, finding, total
 
 
 if __name__ == "__main__":

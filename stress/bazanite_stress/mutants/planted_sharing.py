@@ -6,7 +6,6 @@ from .bug import Bug, Patch
 
 _APPLY, _ATTACH, _POSIX = "bazanite_wal.apply", "bazanite_wal.attach", "bazanite_wal.posix"
 _SECTION, _STORE, _GROUP = "bazanite_wal.section", "bazanite_wal.store", "bazanite_wal.group"
-_INTERLEAVED = "needs processes that are interleaved within a call"
 
 BUGS = (
     Bug(
@@ -20,7 +19,6 @@ BUGS = (
                 "    first = attached.try_lock() or __planted__(True)\n",
             ),
         ),
-        pending=_INTERLEAVED,
     ),
     Bug(
         33,
@@ -69,7 +67,6 @@ BUGS = (
                 "                core.lock.acquire(None)\n            words",
             ),
         ),
-        pending=_INTERLEAVED,
     ),
     Bug(
         36,
@@ -209,20 +206,31 @@ BUGS = (
                 "        __planted__()\n",
             ),
         ),
-        pending=_INTERLEAVED,
     ),
     Bug(
         55,
         "`durable` moves back",
         "C",
-        (
+        (  # published after .sync is free: under it, no later leader could have come before
             Patch(
                 _GROUP,
                 "        words[shared.DURABLE] = max(words[shared.DURABLE], target)\n",
-                "        words[shared.DURABLE] = __planted__(target)\n",
+                "        self._durable = target\n",
+            ),
+            Patch(
+                _GROUP,
+                "            self._core.sync_file.unlock()\n",
+                "            self._core.sync_file.unlock()\n"
+                "            if self._durable:\n"
+                "                self._core.words[shared.DURABLE] = __planted__(self._durable)\n"
+                "            self._durable = 0\n",
+            ),
+            Patch(
+                _GROUP,
+                "        self._core = core\n",
+                "        self._core = core\n        self._durable = 0\n",
             ),
         ),
-        pending=_INTERLEAVED,
     ),
     Bug(
         56,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from bazanite_wal.frame import LARGEST_FILE
 
@@ -53,6 +53,9 @@ class SimulatedSystem:
             if allowed is not None:
                 return allowed
         return size
+
+    def about_to_store(self, words: Sequence[int], index: int, value: int) -> None:
+        """One of these shared words is about to change."""
 
     def kill(self) -> None:
         """SIGKILL: locks go, nothing else happens."""
@@ -240,6 +243,7 @@ class _Words:
         if not 0 <= value < 1 << 64:
             raise OverflowError(f"{value} does not fit in 64 bits")
         self._system.call("store", "", index)
+        self._system.about_to_store(self._values, index, value)
         self._values[index] = value
 
 
