@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from bazanite_stress.concurrency.catalogue import PROGRAMS
 from bazanite_stress.explore.again import OtherSteps, again
 from bazanite_stress.explore.minimise import calls_of, sectors_of
 from bazanite_stress.explore.replay import read_replay
@@ -74,6 +75,7 @@ def test_what_a_bug_says_of_itself_is_complete(bug: Bug) -> None:
     assert not bug.equivalent or bug.pairs
     assert set(bug.pairs) <= set(BUGS)
     assert set(bug.workloads) <= set(ALL)
+    assert set(bug.programs) <= set(PROGRAMS)
 
 
 def test_the_page_lists_the_same_sixty() -> None:
@@ -84,9 +86,9 @@ def test_the_page_lists_the_same_sixty() -> None:
     assert sorted(page) == list(range(1, 61))
 
 
-def test_only_what_needs_interleaving_or_real_processes_is_pending() -> None:
+def test_only_what_no_schedule_has_shown_is_pending() -> None:
     pending = {number for number, bug in BUGS.items() if bug.pending}
-    assert pending <= {32, 33, 35, 36, 40, 42, 49, 51, 55, 57}
+    assert pending <= {51}
 
 
 def test_a_text_that_is_not_there_once_is_an_error() -> None:
@@ -115,8 +117,8 @@ def test_the_others_see_nothing_in_their_first_states(letter: str) -> None:
     assert answer["looked"][letter] > 100
 
 
-def ask(bugs: list[int], rounds: list[list[object]]) -> dict[str, Any]:
-    request = json.dumps({"bugs": bugs, "rounds": rounds, "stop": True})
+def ask(bugs: list[int], rounds: list[list[object]], **more: str) -> dict[str, Any]:
+    request = json.dumps({"bugs": bugs, "rounds": rounds, "stop": True} | more)
     command = [sys.executable, "-m", "bazanite_stress.mutants.child", request]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=100)
     answer: dict[str, Any] = json.loads(done.stdout)
@@ -200,6 +202,24 @@ def test_a_kill_is_made_small_and_its_test_fails_with_the_bug_alone(
     exec(compile(Path(generated["__file__"]).read_text(), "it.py", "exec"), generated)
     generated[f"test_{name}"]()
     generated[f"test_{name}_fails_with_the_bug"]()
+
+
+SCHEDULED = (35, 55)
+
+
+@pytest.mark.parametrize("number", SCHEDULED)
+def test_a_schedule_shows_the_bug_and_is_the_same_100_times(
+    number: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (kill,) = ask([number], [["C", None]], way="schedule", out=str(tmp_path))["findings"]
+    assert kill["way"] == "schedule"
+    assert kill["stored"]["calls"] <= MOST_CALLS
+    path = tmp_path / f"bug_{number}_c_schedule.json"
+    assert read_replay(path).bugs == (number,)
+    assert main(["replay", "--times", "100", "--json", str(path)]) == 1
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["verdict"], answer["identical"]) == ("violated", 100)
+    assert main(["replay", "--without-bugs", str(path)]) == 0
 
 
 def test_a_test_that_does_not_fail_with_the_bug_says_so(tmp_path: Path) -> None:

@@ -66,7 +66,8 @@ def minimise(
     shrinking.shorten(_FEW)
     shrinking.shorten(_MORE)
     if hasattr(module, "tighten"):
-        left = max(shrinking.bounds.states - shrinking.states, 1_000)
+        least = min(shrinking.bounds.states, 1_000)
+        left = max(shrinking.bounds.states - shrinking.states, least)
         shrinking.best = module.tighten(shrinking.best, left, shrinking.memory)
         shrinking.tell()
     return shrinking.best

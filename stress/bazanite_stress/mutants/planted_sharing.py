@@ -19,6 +19,7 @@ BUGS = (
                 "    first = attached.try_lock() or __planted__(True)\n",
             ),
         ),
+        programs=("openers",),
     ),
     Bug(
         33,
@@ -67,6 +68,7 @@ BUGS = (
                 "                core.lock.acquire(None)\n            words",
             ),
         ),
+        programs=("writers and a reader",),
     ),
     Bug(
         36,
@@ -206,6 +208,7 @@ BUGS = (
                 "        __planted__()\n",
             ),
         ),
+        pending="no schedule has shown it yet: it takes an opener beside a dying one",
     ),
     Bug(
         55,
@@ -231,6 +234,7 @@ BUGS = (
                 "        self._core = core\n        self._durable = 0\n",
             ),
         ),
+        programs=("fork beside threads", "writers and a reader"),
     ),
     Bug(
         56,

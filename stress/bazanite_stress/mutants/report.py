@@ -14,13 +14,13 @@ def as_line(result: Result) -> str:
 
 
 def as_table(campaign: Campaign) -> str:
-    """Bugs down, detectors across: x killed by it, . looked and saw nothing."""
+    """Bugs down, detectors across: x killed by it, . looked and saw nothing.
+
+    Under C an x is a schedule's; o: played scenes saw it, and no schedule (or none was needed).
+    """
     lines = [f"{'#':>3} {'planted bug':{_TITLE}} {' '.join(LETTERS)}  killed by"]
     for result in campaign.results:
-        by = {kill.letter for kill in result.kills}
-        marks = " ".join(
-            "x" if letter in by else "." if letter in result.looked else " " for letter in LETTERS
-        )
+        marks = " ".join(_mark(result, letter) for letter in LETTERS)
         number, title = result.bug.number, _cut(result.bug.title)
         lines.append(f"{number:3d} {title:{_TITLE}} {marks}  {_said(result)}")
     for result in campaign.results:
@@ -32,6 +32,13 @@ def as_table(campaign: Campaign) -> str:
         most = f"{MOST_CALLS} calls and {MOST_SECTORS} sectors"
         lines.append(f"\nstill larger than {most}: {', '.join(campaign.too_large)}")
     return "\n".join([*lines, "", _totals(campaign)])
+
+
+def _mark(result: Result, letter: str) -> str:
+    ways = {kill.way for kill in result.kills if kill.letter == letter}
+    if ways:
+        return "o" if letter == "C" and "schedule" not in ways else "x"
+    return "." if letter in result.looked else " "
 
 
 def _totals(campaign: Campaign) -> str:
