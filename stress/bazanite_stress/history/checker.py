@@ -45,7 +45,7 @@ class Verdict:
     """``rule`` is "" if the history is right; else ``events`` are those that break it.
 
     ``state`` is what all of it leads to, ``happened`` are the calls without an answer that took
-    effect in this explanation.
+    effect in this explanation, and ``order`` is all of it: those among the calls with an answer.
     """
 
     rule: str = ""
@@ -54,6 +54,7 @@ class Verdict:
     events: list[Event] = field(default_factory=list)
     state: State | None = None
     happened: list[Event] = field(default_factory=list)
+    order: list[Event] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -71,7 +72,7 @@ class _Branch:
 
     place: int
     state: State
-    happened: tuple[int, ...]
+    happened: tuple[tuple[int, int], ...]
     untried: list[int]
 
 
@@ -156,11 +157,12 @@ class _Replay:
 
     def run(self, state: State) -> Verdict:
         state, place = state.clone(), 0
-        happened: tuple[int, ...] = ()
+        happened: tuple[tuple[int, int], ...] = ()
         branches: list[_Branch] = []
         furthest, wrong = -1, Verdict()
         while place < len(self._groups):
-            here = [n for n in self._at.get(place, ()) if n not in happened]
+            taken = {number for _, number in happened}
+            here = [n for n in self._at.get(place, ()) if n not in taken]
             if here:
                 branches.append(_Branch(place, state.clone(), happened, here))
             state, mismatch = _at_one_position(state, self._groups[place])
@@ -173,7 +175,12 @@ class _Replay:
             if branch is None:
                 return wrong
             state, place, happened = branch.state, branch.place, branch.happened
-        return Verdict(state=state, happened=[self._floating[n].event for n in happened])
+        order: list[Event] = []
+        for place, group in enumerate(self._groups):
+            order += [self._floating[number].event for at, number in happened if at == place]
+            order += group
+        events = [self._floating[number].event for _, number in happened]
+        return Verdict(state=state, happened=events, order=order)
 
     def _next(self, branches: list[_Branch], concerned: Footprint) -> _Branch | None:
         """The latest place at which one more call may have committed, and the state behind that.
@@ -189,11 +196,12 @@ class _Replay:
             if self._left < 0:
                 raise Undecided(f"no order found for {len(self._floating)} calls without an answer")
             state = branch.state.clone()
-            happened = (*branch.happened, number)
+            happened = (*branch.happened, (branch.place, number))
             _, error = state.answer(self._floating[number].event.step)
             # what changes nothing is as if it had not happened, and in which order others came
             # matters only if that leads to another state
-            key = (branch.place, frozenset(happened), state.content(), hidden(state))
+            numbers = frozenset(number for _, number in happened)
+            key = (branch.place, numbers, state.content(), hidden(state))
             before = (branch.state.content(), hidden(branch.state))
             if not error and key not in self._tried and key[2:] != before:
                 self._tried.add(key)

@@ -37,15 +37,15 @@ def cross_check(
     found = Windows()
     events = [e for e in events if not e.known or e.lsn is not None]  # others did nothing
     quiet = list(_quiet(events))
+    whole = check(events, start)
+    if whole.rule:
+        return replace(found, verdict=whole)
     for moment in quiet[:: max(1, -(-len(quiet) // most))] if quiet else ():
-        past = [event for event in events if event.start < moment]
-        known = check(past, start)
-        if known.rule or known.state is None:
-            return replace(found, verdict=known)
+        state, done = _state_at(moment, whole.order, start)
         stretch = _stretch(events, moment, calls)
-        late = _may_still_happen(past, known.happened)
+        late = _may_still_happen([e for e in events if e.start < moment], done)
         try:
-            order = explained([*late, *stretch], known.state, most_steps=_MOST_STEPS)
+            order = explained([*late, *stretch], state, most_steps=_MOST_STEPS)
         except Undecided:
             found.undecided += 1
             continue
@@ -65,6 +65,15 @@ def _quiet(events: Sequence[Event]) -> Iterator[int]:
         latest = max(latest, event.end)
 
 
+def _state_at(moment: int, order: list[Event], start: State) -> tuple[State, list[Event]]:
+    """The state at this moment, when nobody is at work, and the calls that led to it."""
+    state = start.clone()
+    first = next((i for i, event in enumerate(order) if event.start >= moment), len(order))
+    for event in order[:first]:
+        state.answer(event.step)
+    return state, order[:first]
+
+
 def _stretch(events: Sequence[Event], moment: int, calls: int) -> list[Event]:
     """The next calls; those that had not ended when the last of them began have no answer."""
     following = sorted((e for e in events if e.start >= moment), key=lambda event: event.start)
@@ -75,11 +84,12 @@ def _stretch(events: Sequence[Event], moment: int, calls: int) -> list[Event]:
     return [e if e.end < end else replace(e, answer=None, error="", known=False) for e in chosen]
 
 
-def _may_still_happen(past: Sequence[Event], happened: list[Event]) -> list[Event]:
+def _may_still_happen(past: Sequence[Event], done: list[Event]) -> list[Event]:
     """Calls without an answer that no later write has put an end to."""
+    happened = {id(event) for event in done if not event.known}
     last = max((event.start for event in past if event.known and event.writes), default=-1)
     return [
         event
         for event in past
-        if not event.known and event.writes and event.end >= last and event not in happened
+        if not event.known and event.writes and event.end >= last and id(event) not in happened
     ]

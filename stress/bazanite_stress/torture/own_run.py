@@ -5,6 +5,7 @@ each kill the directory is recovered and judged, and the next writer goes on fro
 from __future__ import annotations
 
 import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -59,12 +60,12 @@ class OwnRun:
         self._evidence = Evidence(crew.tally, crew.progress)
         self._places: dict[int, Place] = {}
 
-    def rounds(self, deadline: float) -> None:
-        """Set up, then rounds until the deadline; at least one."""
+    def rounds(self, seconds: float) -> None:
+        """Set up, then rounds for so long; at least one."""
         if not self._set_up():
             return
-        started, tally = 0, self._crew.tally
-        for number, rng, seconds in schedule(self._crew.settings.seed, deadline):
+        started, tally, deadline = 0, self._crew.tally, time.monotonic() + seconds
+        for number, rng, length in schedule(self._crew.settings.seed, deadline):
             for slot in range(self._crew.settings.writers):
                 if slot not in self._places or self._places[slot].spent:
                     self._places[slot] = self._new_place(slot)
@@ -73,7 +74,7 @@ class OwnRun:
             current = OwnRound(
                 self._crew, self._places, self._evidence, scratch=scratch, rng=rng, started=started
             )
-            current.run(seconds)
+            current.run(length)
             started = current.started
             tally.judged(wrong=bool(current.findings), options=self._workload.options)
             self._evidence.report(number, current.findings)

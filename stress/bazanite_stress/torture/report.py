@@ -52,6 +52,9 @@ class Tally:
     moments_missing: dict[str, int] = field(default_factory=dict)
     not_done: dict[str, str] = field(default_factory=dict)
     kills_wanted: int = 0
+    fairness_min_max: float | None = None
+    wait_max_ms: float | None = None
+    takeover_p99_ms: float | None = None
     recoveries: int = 0
     operations: int = 0
     commits: int = 0
@@ -178,6 +181,7 @@ def as_table(tally: Tally) -> str:
         *[("not done", f"{what}: {why}") for what, why in tally.not_done.items()],
         ("recoveries", str(tally.recoveries)),
         ("operations", f"{tally.operations} acknowledged, {tally.in_flight} in flight at a kill"),
+        *([("lock", _lock_text(tally))] if tally.fairness_min_max is not None else []),
         ("commits a second", f"{tally.commits_per_second:.0f}"),
         ("violations", str(tally.violation_count)),
     ]
@@ -200,6 +204,13 @@ def as_table(tally: Tally) -> str:
             f"  found     {one_line(first.found)}",
         ]
     return "\n".join(lines)
+
+
+def _lock_text(tally: Tally) -> str:
+    return (
+        f"fewest of a process through most {tally.fairness_min_max:.2f}, longest wait beyond the"
+        f" work ahead {tally.wait_max_ms:.0f} ms, take-over p99 {tally.takeover_p99_ms:.0f} ms"
+    )
 
 
 def _missing_text(tally: Tally) -> str:

@@ -26,7 +26,8 @@ TOGETHER = 10
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """One run. It ends after `seconds`, or when `kills` are dead. `crowd`: in which part of the
+    """One run. It ends after `seconds`, or when `kills` are dead; `patience` is for how
+    long it may go on until each moment was met often enough. `crowd`: in which part of the
     rounds all work on the same rows. `durability` None: each level in some of the rounds.
     `checksums` and `whole_pages`: in which part of the rounds the tables have checksums, and the
     log whole pages (`powersafe_overwrite=False`). `workload`: what every writer repeats, instead of
@@ -40,6 +41,7 @@ class Settings:
     writers: int = 8
     readers: int = 4
     kills: int | None = None
+    patience: float = 0.0
     crowd: float = CROWD
     engine: str = "bazanite"
     durability: str | None = None

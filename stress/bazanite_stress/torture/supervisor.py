@@ -21,6 +21,7 @@ from bazanite_stress.torture.effects import Operation
 from bazanite_stress.torture.evidence import Evidence
 from bazanite_stress.torture.judge import Finding, judge
 from bazanite_stress.torture.lives import Crew, schedule, tail
+from bazanite_stress.torture.lock_phase import measure_lock
 from bazanite_stress.torture.model import Model
 from bazanite_stress.torture.own_run import OwnRun
 from bazanite_stress.torture.processes import Child, Launcher
@@ -61,7 +62,7 @@ def torture(settings: Settings, progress: Progress) -> Tally:
         with Stopping() as stopping:
             crew = Crew(settings, launcher, tally, progress, stopping)
             run = Run(crew, work) if settings.workload is None else OwnRun(crew, work)
-            run.rounds(begin + settings.seconds)
+            run.rounds(settings.seconds)
     except KeyboardInterrupt:
         tally.interrupted = True
     finally:
@@ -87,25 +88,34 @@ class Run:
         self._model: Model | None = None
         self._rooms = Rooms(crew, work, self._evidence)
 
-    def rounds(self, deadline: float) -> None:
-        """Prepare, then rounds until the deadline, or until enough were killed; at least one."""
-        if not self._prepare():
+    def rounds(self, seconds: float) -> None:
+        """Prepare, then rounds for so long, or until enough were killed; at least one."""
+        if not self._prepare() or not self._lock_is_right():
             return
-        started = 0
+        started, deadline = 0, time.monotonic() + seconds
         try:
-            for number, rng, seconds in schedule(self._settings.seed, deadline):
-                if self._settings.is_crowd(number):
-                    self._rooms.one(number, seconds, rng)
+            latest = deadline + self._settings.patience
+            for number, rng, length in schedule(self._settings.seed, latest):
+                late = time.monotonic() > deadline
+                if late and number > 1 and not self._missing():
+                    break
+                if late or self._settings.is_crowd(number):
+                    self._rooms.one(number, length, rng)
                 else:
-                    started = self._one_round(number, seconds, rng, started)
+                    started = self._one_round(number, length, rng, started)
                 self._crew.progress.tick(self._tally)
-                if self._tally.kills >= (self._settings.kills or math.inf):
+                enough = self._tally.kills >= (self._settings.kills or math.inf)
+                if enough and not self._missing():
                     break
         finally:
             self._rooms.close()
-            if self._settings.crowded:
-                small = "no space" not in self._tally.not_done
-                self._tally.moments_missing = missing(self._tally.moments, no_space=small)
+            self._tally.moments_missing = self._missing()
+
+    def _missing(self) -> dict[str, int]:
+        """The moments that came too seldom so far."""
+        if not self._settings.crowded:
+            return {}
+        return missing(self._tally.moments, no_space="no space" not in self._tally.not_done)
 
     def _prepare(self) -> bool:
         """Make the directory that every fresh start is a copy of, and see that it is as it says."""
@@ -120,6 +130,12 @@ class Run:
         self._evidence.report(0, findings)
         if findings:
             self._evidence.keep(scratch, self._template, findings)
+        return not findings
+
+    def _lock_is_right(self) -> bool:
+        """Measure the lock, if this is a run with everything."""
+        findings = measure_lock(self._crew, self._work) if self._settings.crowded else []
+        self._evidence.report(0, findings)
         return not findings
 
     def _one_round(self, number: int, seconds: float, rng: Random, started: int) -> int:
