@@ -167,7 +167,7 @@ STORED = {
     "bug_34_c": 34,
     "bug_38_l": 38,
     "bug_46_n": 46,
-    "bug_49_k": 49,
+    "bug_60_k": 60,
 }
 """Some of each letter.  Bug 48: the engine refuses its own work."""
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import Any
 
-from bazanite_stress.explore.again import Again, rule_of
+from bazanite_stress.explore.again import Again, identical, rule_of
 from bazanite_stress.explore.explorer import Limits, Violation
 from bazanite_stress.explore.runner import Point
 from bazanite_stress.explore.workload import Workload
@@ -20,6 +20,7 @@ from .trial import Court, Trial
 
 KIND = "schedule"
 _RANDOM = 40
+_REPEATED = 5
 
 
 def violation_of(program: Program, profile: Profile, trial: Trial, *, stops: bool) -> Violation:
@@ -69,7 +70,17 @@ def tighten(violation: Violation, states: int, _memory: dict[Any, Any]) -> Viola
                 break
             if left <= 0:
                 break
-    return _fewer_decisions(best)
+    return _settled(_fewer_decisions(best))
+
+
+def _settled(violation: Violation) -> Violation:
+    """As its own decisions repeat it: one that had no effect may have cost a turn."""
+    for _ in range(_REPEATED):
+        found = again(violation).violation
+        if found is None or not _same(found, violation) or identical(found, violation):
+            break
+        violation = found
+    return violation
 
 
 def _fewer_decisions(violation: Violation) -> Violation:

@@ -41,6 +41,11 @@ PROGRAMS: dict[str, Program] = {
         _program("find beside update", [[_update("p")]], [[_FIND, _FIND]]),
         _program("checkpoint beside insert", [[["checkpoint"]]], [[_insert("q"), _FIND]]),
         _program(
+            "transaction beside insert",
+            [[_insert("p"), _FIND]],
+            [[["transaction", [_insert("q"), _update("q")]], _READ]],
+        ),
+        _program(
             "writers and a reader",
             [[_insert("p"), _update("p"), _FIND]],
             [[["transaction", [_insert("q"), _update("q")]], _READ]],
@@ -52,6 +57,8 @@ PROGRAMS: dict[str, Program] = {
             [[["open"], _insert("q"), _FIND, ["close"]]],
             [[["open"], _READ, ["close"], ["open"], _insert("r"), ["close"]]],
         ),
+        # Whoever opens it beside a first opener that dies: two come close more often than three.
+        _program("dying opener", [[["open"], _FIND]], [[["open"], _READ]]),
         _program(
             "first openers",
             [[["open"], _insert("p"), _READ]],

@@ -28,8 +28,8 @@ from .people import Orphan, Paper, Person
 from .plans import Plans, Setting
 from .verdict import events_of, judge
 
-_STRIKE_SECONDS = 0.02
-"""The mean time between two strikes from outside."""
+_STRIKE_CALLS, _STRIKE_SECONDS = 25, 0.25
+"""How many calls come between two strikes from outside, on an average; how long at most."""
 _RECOVERIES = 4
 """At most so many processes then try to be the first to open, one after another."""
 _FIRST_SECONDS = 0.004
@@ -60,6 +60,7 @@ class Room:
         self._plans = Plans(setting, random, crew.tally.moments)
         self._people: list[Person] = []
         self._names = 0
+        self._answered = 0
         self._heard = time.monotonic()
         self._answers: dict[str, int] = {}
         self.findings: list[Finding] = []
@@ -74,7 +75,7 @@ class Room:
         """
         begin = time.monotonic()
         self.record.began = monotonic_ns()
-        strike_at = begin
+        strike_at, latest = 0.0, begin + _STRIKE_SECONDS
         enough = self._tally.kills + kills
         while not self.findings and time.monotonic() < begin + seconds:
             self._crew.stopping.check()
@@ -84,9 +85,10 @@ class Room:
                 break
             self._fill()
             self._strike_the_forked()
-            if time.monotonic() >= strike_at:
+            if self._calls() >= strike_at or time.monotonic() >= latest:
                 self._strike()
-                strike_at = time.monotonic() + self._random.expovariate(1 / _STRIKE_SECONDS)
+                strike_at = self._calls() + self._random.expovariate(1 / _STRIKE_CALLS)
+                latest = time.monotonic() + _STRIKE_SECONDS
             self._see_that_they_get_on()
             time.sleep(_TICK_SECONDS)
         self._kill_everybody()
@@ -134,6 +136,10 @@ class Room:
             self._stop(victim)
         else:
             victim.kill(at.ANY_TIME)
+
+    def _calls(self) -> int:
+        """How many calls were answered in this room."""
+        return self._answered + sum(person.notes.answers for person in self._people)
 
     def _stop(self, victim: Person) -> None:
         """The others meet a process that does not move; then it goes on, or is killed."""
@@ -198,6 +204,7 @@ class Room:
             person.died = monotonic_ns()
             self._read(person, person.child, f"{person.name}c")
         self._count(person)
+        self._answered += person.notes.answers
         for notes in (person.notes, person.child):
             if notes is not None:
                 self._paper.give_back(notes)

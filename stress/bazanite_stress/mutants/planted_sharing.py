@@ -68,7 +68,7 @@ BUGS = (
                 "                core.lock.acquire(None)\n            words",
             ),
         ),
-        programs=("writers and a reader",),
+        programs=("transaction beside insert",),
     ),
     Bug(
         36,
@@ -208,7 +208,7 @@ BUGS = (
                 "        __planted__()\n",
             ),
         ),
-        pending="no schedule has shown it yet: it takes an opener beside a dying one",
+        programs=("dying opener",),
     ),
     Bug(
         55,

@@ -8,7 +8,7 @@ the kind "schedule", which ``concurrency.again`` repeats and makes small.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import count
+from itertools import chain, count
 
 from bazanite_stress.concurrency.catalogue import PROGRAMS
 from bazanite_stress.concurrency.tasks import Mode, Task, carry_out
@@ -24,33 +24,30 @@ _MOST = 1_600
 """Schedules, about three rounds of all programs; those that a bug names come on top."""
 _STATES = 6
 """What a schedule costs, in states of the other detectors."""
-_NAMED_ROUNDS = 10
+_NAMED: dict[Mode, int] = {"random": 8, "kills": 60, "stops": 8, "cuts": 8}
+_NAMED_ROUNDS = 25
+"""The same of programs that a bug names, and how often, before all others."""
 
 
 def find(bugs: Sequence[Bug], looking: Looking) -> Violation | None:
     """The first rule that a schedule breaks; those of the bugs' own programs come first."""
     most = _MOST if looking.limit is None else min(looking.limit // _STATES, _MOST)
-    for task in _tasks(tuple(dict.fromkeys(name for bug in bugs for name in bug.programs))):
+    named = tuple(dict.fromkeys(name for bug in bugs for name in bug.programs))
+    first = [task for number in range(_NAMED_ROUNDS) for task in _round(number, named, _NAMED)]
+    others = (task for n in count() for task in _round(n, tuple(PROGRAMS), _AT_A_TIME))
+    for task in chain(first, others):
+        if task not in first and looking.states >= most:
+            break
         part = carry_out(task)
         looking.states += part.schedules
         if part.violations:
             return part.violations[0]
-        if looking.states >= most:
-            return None
     return None
 
 
-def _tasks(named: tuple[str, ...]) -> Iterator[Task]:
-    """Without end.  What a task draws depends on its round, program and mode alone."""
-    for number in range(_NAMED_ROUNDS if named else 0):
-        yield from _round(number, named)
-    for number in count():
-        yield from _round(number, tuple(name for name in PROGRAMS))
-
-
-def _round(number: int, programs: tuple[str, ...]) -> Iterator[Task]:
+def _round(number: int, programs: tuple[str, ...], counts: dict[Mode, int]) -> Iterator[Task]:
     profile = PROFILES[number % len(PROFILES)]
     for name in programs:
-        for mode, schedules in _AT_A_TIME.items():
+        for mode, schedules in counts.items():
             seed = f"mutants/{number}/{name}/{mode}"
             yield Task(PROGRAMS[name], mode, profile, schedules, seed)

@@ -13,7 +13,7 @@ from .detectors import PLAYED, Finding
 from .schedules import WAY
 
 _BOUNDS = Bounds(states=60_000, seconds=120.0)
-_SCHEDULES = Bounds(states=200, seconds=15.0)
+_SCHEDULES = Bounds(states=300, seconds=120.0)
 """A schedule costs very much more than a disk."""
 
 
