@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TextIO
 
 from bazanite_stress.explore.own import load_workload
 from bazanite_stress.explore.workload import Workload, calls
@@ -16,10 +17,11 @@ from bazanite_stress.torture import load
 from bazanite_stress.torture.adapters import DURABILITIES, ENGINES
 from bazanite_stress.torture.own_run import WorkloadRefused
 from bazanite_stress.torture.processes import START_METHODS
-from bazanite_stress.torture.report import Progress, Tally, as_json, as_table
+from bazanite_stress.torture.report import Tally, as_json, as_table
 from bazanite_stress.torture.settings import CHECKSUMS, CROWD, WHOLE_PAGES, Settings
 from bazanite_stress.torture.supervisor import torture
 
+from . import torture_outputs
 from .output import FINDINGS, FINE, USAGE, CommandError
 from .own_program import named
 
@@ -120,11 +122,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MODULE:NAME",
         help="each writer repeats the steps of this Workload, in a directory of its own",
     )
+    torture_outputs.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Torture, print what came out; the exit status."""
     check_usage(args)
+    outputs = torture_outputs.Outputs(args)
     workload = None if args.workload is None else repeated_workload(args.workload)
     try:
         loaded = load_rows(args.load, no_load=args.no_load or workload is not None)
@@ -132,7 +136,7 @@ def run(args: argparse.Namespace) -> int:
         raise CommandError(str(error), USAGE) from error
     profile = PROFILES[args.profile]
     seed = secrets.randbits(32) if args.seed is None else args.seed
-    progress = Progress()
+    progress = torture_outputs.progress_on(sys.stderr)
     progress.tell(f"seed {seed}")
     if loaded is not None and loaded.left_out:
         progress.tell(f"{loaded.source}: the last {loaded.left_out} rows are left out")
@@ -156,13 +160,20 @@ def run(args: argparse.Namespace) -> int:
         workload_reference=args.workload or "",
     )
     try:
-        tally = torture(settings, progress)
+        with outputs.open():
+            tally = torture(settings, progress, outputs.chronicle)
+            outputs.write(tally)
     except WorkloadRefused as error:
         raise CommandError(f"--workload {args.workload}: {error}", USAGE) from error
+    except BrokenPipeError:
+        raise  # whoever read the lines has seen enough
     except OSError as error:
         place = args.dir or "the temporary directory"
         raise CommandError(f"cannot work in {place}: {error.strerror}", USAGE) from error
-    print_result(tally, as_document=args.json)
+    if outputs.takes_stdout:
+        print_replay(tally, sys.stderr)
+    else:
+        print_result(tally, as_document=args.json)
     return FINE if tally.verdict == "survived" else FINDINGS
 
 
@@ -209,9 +220,14 @@ def load_rows(path: Path | None, *, no_load: bool) -> load.Loaded | None:
 def print_result(tally: Tally, *, as_document: bool) -> None:
     """The table, or the document; how to replay a violation goes to stderr beside the document."""
     print(as_json(tally) if as_document else as_table(tally), flush=True)
+    print_replay(tally, sys.stderr if as_document else sys.stdout)
+
+
+def print_replay(tally: Tally, stream: TextIO) -> None:
+    """How to see a violation again, if there was one."""
     if tally.verdict == "lost":
         lines = f"\nseed    {tally.seed}\nkept    {tally.directory}\nreplay  {tally.replay}"
-        print(lines, file=sys.stderr if as_document else sys.stdout, flush=True)
+        print(lines, file=stream, flush=True)
 
 
 def positive_int(text: str) -> int:

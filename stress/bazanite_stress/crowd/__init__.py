@@ -7,6 +7,7 @@
     plans      who starts, as what, and how it ends: so that every moment is met often enough
     people     the processes, as whoever started them sees them
     room       one directory: the processes in it are started, struck and buried, then all is read
+    record     what happened in a room, for a report
     verdict    their notes as one history, and what is wrong with it
 
 Unlike the other rounds of the torture run nobody owns a row here: all change the same few ones, and

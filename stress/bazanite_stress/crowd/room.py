@@ -11,12 +11,11 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from time import monotonic_ns
 
-from bazanite_stress.history.events import Event
 from bazanite_stress.torture.judge import Finding
 from bazanite_stress.torture.killer import short_time
 from bazanite_stress.torture.lives import Crew, tail
@@ -26,6 +25,7 @@ from .life import NOTHING_DONE, Part
 from .notes import Notes
 from .people import Orphan, Paper, Person
 from .plans import Plans, Setting
+from .record import Record
 from .verdict import events_of, judge
 
 _STRIKE_CALLS, _STRIKE_SECONDS = 25, 0.25
@@ -36,17 +36,6 @@ _FIRST_SECONDS = 0.004
 _STOP_SECONDS = 0.008
 _TICK_SECONDS = 0.0005
 _FEW_HITS = {kind.__name__ for kind in NOTHING_DONE}
-
-
-@dataclass(slots=True)
-class Record:
-    """What happened in a room, for a report: moments are of ``time.monotonic_ns``."""
-
-    began: int = 0
-    ended: int = 0
-    events: list[Event] = field(default_factory=list)
-    deaths: list[tuple[int, int, int, str]] = field(default_factory=list)
-    """Slot, birth, death, how."""
 
 
 class Room:

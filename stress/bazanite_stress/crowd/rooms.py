@@ -10,13 +10,15 @@ from dataclasses import asdict
 from pathlib import Path
 from random import Random
 
+from bazanite_stress.torture.chronicle import SHARED_ROWS, SMALL_DISK
 from bazanite_stress.torture.evidence import Evidence
 from bazanite_stress.torture.lives import Crew
 from bazanite_wal.scan import LEAST_LOG_SIZE
 
 from .people import Paper
 from .plans import Setting, options
-from .room import Record, Room
+from .record import Record
+from .room import Room
 from .small_disk import NoSmallDisk, SmallDisk
 
 KILLS = 100
@@ -59,6 +61,8 @@ class Rooms:
             findings = room.findings
             self._crew.tally.judged(wrong=bool(findings), options=opened)
             self._evidence.report(number, findings)
+            kind = SMALL_DISK if disk else SHARED_ROWS
+            self._crew.chronicle.over(number, kind, self._crew.tally, room.record, findings)
             if findings:
                 listing = [asdict(event) for event in room.record.events]
                 (scratch / "history.json").write_text(json.dumps(listing), encoding="utf-8")

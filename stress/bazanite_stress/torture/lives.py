@@ -6,11 +6,14 @@ import signal
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from time import monotonic_ns
 from typing import Any
 
+from bazanite_stress.crowd.record import Record
+from bazanite_stress.torture.chronicle import Chronicle
 from bazanite_stress.torture.journal import Journal
 from bazanite_stress.torture.judge import Finding
 from bazanite_stress.torture.killer import MODES, Mode, Strike, lock_holder, pause, plan_strike
@@ -36,6 +39,7 @@ class Writer:
     slot: int
     child: Child
     journal: Journal
+    born: int = field(default_factory=monotonic_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,7 @@ class Crew:
     tally: Tally
     progress: Progress
     stopping: Stopping
+    chronicle: Chronicle = field(default_factory=Chronicle)
 
 
 class Lives(ABC):
@@ -63,10 +68,12 @@ class Lives(ABC):
         self._writers: dict[int, Writer] = {}
         self.started = started
         self.findings: list[Finding] = []
+        self.record = Record()
 
     def run(self, seconds: float) -> None:
         """Let writers work and kill some for so long; then see that all get on, and kill all."""
         begin = time.monotonic()
+        self.record.began = monotonic_ns()
         for slot in range(self._settings.writers):
             self._start(slot)
         strike_at = begin + pause(self._rng)
@@ -83,6 +90,7 @@ class Lives(ABC):
         for slot in self._rng.sample(list(self._writers), len(self._writers)):
             self._kill(slot, "end of round")
         self._tally.writing_seconds += time.monotonic() - begin
+        self.record.ended = monotonic_ns()
 
     @abstractmethod
     def _start(self, slot: int) -> None:
@@ -126,9 +134,14 @@ class Lives(ABC):
 
     def _kill(self, slot: int, mode: str) -> None:
         writer = self._writers.pop(slot)
-        if writer.child.kill():
+        killed = writer.child.kill()
+        if killed:
             self._tally.killed(mode)
+        self._died(writer, mode if killed else "")
         self._bury(writer)
+
+    def _died(self, writer: Writer, how: str) -> None:
+        self.record.deaths.append((writer.slot, writer.born, monotonic_ns(), how))
 
     def _bury_the_dead(self, slots: Collection[int] | None = None) -> None:
         """Take note of writers that ended by themselves (in these slots only). Who found something
@@ -138,6 +151,7 @@ class Lives(ABC):
         for slot, writer in list(self._writers.items()):
             if (slots is None or slot in slots) and not writer.child.alive():
                 del self._writers[slot]
+                self._died(writer, "")
                 if self._bury(writer):
                     self._start(slot)
 

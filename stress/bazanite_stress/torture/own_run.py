@@ -11,9 +11,11 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from bazanite_stress.crowd.record import Record
 from bazanite_stress.explore.model import Model
 from bazanite_stress.explore.runner import setup_model
 from bazanite_stress.explore.workload import Workload, calls
+from bazanite_stress.torture.chronicle import OWN_WORKLOAD, PREPARING
 from bazanite_stress.torture.evidence import Evidence
 from bazanite_stress.torture.history import Pairs, read_pairs
 from bazanite_stress.torture.judge import Finding
@@ -78,6 +80,7 @@ class OwnRun:
             started = current.started
             tally.judged(wrong=bool(current.findings), options=self._workload.options)
             self._evidence.report(number, current.findings)
+            self._crew.chronicle.over(number, OWN_WORKLOAD, tally, current.record, current.findings)
             if not current.findings:
                 shutil.rmtree(scratch)
             self._crew.progress.tick(tally)
@@ -96,6 +99,7 @@ class OwnRun:
             findings = recover_and_judge(self._crew, config, scratch, (model, 0), Pairs()).findings
         self._evidence.report(0, findings)
         if findings:
+            self._crew.chronicle.over(0, PREPARING, self._crew.tally, Record(), findings)
             self._evidence.keep(scratch, self._template, findings)
         return not findings
 
@@ -167,6 +171,8 @@ class OwnRound(Lives):
         judgement = recover_and_judge(self._crew, config, scratch, start, pairs)
         tally.operations += len(pairs.answered)
         tally.commits += judgement.commits
+        commits = self.record.commits
+        commits[writer.slot] = commits.get(writer.slot, 0) + judgement.commits
         tally.in_flight += pairs.in_flight is not None
         findings = self._complaints(writer, pairs.failures)
         findings += [

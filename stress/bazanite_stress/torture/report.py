@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 VIOLATIONS_AT_MOST = 200
 _COLUMNS = 80
@@ -140,7 +140,12 @@ class Progress:
 
 def as_json(tally: Tally) -> str:
     """The one document that stdout carries with --json."""
-    document = {
+    return json.dumps(as_document(tally), indent=2)
+
+
+def as_document(tally: Tally) -> dict[str, Any]:
+    """All figures of the run."""
+    return {
         **asdict(tally),
         "verdict": tally.verdict,
         "violations": tally.violation_count,
@@ -151,7 +156,6 @@ def as_json(tally: Tally) -> str:
         "kills_per_second": tally.kills_per_second,
         "directory": str(tally.directory) if tally.directory else None,
     }
-    return json.dumps(document, indent=2)
 
 
 def as_table(tally: Tally) -> str:

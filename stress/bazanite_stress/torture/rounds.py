@@ -107,6 +107,8 @@ class Round(Lives):
             self._model.apply(operation, ids)
         self._tally.operations += len(history.acknowledged)
         self._tally.commits += history.commits
+        commits = self.record.commits
+        commits[writer.slot] = commits.get(writer.slot, 0) + history.commits
         if history.in_flight:
             self._tally.in_flight += 1
             self._frozen.update(history.in_flight.touched())

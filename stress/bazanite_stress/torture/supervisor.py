@@ -16,7 +16,9 @@ from random import Random
 from typing import Any
 
 from bazanite_stress.crowd.plans import missing
+from bazanite_stress.crowd.record import Record
 from bazanite_stress.crowd.rooms import Rooms
+from bazanite_stress.torture.chronicle import OWN_ROWS, PREPARING, Chronicle
 from bazanite_stress.torture.effects import Operation
 from bazanite_stress.torture.evidence import Evidence
 from bazanite_stress.torture.judge import Finding, judge
@@ -34,9 +36,9 @@ from bazanite_stress.torture.stopping import Stopping
 POLL_SECONDS = 0.0005
 
 
-def torture(settings: Settings, progress: Progress) -> Tally:
+def torture(settings: Settings, progress: Progress, chronicle: Chronicle | None = None) -> Tally:
     """Run it. Ctrl-C ends it early, with what is known so far. Nothing of ours runs afterwards, and
-    no file is left unless there was a violation.
+    no file is left unless there was a violation. The chronicle is what a report is made of.
     """
     tally = Tally(
         seed=settings.seed,
@@ -56,11 +58,13 @@ def torture(settings: Settings, progress: Progress) -> Tally:
         # Forked children find the engine imported.
         import_module(settings.engine)
     work = Path(tempfile.mkdtemp(prefix="bazanite-torture-", dir=settings.parent)).resolve()
+    chronicle = chronicle or Chronicle()
+    chronicle.started(tally)
     begin = time.monotonic()
     launcher = Launcher(settings.start_method)
     try:
         with Stopping() as stopping:
-            crew = Crew(settings, launcher, tally, progress, stopping)
+            crew = Crew(settings, launcher, tally, progress, stopping, chronicle)
             run = Run(crew, work) if settings.workload is None else OwnRun(crew, work)
             run.rounds(settings.seconds)
     except KeyboardInterrupt:
@@ -129,6 +133,7 @@ class Run:
             findings = self._read_and_judge(database, scratch, model, [])
         self._evidence.report(0, findings)
         if findings:
+            self._crew.chronicle.over(0, PREPARING, self._tally, Record(), findings)
             self._evidence.keep(scratch, self._template, findings)
         return not findings
 
@@ -169,6 +174,7 @@ class Run:
         findings += self._read_and_judge(database, scratch, self._model, in_flight)
         self._tally.judged(wrong=bool(findings), options=options)
         self._evidence.report(number, findings)
+        self._crew.chronicle.over(number, OWN_ROWS, self._tally, current.record, findings)
         if findings:
             self._evidence.keep(scratch, self._data, findings)
             # Model and database disagree from here on.
