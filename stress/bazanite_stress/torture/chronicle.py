@@ -1,8 +1,9 @@
-"""What a run keeps for its report, however long it is: a few counters, and two rounds as they were.
+"""What a run keeps for its report, however long it is: a few counters, and three rounds at most.
 
 Time is cut into slices, whose width doubles when there are too many; latencies are counted in
 buckets that are 1.25 times as wide from one to the next.  Of the rounds themselves the last one is
-kept, and the first one in which something was wrong.  ``listen`` hears of each round as it ends.
+kept, the last one on shared rows, and the first one in which something was wrong.  ``listen`` hears
+of each round as it ends.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 from bazanite_stress.crowd.record import Record
 from bazanite_stress.history.events import READS, Event
 from bazanite_stress.torture.judge import Finding
-from bazanite_stress.torture.report import Tally
+from bazanite_stress.torture.report import VIOLATIONS_AT_MOST, Tally
 
 OWN_ROWS, SHARED_ROWS, SMALL_DISK = "own rows", "shared rows", "small disk"
 OWN_WORKLOAD, PREPARING = "own workload", "preparing"
@@ -29,7 +30,7 @@ _LEAST_NS = 1_000
 _BUCKETS = 120
 """Enough for more than an hour."""
 _NS = 1_000_000_000
-_KINDS_OF_ROUNDS_WITH_VIOLATIONS = 200
+_KINDS_AT_MOST = VIOLATIONS_AT_MOST
 
 _COUNTED = ("kills", "commits", "operations", "recoveries", "in_flight", "violation_count")
 
@@ -190,7 +191,7 @@ class Chronicle:
         if sample.record.events:
             self.last_of_shared_rows = sample
         if sample.wrong:
-            if len(self.kind_of) < _KINDS_OF_ROUNDS_WITH_VIOLATIONS:
+            if len(self.kind_of) < _KINDS_AT_MOST:
                 self.kind_of[sample.number] = sample.kind
             self.first_wrong = self.first_wrong or sample
 

@@ -85,7 +85,7 @@ def histograms(latencies: Mapping[str, Histogram]) -> str:
     filled = [place for h in latencies.values() for place, count in enumerate(h.counts) if count]
     first, last = min(filled), max(filled) + 1
     charts = "".join(
-        f"<figure><figcaption>{escape(name)}: {h.total:,}, half within"
+        f"<figure><figcaption>{escape(name)}: {h.total:,}, median"
         f" {time_text(h.quantile_ns(0.5))}</figcaption>{_histogram(h, first, last, name)}</figure>"
         for name, h in latencies.items()
     )

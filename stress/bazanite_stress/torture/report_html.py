@@ -16,7 +16,7 @@ from bazanite_stress.torture.report_charts import bars, histograms, over_time, s
 from bazanite_stress.torture.report_look import SCRIPT, STYLE
 from bazanite_stress.torture.report_timeline import timeline
 
-FINDINGS_SHOWN = 20
+FINDINGS_SHOWN, FINDINGS_UNFOLDED = 20, 3
 _TEXT_AT_MOST = 4_000
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
@@ -79,13 +79,17 @@ def _verdict(tally: Tally) -> str:
 def _violations(tally: Tally, chronicle: Chronicle) -> str:
     if not tally.violation_count:
         return ""
-    found = "".join(_finding(one, chronicle) for one in tally.violations[:FINDINGS_SHOWN])
+    findings = [_finding(one, chronicle) for one in tally.violations[:FINDINGS_SHOWN]]
+    found = "".join(findings[:FINDINGS_UNFOLDED])
+    if folded := findings[FINDINGS_UNFOLDED:]:
+        found += f"<details><summary>{len(folded)} more</summary>{''.join(folded)}</details>"
     left = tally.violation_count - min(FINDINGS_SHOWN, len(tally.violations))
-    more = f"<p class=quiet>and {left:,} more; --jsonl tells all of them</p>" if left > 0 else ""
+    more = f"<p class=quiet>and {left:,} others; --jsonl tells all of them</p>" if left > 0 else ""
     kept = f"<p>Files are kept in <code>{escape(str(tally.directory))}</code></p>"
     replay = (
-        "<h2>Replay</h2><p>Plans the same calls and kills; the kernel's scheduler is not planned,"
-        f" so it may take several runs.</p><pre id=replay>{escape(tally.replay)}</pre>"
+        "<h3>Replay</h3><p class=quiet>Plans the same calls and kills; the kernel's"
+        " scheduler is not planned, so it may take several runs.</p>"
+        f"<pre id=replay>{escape(tally.replay)}</pre>"
         "<div class=tools><button data-copy=replay>copy</button></div>"
     )
     return _section("What is wrong", found + more + (kept if tally.directory else "") + replay)
@@ -228,12 +232,6 @@ def _kinds(chronicle: Chronicle) -> str:
 
 def _document(tally: Tally) -> str:
     document = as_document(tally)
-    document["first_violations"] = [
-        {
-            name: value[:_TEXT_AT_MOST] if isinstance(value, str) else value
-            for name, value in one.items()
-        }
-        for one in document["first_violations"][:FINDINGS_SHOWN]
-    ]
+    del document["first_violations"]  # they stand above
     text = escape(json.dumps(document, indent=2))
     return f"<details><summary>all figures as JSON</summary><pre>{text}</pre></details>"

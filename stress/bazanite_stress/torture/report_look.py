@@ -16,6 +16,7 @@ body { margin: 0 auto; max-width: 76rem; padding: 1rem clamp(.75rem, 3vw, 2rem) 
   background: var(--ground); color: var(--text);
   font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
 h1 { font-size: 1.1rem; font-weight: 600; color: var(--quiet); margin: .5rem 0; }
+h3 { font-size: 1rem; margin: 1rem 0 .25rem; }
 h2 { font-size: 1.2rem; margin: 0 0 .25rem; }
 section, .verdict { background: var(--card); border: 1px solid var(--line); border-radius: .6rem;
   padding: 1rem clamp(.75rem, 2vw, 1.25rem); margin: 1rem 0; }
@@ -80,7 +81,7 @@ thead th { position: sticky; top: 0; background: var(--card); color: var(--quiet
 [data-zoomed="64"] :is(.t4, .t16, .t64) { display: inline !important; }
 .life { fill: var(--life); } .recovery { fill: var(--recovery); }
 .commit, .over, .dead { fill: none; vector-effect: non-scaling-stroke; }
-.commit { stroke: var(--a); stroke-width: 1; } .over { stroke: var(--quiet); stroke-width: .6;
+.commit { stroke: var(--a); stroke-width: 1.5; } .over { stroke: var(--quiet); stroke-width: .6;
   stroke-opacity: .55; }
 .dead { stroke-width: 7; stroke-linecap: round; }
 .itself { stroke: var(--b); } .outside { stroke: var(--bad); } .all { stroke: var(--c); }
@@ -95,6 +96,7 @@ button { font: inherit; font-size: .875rem; color: inherit; background: var(--ba
   border: 1px solid var(--line); border-radius: .3rem; padding: .15rem .7rem; cursor: pointer; }
 button[aria-pressed=true] { border-color: var(--a); color: var(--a); }
 .no-commit .commit, .no-over .over, .no-dead .dead { display: none; }
+@media (max-width: 34rem) { [data-zoomed="1"] .t1:nth-child(128n+65) { display: none; } }
 @media print { details, .tools { display: none !important; } section { break-inside: avoid; } }
 """
 

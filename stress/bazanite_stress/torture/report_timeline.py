@@ -13,7 +13,8 @@ from bazanite_stress.torture.report_charts import table, time_text
 LANE = 30
 _WIDTH = 10_000
 _LIFE, _GAP = 22, 4
-_COMMITS_AT_MOST = 20_000
+LIVES_AT_MOST, COMMITS_AT_MOST = 1_500, 8_000
+"""Of more the first ones are drawn, and the chart says so: a page must stay small."""
 _MS = 1_000_000
 _HOW = {
     "itself": "killed itself at its moment",
@@ -30,31 +31,38 @@ Life = tuple[int, int, int, str]
 def timeline(sample: Sample) -> str:
     """The chart, its key, and its tables."""
     record = sample.record
-    slots = sorted({slot for slot, *_ in record.deaths})
+    lives = sorted(record.deaths, key=lambda life: life[1])[:LIVES_AT_MOST]
+    slots = sorted({slot for slot, *_ in lives})
     row = {slot: place for place, slot in enumerate(slots)}
     scale = Scale(record)
-    commits = [event for event in record.events if is_commit(event)][:_COMMITS_AT_MOST]
-    pairs = handovers(record.events)[:_COMMITS_AT_MOST]
+    commits = sorted(filter(is_commit, record.events), key=lambda event: event.end)
+    pairs = handovers(record.events)
     found = recoveries(record)
+    told = []
+    if len(record.deaths) > LIVES_AT_MOST:
+        told.append(f"the first {LIVES_AT_MOST:,} processes")
+    if len(commits) > COMMITS_AT_MOST:
+        told.append(f"the first {COMMITS_AT_MOST:,} commits")
+    drawn = f" Drawn are {' and '.join(told)}." if told else ""
     lanes = "".join(
         [
-            *(_band(scale, start, end, len(slots) * LANE) for start, end in found),
-            *(_lives(scale, record.deaths, row)),
+            *(_band(scale, start, end, len(slots) * LANE) for start, end in found[:LIVES_AT_MOST]),
+            *(_lives(scale, lives, row)),
             _path("over", (
                 f"M{scale.x(a.end)} {_middle(row, slot_of(a))}"
                 f"L{scale.x(b.end)} {_middle(row, slot_of(b))}"
-                for a, b in pairs if {slot_of(a), slot_of(b)} <= row.keys()
+                for a, b in pairs[:COMMITS_AT_MOST] if {slot_of(a), slot_of(b)} <= row.keys()
             )),
             _path("commit", (
                 f"M{scale.x(event.end)} {_middle(row, slot_of(event)) - 7}v14"
-                for event in commits if slot_of(event) in row
+                for event in commits[:COMMITS_AT_MOST] if slot_of(event) in row
             )),
-            *(_death(scale, life, row) for life in record.deaths),
+            *(_death(scale, life, row) for life in lives),
         ]
     )  # fmt: skip
     names = "".join(f"<span>slot {slot}</span>" for slot in slots)
     times = "".join(
-        f'<span class=t{level} style="left:{share:.2%}">{scale.milliseconds * share:.4g} ms</span>'
+        f'<span class=t{level} style="left:{share:.2%}">{time_label(scale, share, level)}</span>'
         for share, level in ticks()
     )
     label = (
@@ -64,7 +72,7 @@ def timeline(sample: Sample) -> str:
     height = max(1, len(slots)) * LANE
     return (
         f"<div data-timeline><p class=quiet>Round {sample.number}, {escape(sample.kind)}: "
-        f"{escape(label)}.</p>{_tools()}<div class=lanes><div class=names>{names}</div>"
+        f"{escape(label)}.{drawn}</p>{_tools()}<div class=lanes><div class=names>{names}</div>"
         f'<div class=wide tabindex=0 role=group aria-label="timeline">'
         "<div class=inner data-zoomed=1>"
         f'<div class="ticks axis" aria-hidden=true>{times}</div>'
@@ -94,6 +102,11 @@ class Scale:
     def told(self, moment: int) -> float:
         """In milliseconds since the start."""
         return round((moment - self.start) / _MS, 3)
+
+
+def time_label(scale: Scale, share: float, zoom: int) -> str:
+    """As exact as there is room for."""
+    return f"{scale.milliseconds * share:.{0 if zoom < 16 else 1}f} ms"
 
 
 def ticks() -> list[tuple[float, int]]:
