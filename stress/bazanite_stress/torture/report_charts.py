@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from statistics import median
 
 from bazanite_stress.torture.chronicle import Histogram, Slices, upper_ns
 
@@ -35,13 +36,18 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]], told: str = "a
 
 
 def bars(counts: Mapping[str, int], *, line: int = 0, low: Iterable[str] = ()) -> str:
-    """Horizontal bars, with a dashed line at a number; those in `low` in another colour."""
+    """Horizontal bars, with a dashed line at a number; those in `low` in another colour. Where a
+    line has to be seen, bars that are far longer than most others are cut, and end open.
+    """
     most = max([*counts.values(), line, 1])
+    if line:
+        most = min(most, max(4 * line, 2 * int(median([0, *counts.values()]))))
     low = set(low)
     dashed = f'<span class=enough style="left:{100 * line / most:.2f}%"></span>' if line else ""
     rows = "".join(
         f"<span>{escape(name)}</span><span class=track>"
-        f'<span class="bar{" low" * (name in low)}" style="width:{100 * count / most:.2f}%"></span>'
+        f'<span class="bar{" low" * (name in low)}{" cut" * (count > most)}"'
+        f' style="width:{min(100.0, 100 * count / most):.2f}%"></span>'
         f"{dashed}</span><span class=number>{count:,}</span>"
         for name, count in counts.items()
     )

@@ -159,6 +159,7 @@ def _moments(tally: Tally) -> str:
     told = (
         "How often a process died at each moment (or was stopped there, or met a full disk)."
         f" The dashed line is at {ENOUGH_HITS}: what came less often is not measured."
+        " A bar that fades out is cut."
     )
     return _section("Moments", chart + table(("moment", "hits", ""), rows), told)
 

@@ -45,6 +45,7 @@ figure { margin: 0; } svg { display: block; }
 .bars .track { background: var(--band); height: 1.1rem; position: relative; border-radius: .2rem; }
 .bars .bar { display: block; height: 100%; background: var(--a); border-radius: .2rem;
   min-width: 1px; }
+.bars .cut { background: linear-gradient(to right, var(--a) 85%, transparent); }
 .bars .low { background: var(--warn); }
 .bars .enough { position: absolute; top: -.2rem; bottom: -.2rem; width: 0;
   border-left: 2px dashed var(--text); }

@@ -37,7 +37,7 @@ def timeline(sample: Sample) -> str:
     scale = Scale(record)
     commits = sorted(filter(is_commit, record.events), key=lambda event: event.end)
     pairs = handovers(record.events)
-    found = recoveries(record)
+    found = recoveries(record) if record.events else []
     told = []
     if len(record.deaths) > LIVES_AT_MOST:
         told.append(f"the first {LIVES_AT_MOST:,} processes")
@@ -65,14 +65,17 @@ def timeline(sample: Sample) -> str:
         f'<span class=t{level} style="left:{share:.2%}">{time_label(scale, share, level)}</span>'
         for share, level in ticks()
     )
-    label = (
-        f"{len(record.deaths)} processes in {len(slots)} slots, {len(commits)} commits,"
-        f" {len(pairs)} hand-overs of the lock, {len(found)} recoveries"
-    )
+    label = f"{len(record.deaths)} processes in {len(slots)} slots"
+    if record.events:
+        label += (
+            f", {len(commits)} commits, {len(pairs)} hand-overs of the lock,"
+            f" {len(found)} recoveries"
+        )
     height = max(1, len(slots)) * LANE
     return (
         f"<div data-timeline><p class=quiet>Round {sample.number}, {escape(sample.kind)}: "
-        f"{escape(label)}.{drawn}</p>{_tools()}<div class=lanes><div class=names>{names}</div>"
+        f"{escape(label)}.{drawn}</p>{_tools(bool(record.events))}"
+        f"<div class=lanes><div class=names>{names}</div>"
         f'<div class=wide tabindex=0 role=group aria-label="timeline">'
         "<div class=inner data-zoomed=1>"
         f'<div class="ticks axis" aria-hidden=true>{times}</div>'
@@ -200,7 +203,7 @@ def _path(name: str, steps: Iterable[str]) -> str:
     return f'<path class={name} d="{"".join(steps)}"/>'
 
 
-def _tools() -> str:
+def _tools(with_calls: bool) -> str:
     zooms = "".join(
         f'<button data-zoom="{zoom}" aria-pressed="{str(zoom == 1).lower()}">{zoom}×</button>'
         for zoom in _ZOOMS
@@ -208,6 +211,7 @@ def _tools() -> str:
     boxes = "".join(
         f'<label><input type=checkbox checked data-hide="{name}"> {told}</label>'
         for name, told in (("commit", "commits"), ("over", "hand-overs"), ("dead", "deaths"))
+        if with_calls
     )
     return f'<div class="tools quiet">{zooms}{boxes}</div>'
 
