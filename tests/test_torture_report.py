@@ -143,6 +143,11 @@ def test_junit_has_a_case_for_each_kind_of_round_and_each_moment() -> None:
     assert tally.replay in told
 
 
+def test_the_figures_of_the_lock_are_on_the_page_of_a_run_that_measured_it() -> None:
+    tally = a_tally(fairness_min_max=0.875, wait_max_ms=12.0, takeover_p99_ms=3.0)
+    assert "through most 0.88, longest wait" in as_html(tally, a_run(tally))
+
+
 def test_junit_of_a_run_that_survived_has_no_failure() -> None:
     tally = a_tally(moments={APPEND: 44})
     assert "<failure" not in as_junit(tally, a_run(tally))

@@ -21,7 +21,7 @@ from bazanite_stress.torture.judge import Finding
 from bazanite_stress.torture.report import VIOLATIONS_AT_MOST, Tally
 
 OWN_ROWS, SHARED_ROWS, SMALL_DISK = "own rows", "shared rows", "small disk"
-OWN_WORKLOAD, PREPARING = "own workload", "preparing"
+OWN_WORKLOAD, PREPARING, LOCK = "own workload", "preparing", "measuring the lock"
 COMMITS, READING, WAITING = "calls that commit", "calls that read", "waiting for the commit before"
 
 SLICES_AT_MOST = 480

@@ -185,7 +185,7 @@ def as_table(tally: Tally) -> str:
         *[("not done", f"{what}: {why}") for what, why in tally.not_done.items()],
         ("recoveries", str(tally.recoveries)),
         ("operations", f"{tally.operations} acknowledged, {tally.in_flight} in flight at a kill"),
-        *([("lock", _lock_text(tally))] if tally.fairness_min_max is not None else []),
+        *([("lock", lock_text(tally))] if tally.fairness_min_max is not None else []),
         ("commits a second", f"{tally.commits_per_second:.0f}"),
         ("violations", str(tally.violation_count)),
     ]
@@ -210,7 +210,8 @@ def as_table(tally: Tally) -> str:
     return "\n".join(lines)
 
 
-def _lock_text(tally: Tally) -> str:
+def lock_text(tally: Tally) -> str:
+    """The figures of the lock, of a run that measured it."""
     return (
         f"fewest of a process through most {tally.fairness_min_max:.2f}, longest wait beyond the"
         f" work ahead {tally.wait_max_ms:.0f} ms, take-over p99 {tally.takeover_p99_ms:.0f} ms"

@@ -11,7 +11,7 @@ from html import escape
 
 from bazanite_stress.crowd.plans import ENOUGH_HITS
 from bazanite_stress.torture.chronicle import Chronicle, Sample
-from bazanite_stress.torture.report import Tally, Violation, as_document, rounds_text
+from bazanite_stress.torture.report import Tally, Violation, as_document, lock_text, rounds_text
 from bazanite_stress.torture.report_charts import bars, histograms, over_time, shown, table
 from bazanite_stress.torture.report_look import SCRIPT, STYLE
 from bazanite_stress.torture.report_timeline import timeline
@@ -133,6 +133,7 @@ def _figures(tally: Tally) -> str:
         ("engine", tally.engine + durability),
         ("processes", f"{tally.writers} writers{readers}, started by {tally.start_method}"),
         ("workload" if tally.workload else "loaded", tally.workload or tally.loaded or "nothing"),
+        *([("lock", lock_text(tally))] if tally.fairness_min_max is not None else []),
         *((f"not done: {what}", why) for what, why in tally.not_done.items()),
     ]
     items = "".join(f"<div><dt>{name}</dt><dd>{shown(value)}</dd></div>" for name, value in short)

@@ -18,7 +18,7 @@ from typing import Any
 from bazanite_stress.crowd.plans import missing
 from bazanite_stress.crowd.record import Record
 from bazanite_stress.crowd.rooms import Rooms
-from bazanite_stress.torture.chronicle import OWN_ROWS, PREPARING, Chronicle
+from bazanite_stress.torture.chronicle import LOCK, OWN_ROWS, PREPARING, Chronicle
 from bazanite_stress.torture.effects import Operation
 from bazanite_stress.torture.evidence import Evidence
 from bazanite_stress.torture.judge import Finding, judge
@@ -141,6 +141,8 @@ class Run:
         """Measure the lock, if this is a run with everything."""
         findings = measure_lock(self._crew, self._work) if self._settings.crowded else []
         self._evidence.report(0, findings)
+        if findings:
+            self._crew.chronicle.over(0, LOCK, self._tally, Record(), findings)
         return not findings
 
     def _one_round(self, number: int, seconds: float, rng: Random, started: int) -> int:
