@@ -16,9 +16,9 @@ from rich.console import Console
 
 from bazanite_stress.crowd.moments import APPEND
 from bazanite_stress.torture.report import Progress
-from bazanite_stress.torture.report_live import LiveProgress
 from bazanite_tools import torture_outputs
 from bazanite_tools.cli import main
+from bazanite_tools.torture_live import LiveProgress
 from torture_report_support import Page, a_tally
 
 COMMAND = [sys.executable, "-m", "bazanite_tools", "torture"]

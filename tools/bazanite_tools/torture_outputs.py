@@ -115,7 +115,7 @@ def _remove_if_empty(path: str) -> None:
 def progress_on(stream: TextIO) -> Progress:
     """A live table if this is a terminal that can show one and rich is installed, else lines."""
     if stream.isatty() and os.environ.get("TERM") not in {None, "", "dumb"} and find_spec("rich"):
-        live = import_module("bazanite_stress.torture.report_live")
+        live = import_module("bazanite_tools.torture_live")
         shown: Progress = live.LiveProgress(stream)
         return shown
     return Progress(stream)
