@@ -181,3 +181,27 @@ def test_a_long_history_of_many_processes_is_right_and_one_wrong_answer_in_it_is
     windows = cross_check(events, model())
     assert windows.verdict is None
     assert check(spoilt(events, seed), model()).rule != ""
+
+
+def test_a_dead_call_that_never_happened_does_not_hide_one_that_did() -> None:
+    """The search tried the wrong one of two, saw it spoil other rows, and went back too far.
+
+    So a right history of a torture run was told to be wrong.
+    """
+    tables = {**TABLES, "t": {"v": ["char", 8]}}
+    row, second, added = ROW, SECOND, {"id": 1, "v": "t"}
+    content = (
+        ("a", ((1, tuple(sorted(row.items()))), (2, tuple(sorted(second.items()))))),
+        ("t", ((1, tuple(sorted(added.items()))),)),
+    )
+    events = [
+        Event("p", ["insert", "t", {"v": "t"}], 7, 31, known=False),
+        Event("q", ["update", "a", 1, {"v": "never"}], 3, 30, known=False),
+        done("r", INSERT, (1, 2), row, 10),
+        done("r", INSERT, (4, 6), second, 20),
+        done("r", ["rows", "a"], (8, 9), [row, second], 30),
+        done("r", ["read"], (10, 11), content, 30),
+    ]
+    verdict = check(events, Model(tables))
+    assert verdict.rule == ""
+    assert verdict.happened == events[:1]

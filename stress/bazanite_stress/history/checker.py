@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import accumulate, groupby
 from typing import Any, Protocol
@@ -25,7 +26,7 @@ from typing import Any, Protocol
 from bazanite_stress.explore.workload import Step
 
 from .events import NEUTRAL, Event
-from .footprint import EVERYTHING, Footprint, footprint, joined, meet
+from .footprint import Footprint, footprint, joined, meet
 
 
 class State(Protocol):
@@ -34,6 +35,9 @@ class State(Protocol):
     def answer(self, step: Step) -> tuple[Any, str]: ...
     def clone(self) -> State: ...
     def content(self) -> Any: ...
+
+
+_AGAIN_STEPS = 20_000
 
 
 class Undecided(Exception):
@@ -74,6 +78,8 @@ class _Branch:
     state: State
     happened: tuple[tuple[int, int], ...]
     untried: list[int]
+    tried: int = -1
+    """The one that was taken last; undoing that may mend what it spoiled."""
 
 
 def check(events: Sequence[Event], start: State, *, most_steps: int = 1_000_000) -> Verdict:
@@ -82,7 +88,15 @@ def check(events: Sequence[Event], start: State, *, most_steps: int = 1_000_000)
         if event.known and event.lsn is None and not event.error and event.step[0] not in NEUTRAL:
             return Verdict("a call with an answer tells no log position", events=[event])
     groups = _groups(in_order(events))
-    return _right_order(groups) or _Replay(groups, _floating(events, groups), most_steps).run(start)
+    wrong = _right_order(groups)
+    if wrong is not None:
+        return wrong
+    floating = _floating(events, groups)
+    found = _Replay(groups, floating, most_steps).run(start)
+    if found.rule:  # what seemed to have nothing to do with it may have, by way of a third one
+        with suppress(Undecided):
+            return _Replay(groups, floating, _AGAIN_STEPS, wary=True).run(start)
+    return found
 
 
 def in_order(events: Sequence[Event]) -> list[Event]:
@@ -143,8 +157,14 @@ class _Replay:
     """Walks through the log positions; a branch at each before which something may be inserted."""
 
     def __init__(
-        self, groups: list[list[Event]], floating: list[_Floating], most_steps: int
+        self,
+        groups: list[list[Event]],
+        floating: list[_Floating],
+        most_steps: int,
+        *,
+        wary: bool = False,
     ) -> None:
+        self._wary = wary
         self._groups = groups
         self._floating = floating
         self._left = most_steps
@@ -185,13 +205,14 @@ class _Replay:
     def _next(self, branches: list[_Branch], concerned: Footprint) -> _Branch | None:
         """The latest place at which one more call may have committed, and the state behind that.
 
-        A call that has to do with the rows that are not as they should be comes before all others.
+        Only calls that have to do with the rows that are not as they should be, unless ``wary``.
         """
         while (found := self._latest(branches, concerned)) is not None:
             place, number = found
             del branches[place + 1 :]  # what was untried there will be there again
             branch = branches[place]
             branch.untried.remove(number)
+            branch.tried = number
             self._left -= 1
             if self._left < 0:
                 raise Undecided(f"no order found for {len(self._floating)} calls without an answer")
@@ -209,12 +230,16 @@ class _Replay:
         return None
 
     def _latest(self, branches: list[_Branch], concerned: Footprint) -> tuple[int, int] | None:
-        for rows in (concerned, EVERYTHING):
-            for place in range(len(branches) - 1, -1, -1):
-                for number in reversed(branches[place].untried):
-                    if rows is EVERYTHING or meet(self._footprints[number], rows):
-                        return place, number
+        for place in range(len(branches) - 1, -1, -1):
+            branch = branches[place]
+            any_will_do = self._wary or (branch.tried >= 0 and self._meets(branch.tried, concerned))
+            for number in reversed(branch.untried):
+                if any_will_do or self._meets(number, concerned):
+                    return place, number
         return None
+
+    def _meets(self, number: int, concerned: Footprint) -> bool:
+        return meet(self._footprints[number], concerned)
 
 
 def hidden(state: State) -> object:
