@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -131,12 +130,3 @@ class Paper:
         """Give all memory back."""
         for notes in self._all:
             notes.close()
-
-
-def waiting(seconds: float, check: Callable[[], None]) -> Iterator[None]:
-    """Once every little while until the time is over."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        check()
-        yield
-        time.sleep(0.0002)

@@ -202,9 +202,7 @@ class Room:
         events = events_of(name, notes, person.died)
         self.record.events += events
         self._tally.operations += sum(event.known for event in events)
-        self._tally.commits += sum(
-            event.writes and event.known and not event.error for event in events
-        )
+        self._tally.commits += sum(event.commits for event in events)
         self._tally.in_flight += any(not event.known for event in events)
         if self._setting.no_space:
             self._met(at.NO_SPACE, sum(event.error in _FEW_HITS for event in events))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bazanite_stress.explore.model import Model
-from bazanite_stress.history.checker import Undecided, Verdict, check
+from bazanite_stress.history.checker import Undecided, Verdict
 from bazanite_stress.history.events import Event
 from bazanite_stress.history.windows import cross_check
 
@@ -36,10 +36,7 @@ def judge(events: list[Event]) -> tuple[Verdict, int]:
     And how many stretches of it were explained without believing any log position.
     """
     try:
-        verdict = check(events, Model(TABLES))
+        windows = cross_check(events, Model(TABLES))
     except Undecided as error:
         return Verdict("undecided", "an order of these calls", str(error)), 0
-    if verdict.rule:
-        return verdict, 0
-    windows = cross_check(events, Model(TABLES))
-    return windows.verdict or verdict, windows.checked
+    return windows.verdict or Verdict(), windows.checked

@@ -106,7 +106,7 @@ def in_order(events: Sequence[Event]) -> list[Event]:
 
 
 def _may_commit(event: Event) -> bool:
-    return event.writes and not event.error and event.step[0] != "rollback"
+    return event.commits and event.step[0] != "rollback"
 
 
 def _groups(order: list[Event]) -> list[list[Event]]:

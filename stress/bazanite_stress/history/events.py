@@ -38,6 +38,11 @@ class Event:
         """Whether it is a call that may change something."""
         return self.step[0] not in READS and self.step[0] not in NEUTRAL
 
+    @property
+    def commits(self) -> bool:
+        """Whether it is known to have committed, if it changed anything."""
+        return self.writes and self.known and not self.error
+
     def __str__(self) -> str:
         out = f"{self.error or self.answer!r}" if self.known else "no answer"
         where = "" if self.lsn is None else f" at {self.lsn}"

@@ -30,16 +30,17 @@ class Windows:
 def cross_check(
     events: Sequence[Event], start: State, *, calls: int = 12, most: int = 4
 ) -> Windows:
-    """Explain the first ``calls`` calls behind at most ``most`` of the quiet moments.
+    """Check the history, then explain ``calls`` calls behind at most ``most`` quiet moments of it.
 
-    ``verdict`` is what is wrong with the first one that cannot be explained.
+    ``verdict`` is what is wrong with it, or with the first stretch that cannot be explained.
+    Undecided if the check itself took too long.
     """
     found = Windows()
-    events = [e for e in events if not e.known or e.lsn is not None]  # others did nothing
-    quiet = list(_quiet(events))
     whole = check(events, start)
     if whole.rule:
         return replace(found, verdict=whole)
+    events = [e for e in events if not e.known or e.lsn is not None]  # others did nothing
+    quiet = list(_quiet(events))
     for moment in quiet[:: max(1, -(-len(quiet) // most))] if quiet else ():
         state, done = _state_at(moment, whole.order, start)
         stretch = _stretch(events, moment, calls)

@@ -17,6 +17,7 @@ from typing import Any
 
 from bazanite_stress.crowd.record import Record
 from bazanite_stress.history.events import READS, Event
+from bazanite_stress.torture.effects import slot_of
 from bazanite_stress.torture.judge import Finding
 from bazanite_stress.torture.report import VIOLATIONS_AT_MOST, Tally
 
@@ -205,8 +206,8 @@ class Chronicle:
             began, ended = ((at - self.began) / _NS for at in (record.began, record.ended))
             self.slices.spread(began, ended, sum(record.commits.values()))
         for event in record.events:
-            if is_commit(event):
-                self._slot(slot_of(event)).commits += 1
+            if event.commits:
+                self._slot(slot_of(event.who)).commits += 1
                 self.slices.add((event.end - self.began) / _NS)
                 self._took(COMMITS, event.end - event.start)
             elif event.known and event.step[0] in READS:
@@ -222,23 +223,13 @@ class Chronicle:
         self.latencies.setdefault(what, Histogram()).add(nanoseconds)
 
 
-def is_commit(event: Event) -> bool:
-    """Whether the call is known to have committed."""
-    return event.writes and event.known and not event.error
-
-
-def slot_of(event: Event) -> int:
-    """The slot of the process that made the call."""
-    return int(event.who.partition(".")[0])
-
-
 def handovers(events: Sequence[Event]) -> list[tuple[Event, Event]]:
     """Commits that follow on each other in the log, of different processes: between the two, the
     lock went from the one to the other.  Of calls that changed nothing the position is not theirs.
     """
     order: dict[int, Event] = {}
     for event in events:
-        if is_commit(event) and event.lsn is not None:
+        if event.commits and event.lsn is not None:
             first = order.get(event.lsn)
             if first is None or event.end < first.end:
                 order[event.lsn] = event

@@ -7,7 +7,8 @@ from html import escape
 
 from bazanite_stress.crowd.moments import EVERYBODY, WHITE_BOX
 from bazanite_stress.crowd.record import Record
-from bazanite_stress.torture.chronicle import Sample, handovers, is_commit, slot_of
+from bazanite_stress.torture.chronicle import Sample, handovers
+from bazanite_stress.torture.effects import slot_of
 from bazanite_stress.torture.report_charts import table, time_text
 
 LANE = 30
@@ -35,7 +36,7 @@ def timeline(sample: Sample) -> str:
     slots = sorted({slot for slot, *_ in lives})
     row = {slot: place for place, slot in enumerate(slots)}
     scale = Scale(record)
-    commits = sorted(filter(is_commit, record.events), key=lambda event: event.end)
+    commits = sorted((e for e in record.events if e.commits), key=lambda event: event.end)
     pairs = handovers(record.events)
     found = recoveries(record) if record.events else []
     told = []
@@ -49,13 +50,14 @@ def timeline(sample: Sample) -> str:
             *(_band(scale, start, end, len(slots) * LANE) for start, end in found[:LIVES_AT_MOST]),
             *(_lives(scale, lives, row)),
             _path("over", (
-                f"M{scale.x(a.end)} {_middle(row, slot_of(a))}"
-                f"L{scale.x(b.end)} {_middle(row, slot_of(b))}"
-                for a, b in pairs[:COMMITS_AT_MOST] if {slot_of(a), slot_of(b)} <= row.keys()
+                f"M{scale.x(a.end)} {_middle(row, slot_of(a.who))}"
+                f"L{scale.x(b.end)} {_middle(row, slot_of(b.who))}"
+                for a, b in pairs[:COMMITS_AT_MOST]
+                if {slot_of(a.who), slot_of(b.who)} <= row.keys()
             )),
             _path("commit", (
-                f"M{scale.x(event.end)} {_middle(row, slot_of(event)) - 7}v14"
-                for event in commits[:COMMITS_AT_MOST] if slot_of(event) in row
+                f"M{scale.x(event.end)} {_middle(row, slot_of(event.who)) - 7}v14"
+                for event in commits[:COMMITS_AT_MOST] if slot_of(event.who) in row
             )),
             *(_death(scale, life, row) for life in lives),
         ]
@@ -240,7 +242,7 @@ def _tables(record: Record, found: Sequence[tuple[int, int]]) -> str:
     rows = [(slot, scale.told(a), scale.told(b), how or "ended") for slot, a, b, how in lives]
     told = table(heads, rows, "processes as a table")
     if record.events:
-        commits = sorted(filter(is_commit, record.events), key=lambda event: event.end)
+        commits = sorted((e for e in record.events if e.commits), key=lambda event: event.end)
         told += table(
             ("process", "call", "begun, ms", "answered, ms", "log position"),
             [
