@@ -6,6 +6,7 @@ plans      who goes on where, who is killed or stopped, when the power goes; rec
 programs   what the processes do, as plain data
 catalogue  the programs that come with it
 actors     the processes of one run: they carry their steps out and note what came of them
+calls      what is made of one call, simulated or real, for a history
 trial      one run, and the verdict on its history and on what it leaves
 again      a run that broke a rule: recorded, repeated, made small
 tasks      what a campaign consists of

@@ -11,26 +11,18 @@ from typing import Any
 
 from bazanite import DB
 from bazanite.errors import DBError
-from bazanite_stress.explore.session import REFUSALS, Session, read_content
-from bazanite_stress.explore.workload import Step, Workload
-from bazanite_stress.history.events import NEUTRAL, Event
+from bazanite_stress.explore.session import REFUSALS, Session
+from bazanite_stress.explore.workload import Step
+from bazanite_stress.history.events import Event
 from bazanite_stress.simulation.machine import PATH, Machine
 from bazanite_stress.simulation.system import Killed, SimulatedLockFile
-from bazanite_wal.errors import (
-    CommittedNotApplied,
-    CommitUncertain,
-    DirectoryError,
-    LockTimeout,
-    PoisonedError,
-)
+from bazanite_wal.errors import LockTimeout
 from bazanite_wal.posix import PerThread
 
+from .calls import NOBODY_KNOWS, NOTHING_DONE, UNFORESEEN, perform, tells_position
 from .processes import ScheduledSystem
 from .programs import Program, Thread
 from .scheduler import Scheduler
-
-NOBODY_KNOWS = (CommitUncertain, CommittedNotApplied, PoisonedError)
-NOTHING_DONE = (LockTimeout, DirectoryError)
 
 copyreg.pickle(PerThread, lambda _mine: (PerThread, ()))  # a forked child's thread begins anew
 copyreg.pickle(struct.Struct, lambda one: (struct.Struct, (one.format,)))
@@ -112,27 +104,26 @@ class Actor:
             return
         actors, start = self.actors, self.actors.now()
         answer: Any = None
-        error, known = "", True
+        refused: Exception | None = None
         try:
             answer = self._perform(step)
         except Killed:
             actors.events.append(Event(who, step, start, actors.now(), known=False))
             raise
         except REFUSALS as failure:
-            error = type(failure).__name__
-            known = not isinstance(failure, NOBODY_KNOWS)
-            if isinstance(failure, NOBODY_KNOWS + NOTHING_DONE):
+            refused = failure
+            if isinstance(failure, UNFORESEEN):
                 self._check_allowed(step, failure)
         except Exception as failure:
             raise Failed(f"{who}: {step} raised {failure!r}") from failure
-        nothing = error in {kind.__name__ for kind in NOTHING_DONE}
-        told = known and not nothing and step[0] not in NEUTRAL and self.session is not None
         lsn = None
-        if told and self.session is not None:
+        if self.session is not None and tells_position(step, refused):
             try:
                 lsn = self.session.db.read_lsn
             except DBError as failure:  # it answered, and is closed: nobody closed it before
                 raise Failed(f"{who}: after {step} read_lsn raised {failure!r}") from failure
+        error = type(refused).__name__ if refused is not None else ""
+        known = not isinstance(refused, NOBODY_KNOWS)
         actors.events.append(Event(who, step, start, actors.now(), answer, error, lsn, known))
 
     def _locked(self, who: str, step: Step) -> None:
@@ -158,23 +149,10 @@ class Actor:
             return None
         session = self.session
         assert session is not None
-        match step:
-            case ["close"]:
-                session.db.close()
-                return None
-            case ["read"]:
-                return self._read_all(session.db)
-            case ["rows", table]:
-                return _sorted(session.db.find_all(table))
-            case ["find", table, number]:
-                row = session.db.find_by_id(table, number)
-                return None if row is None else dict(row)
-        return session.perform(step)
-
-    def _read_all(self, db: DB) -> Any:
-        workload: Workload = self.actors.program.workload
-        with db.transaction():
-            return read_content(db, workload)
+        if step[0] == "close":
+            session.db.close()
+            return None
+        return perform(session, step, self.actors.program.workload)
 
     # ---- fork
 
@@ -206,7 +184,3 @@ class Actor:
                 child._carry_out(name, step)
 
         actors.scheduler.spawn(name, child.system, live)
-
-
-def _sorted(rows: list[Any]) -> list[dict[str, Any]]:
-    return sorted((dict(row) for row in rows), key=lambda row: int(row["id"]))

@@ -13,24 +13,20 @@ from typing import Any
 
 from bazanite import DB
 from bazanite.errors import DBError
-from bazanite_stress.explore.session import REFUSALS, Session, read_content
-from bazanite_stress.explore.workload import Columns, Step, Workload, table_class
-from bazanite_stress.history.events import NEUTRAL
-from bazanite_wal.errors import (
-    CommittedNotApplied,
-    CommitUncertain,
-    DirectoryError,
-    LockTimeout,
-    PoisonedError,
+from bazanite_stress.concurrency.calls import (
+    NOBODY_KNOWS,
+    UNFORESEEN,
+    perform,
+    tells_position,
 )
-from bazanite_wal.posix import POSIX
+from bazanite_stress.explore.session import REFUSALS, Session
+from bazanite_stress.explore.workload import Columns, Step, Workload, table_class
+from bazanite_wal.errors import DirectoryError
 
 from .moments import Doom, DoomedSystem
 from .notes import Notes
 from .steps import TABLES, Planner
 
-NOBODY_KNOWS = (CommitUncertain, CommittedNotApplied, PoisonedError)
-NOTHING_DONE = (LockTimeout, DirectoryError)
 _WORKLOAD = Workload("crowd", TABLES, [])
 
 
@@ -65,9 +61,9 @@ class Life:
         self._part = part
         self._notes = notes
         self._child = child
-        self._system: Any = POSIX
+        self._doomed: DoomedSystem | None = None
         if part.doom is not None:
-            self._system = DoomedSystem(part.doom, lambda moment: notes.add("moment", moment))
+            self._doomed = DoomedSystem(part.doom, lambda moment: notes.add("moment", moment))
         self._planner = Planner(part.seed, reads_only=part.reads_only)
         self._session: Session | None = None
 
@@ -107,8 +103,8 @@ class Life:
         self._notes, self._child = self._child, None
         self._notes.add("open", os.getpid())
         self._planner = Planner(f"{self._part.seed}c", reads_only=self._part.reads_only)
-        if isinstance(self._system, DoomedSystem):
-            self._system.spare()
+        if self._doomed is not None:
+            self._doomed.spare()
         self._call(["read"])
 
     def _open(self) -> DB:
@@ -117,11 +113,12 @@ class Life:
         if part.own_table:
             tables[part.own_table] = {"v": ["char", 4]}
         classes = [table_class(name, columns) for name, columns in tables.items()]
-        if isinstance(self._system, DoomedSystem):
-            self._system.opening = True
-        db = DB(classes, part.directory, system=self._system, **part.options)
-        if isinstance(self._system, DoomedSystem):
-            self._system.opening = False
+        doomed = self._doomed
+        if doomed is None:
+            return DB(classes, part.directory, **part.options)
+        doomed.opening = True
+        db = DB(classes, part.directory, system=doomed, **part.options)
+        doomed.opening = False
         return db
 
     def _call(self, step: Step) -> None:
@@ -129,34 +126,20 @@ class Life:
         assert session is not None
         notes.add("begin", step)
         answer: Any = None
-        error, known = "", True
+        refused: Exception | None = None
         try:
-            answer = self._perform(session, step)
+            answer = perform(session, step, _WORKLOAD)
         except REFUSALS as failure:
-            known = not isinstance(failure, NOBODY_KNOWS)
-            if isinstance(failure, NOBODY_KNOWS + NOTHING_DONE):
-                if not self._may_fail(failure):
-                    raise
-                known = False if step[0] == "reopen" else known
-            error = type(failure).__name__
-        nothing = error in {kind.__name__ for kind in NOTHING_DONE}
-        told = known and not nothing and step[0] not in NEUTRAL
-        notes.add("end", (answer, error, session.db.read_lsn if told else None, known))
-        if error and step[0] == "reopen":
+            if isinstance(failure, UNFORESEEN) and not self._may_fail(failure):
+                raise
+            refused = failure
+        error = type(refused).__name__ if refused is not None else ""
+        lsn = session.db.read_lsn if tells_position(step, refused) else None
+        no_handle = refused is not None and step[0] == "reopen"
+        known = not (no_handle or isinstance(refused, NOBODY_KNOWS))
+        notes.add("end", (answer, error, lsn, known))
+        if no_handle:
             raise DirectoryError("no handle is left")
-
-    def _perform(self, session: Session, step: Step) -> Any:
-        db = session.db
-        match step:
-            case ["read"]:
-                with db.transaction():
-                    return read_content(db, _WORKLOAD)
-            case ["rows", table]:
-                return sorted((dict(row) for row in db.find_all(table)), key=lambda row: row["id"])
-            case ["find", table, number]:
-                row = db.find_by_id(table, number)
-                return None if row is None else dict(row)
-        return session.perform(step)
 
     def _may_fail(self, error: Exception) -> bool:
         return self._part.no_space and isinstance(error, DBError)

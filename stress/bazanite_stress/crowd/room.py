@@ -16,12 +16,13 @@ from pathlib import Path
 from random import Random
 from time import monotonic_ns
 
+from bazanite_stress.concurrency.calls import NOTHING_DONE
 from bazanite_stress.torture.judge import Finding
 from bazanite_stress.torture.killer import short_time
 from bazanite_stress.torture.lives import Crew, tail
 
 from . import moments as at
-from .life import NOTHING_DONE, Part
+from .life import Part
 from .notes import Notes
 from .people import Orphan, Paper, Person
 from .plans import Plans, Setting
@@ -35,7 +36,7 @@ _RECOVERIES = 4
 _FIRST_SECONDS = 0.004
 _STOP_SECONDS = 0.008
 _TICK_SECONDS = 0.0005
-_FEW_HITS = {kind.__name__ for kind in NOTHING_DONE}
+_DID_NOTHING = {kind.__name__ for kind in NOTHING_DONE}
 
 
 class Room:
@@ -205,7 +206,7 @@ class Room:
         self._tally.commits += sum(event.commits for event in events)
         self._tally.in_flight += any(not event.known for event in events)
         if self._setting.no_space:
-            self._met(at.NO_SPACE, sum(event.error in _FEW_HITS for event in events))
+            self._met(at.NO_SPACE, sum(event.error in _DID_NOTHING for event in events))
         for kind, _, content in notes:
             if kind == "moment":
                 person.mode = content
