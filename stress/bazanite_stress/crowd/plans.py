@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 from bazanite_stress.explore.workload import Step
+from bazanite_stress.torture.settings import LEVEL_SHARES, LEVELS
 
 from . import moments as at
 from .life import Part
@@ -99,7 +100,7 @@ class Plans:
 
 def options(random: Random, durability: str | None) -> dict[str, Any]:
     """How a directory is opened: small logs, so that they are begun anew, grow and are cut."""
-    level = random.choices(("full", "normal", "off"), (5, 3, 2))[0]
+    level = random.choices(LEVELS, LEVEL_SHARES)[0]
     return {
         "durability": durability or level,
         "log_size_bytes": random.choice((8 << 10, 16 << 10, 64 << 10)),

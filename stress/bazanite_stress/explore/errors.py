@@ -22,10 +22,11 @@ from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from types import FrameType
 from typing import Any
 
-from bazanite_stress.simulation.disk import Profile
+from bazanite_stress.simulation.disk import Image, Profile
 from bazanite_stress.simulation.machine import Machine
 
 from .aftermath import CarefulSession
@@ -61,11 +62,11 @@ class ErrorLimits:
 QUICK = ErrorLimits(each=1, cuts=3, torn=1, starts=60)
 
 
-class Faulty:
-    """Faults at the calls of something that a process does; subclasses say of what.
+class Struck:
+    """What is struck, how often, and what was seen so far.
 
     ``known`` counts the calls of each place at which faults were tried, by whomever shares it.
-    ``how`` says, for a replay, what led to the machine.
+    ``how`` says, for a replay, what led to the machine; ``outcomes`` what opening equal ones gave.
     """
 
     def __init__(
@@ -88,7 +89,11 @@ class Faulty:
         self.until = until
         self.known: Counter[object] = Counter() if known is None else known
         self.how: dict[str, Any] = {}
-        self._opened: dict[object, Outcome] = {}
+        self.outcomes: dict[object, Outcome] = {}
+
+
+class Faulty(Struck):
+    """Faults at the calls of something that a process does; subclasses say of what."""
 
     def try_all(self, faults: Iterable[Fault]) -> None:
         """Each of these faults alone; Enough if enough violations were met."""
@@ -146,9 +151,9 @@ class Faulty:
     def opened(self, machine: Machine) -> Outcome:
         """What opening the directory gives, where nobody runs; equal machines are opened once."""
         key = opening_key(machine)
-        found = self._opened.get(key)
+        found = self.outcomes.get(key)
         if found is None:
-            found = self._opened[key] = self.judge.judge_machine(machine)
+            found = self.outcomes[key] = self.judge.judge_machine(machine)
         return found
 
     def calls(self) -> list[Call]:
@@ -175,24 +180,6 @@ class Faulty:
 class Errors(Faulty):
     """Faults in one workload, under one profile and sector size."""
 
-    def __init__(
-        self,
-        workload: Workload,
-        profile: Profile = "journal",
-        sector: int = 512,
-        *,
-        limits: ErrorLimits | None = None,
-        judge: Judge | None = None,
-        until: Until = no_end,
-        known: Counter[object] | None = None,
-    ) -> None:
-        super().__init__(
-            workload, profile, sector, limits=limits, judge=judge, until=until, known=known
-        )
-        start = prepared(workload, profile, sector)
-        self._start = start if start.folder is None else None
-        self._image = start.image()
-
     def explore(self) -> Tally:
         """Every fault at every call; what was seen, violations included."""
         before = self.judge.unique
@@ -207,9 +194,17 @@ class Errors(Faulty):
 
     def machine(self) -> Machine:
         """The machine as the workload finds it."""
-        if self._start is not None:
+        if self._start.folder is None:
             return self._start.after_kill()
         return Machine.from_image(self._image, self.profile, self.sector, boot=2)
+
+    @cached_property
+    def _start(self) -> Machine:
+        return prepared(self.workload, self.profile, self.sector)
+
+    @cached_property
+    def _image(self) -> Image | None:
+        return self._start.image()
 
 
 def place_of_call() -> int:

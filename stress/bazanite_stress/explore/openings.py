@@ -12,26 +12,24 @@ Many machines lead to the same calls: one of each kind (*shape*) is opened.
 from __future__ import annotations
 
 import random
-from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from bazanite_stress.simulation.disk import Image, Profile
+from bazanite_stress.simulation.disk import Image
 from bazanite_stress.simulation.legal import spaces
 from bazanite_stress.simulation.machine import Machine
 
 from .deaths import Death, Deaths
-from .errors import ErrorLimits, Faulty
-from .explorer import Enough, Tally, Until, no_end, prepared
+from .errors import Faulty, Struck
+from .explorer import Enough, Tally, prepared
 from .fault_case import Case, Log
 from .faults import Call, Fault
-from .judge import Judge, Outcome, image_key
+from .judge import image_key
 from .model import Model
 from .runner import Point, Run
 from .sampling import few
-from .workload import Workload
 
 OPENING = "left by"
 """What of ``how`` says that the fault struck an opening, and what had left its directory."""
@@ -50,28 +48,8 @@ class Start:
     how: dict[str, Any]
 
 
-class Openings:
+class Openings(Struck):
     """Faults in the openings of what one workload's crashes left."""
-
-    def __init__(
-        self,
-        workload: Workload,
-        profile: Profile = "journal",
-        sector: int = 512,
-        *,
-        limits: ErrorLimits | None = None,
-        until: Until = no_end,
-        known: Counter[object] | None = None,
-    ) -> None:
-        self.workload = workload
-        self.profile: Profile = profile
-        self.sector = sector
-        self.limits = limits or ErrorLimits()
-        self.judge = Judge(workload, profile, sector)
-        self.tally = Tally()
-        self.until = until
-        self.known: Counter[object] = Counter() if known is None else known
-        self.opened: dict[object, Outcome] = {}
 
     def explore(self, wanted: Callable[[Fault], bool] = lambda _fault: True) -> Tally:
         """Every fault at every call, or as the limits say; what was seen, violations included."""
@@ -207,7 +185,7 @@ class Opening(Faulty):
         self.tally = openings.tally
         self.start = start
         self.how = start.how
-        self._opened = openings.opened
+        self.outcomes = openings.outcomes
         self._calls: list[Call] = []
 
     def calls(self) -> list[Call]:

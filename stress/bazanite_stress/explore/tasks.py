@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import product
 from typing import Any, Literal
 
@@ -99,12 +100,12 @@ def carry_out(task: Task) -> Part:
     started = time.monotonic()
     torn = " (torn)" if task.tearing == TORN else ""
     part = Part(task.name + torn, task.profile, task.sector, way=task.way)
-    ways = {
+    ways: dict[Way, Callable[[Task, Part], None]] = {
         "power cut": _cut_the_power,
         "nested": _crash_recoveries,
         "kill": _kill,
-        "error": _fail_calls,
-        "faulty opening": _fail_openings,
+        "error": partial(_fail, errors.Errors),
+        "faulty opening": partial(_fail, openings.Openings),
         "beside": _step_in,
         "damage": _damage,
         "fuzz": _fuzz,
@@ -152,27 +153,13 @@ def _kill(task: Task, part: Part) -> None:
         _count(part, kills.Kills(workload, task.profile, task.sector, limits=limits).explore())
 
 
-def _fail_calls(task: Task, part: Part) -> None:
-    known: Counter[object] = Counter()
-    for workload in task.workloads():
-        found = errors.Errors(
-            workload, task.profile, task.sector, limits=_error_limits(task), known=known
-        )
-        _count(part, found.explore())
-
-
-def _fail_openings(task: Task, part: Part) -> None:
-    known: Counter[object] = Counter()
-    for workload in task.workloads():
-        found = openings.Openings(
-            workload, task.profile, task.sector, limits=_error_limits(task), known=known
-        )
-        _count(part, found.explore())
-
-
-def _error_limits(task: Task) -> errors.ErrorLimits:
+def _fail(kind: type[errors.Errors | openings.Openings], task: Task, part: Part) -> None:
     limits = errors.ErrorLimits() if task.deep else errors.QUICK
-    return replace(limits, seed=task.limits.seed, every=task.every)
+    limits = replace(limits, seed=task.limits.seed, every=task.every)
+    known: Counter[object] = Counter()
+    for workload in task.workloads():
+        found = kind(workload, task.profile, task.sector, limits=limits, known=known)
+        _count(part, found.explore())
 
 
 def _step_in(task: Task, part: Part) -> None:

@@ -8,7 +8,7 @@ the kind "schedule", which ``concurrency.again`` repeats and makes small.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import chain, count
+from itertools import chain, count, takewhile
 
 from bazanite_stress.concurrency.catalogue import PROGRAMS
 from bazanite_stress.concurrency.tasks import Mode, Task, carry_out
@@ -33,11 +33,9 @@ def find(bugs: Sequence[Bug], looking: Looking) -> Violation | None:
     """The first rule that a schedule breaks; those of the bugs' own programs come first."""
     most = _MOST if looking.limit is None else min(looking.limit // _STATES, _MOST)
     named = tuple(dict.fromkeys(name for bug in bugs for name in bug.programs))
-    first = [task for number in range(_NAMED_ROUNDS) for task in _round(number, named, _NAMED)]
+    first = (task for n in range(_NAMED_ROUNDS) for task in _round(n, named, _NAMED))
     others = (task for n in count() for task in _round(n, tuple(PROGRAMS), _AT_A_TIME))
-    for task in chain(first, others):
-        if task not in first and looking.states >= most:
-            break
+    for task in chain(first, takewhile(lambda _task: looking.states < most, others)):
         part = carry_out(task)
         looking.states += part.schedules
         if part.violations:

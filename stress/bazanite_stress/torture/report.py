@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
+from bazanite_stress.crowd.plans import ENOUGH_HITS
+
 VIOLATIONS_AT_MOST = 200
 _COLUMNS = 80
 _NO_BREAK = "\xa0"
@@ -220,7 +222,7 @@ def lock_text(tally: Tally) -> str:
 
 def _missing_text(tally: Tally) -> str:
     few = ", ".join(f"{count} {moment}" for moment, count in sorted(tally.moments_missing.items()))
-    return f"{few}: under 30 hits a moment is not measured"
+    return f"{few}: under {ENOUGH_HITS} hits a moment is not measured"
 
 
 def rounds_text(tally: Tally) -> str:

@@ -43,7 +43,7 @@ def torture(settings: Settings, progress: Progress, chronicle: Chronicle | None 
     tally = Tally(
         seed=settings.seed,
         engine=settings.engine,
-        durability=settings.durability or "of all levels",
+        durability=_level_text(settings),
         start_method=settings.start_method,
         writers=settings.writers,
         readers=settings.readers if settings.crowded else 0,
@@ -52,8 +52,6 @@ def torture(settings: Settings, progress: Progress, chronicle: Chronicle | None 
         workload=settings.workload_reference,
         replay=settings.replay_command(),
     )
-    if settings.engine != "bazanite":
-        tally.durability = "none"
     if settings.start_method == "fork":
         # Forked children find the engine imported.
         import_module(settings.engine)
@@ -79,6 +77,12 @@ def torture(settings: Settings, progress: Progress, chronicle: Chronicle | None 
             for name in ("data", "template"):
                 shutil.rmtree(work / name, ignore_errors=True)
     return tally
+
+
+def _level_text(settings: Settings) -> str:
+    if settings.engine != "bazanite":
+        return "none"
+    return settings.durability or "of all levels"
 
 
 class Run:
