@@ -43,7 +43,10 @@ class Actors:
         patient = program.workload.options.get("lock_timeout") is None
         self.allowed: tuple[type[DBError], ...] = () if patient else (LockTimeout,)
         self._moments = count(1)
-        for number, threads in enumerate(program.processes):
+
+    def begin(self) -> None:
+        """Let everybody be ready, with the database open as the program says."""
+        for number, threads in enumerate(self.program.processes):
             Actor(self, f"process {number + 1}").begin(threads)
 
     def now(self) -> int:
@@ -66,7 +69,10 @@ class Actor:
         """Open the database, unless that is the first step, and let the threads be ready."""
         first = threads[0]
         if not first or first[0][0] != "open":
-            self.session = Session(self._open)
+            try:
+                self.session = Session(self._open)
+            except Exception as failure:
+                raise Failed(f"{self.name}: opening raised {failure!r}") from failure
         self._spawn(self.name, first, threads[1:])
 
     def _spawn(self, name: str, steps: Thread, others: list[Thread]) -> None:
@@ -129,14 +135,19 @@ class Actor:
     def _locked(self, who: str, step: Step) -> None:
         session = self.session
         assert session is not None
-        with ExitStack() as stack:
-            try:
-                stack.enter_context(session.db.storage.lock())
-            except NOTHING_DONE as failure:
-                self._check_allowed(step, failure)
-                return
-            for inner in step[1]:
-                self._carry_out(who, inner)
+        try:
+            with ExitStack() as stack:
+                try:
+                    stack.enter_context(session.db.storage.lock())
+                except NOTHING_DONE as failure:
+                    self._check_allowed(step, failure)
+                    return
+                for inner in step[1]:
+                    self._carry_out(who, inner)
+        except Failed:
+            raise
+        except Exception as failure:
+            raise Failed(f"{who}: {step} raised {failure!r}") from failure
 
     def _check_allowed(self, step: Step, failure: Exception) -> None:
         if not isinstance(failure, self.actors.allowed):

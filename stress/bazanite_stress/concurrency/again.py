@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from bazanite_stress.explore.again import Again, identical, rule_of
@@ -19,7 +19,11 @@ from .programs import Program
 from .trial import Court, Trial
 
 KIND = "schedule"
-_RANDOM = 40
+TIGHTEN_FIRST = True
+"""A setup is cheap, processes are not: these become fewer before it becomes smaller."""
+_RANDOM = 24
+_CHANGES = 60
+"""Schedules that are tried of a smaller program, by how they are drawn."""
 _REPEATED = 5
 
 
@@ -52,8 +56,13 @@ def again(violation: Violation) -> Again:
 def search(
     violation: Violation, workload: Workload, _limits: Limits, _memory: dict[Any, Any]
 ) -> tuple[Violation | None, int]:
-    """One of its rule in the same processes on this workload, and how many schedules were run."""
-    return _find(violation, Program(workload, violation.how["processes"]))
+    """One of its rule in the same processes on this workload, and how many schedules were run.
+
+    ValueError if they cannot be carried out on it: it lacks a table or a column of theirs.
+    """
+    program = Program(workload, violation.how["processes"])
+    program.check()
+    return _find(violation, program)
 
 
 def tighten(violation: Violation, states: int, _memory: dict[Any, Any]) -> Violation:
@@ -111,15 +120,15 @@ def _find(violation: Violation, program: Program) -> tuple[Violation | None, int
 
 
 def _policies(violation: Violation) -> Iterator[Policy]:
-    """The same decisions; one change of turn anywhere; then random ones with the same events."""
+    """The same decisions; random ones with the same events; one change of turn."""
     decisions = _decisions(violation)
     kinds = [decision.kind for decision in decisions]
     yield Script(decisions)
-    if set(kinds) <= {"run"}:
-        yield from preempted(1)
     last = max((decision.point for decision in decisions), default=100)
     odds = Odds(0.1, kinds.count("kill"), kinds.count("stop"), "cut" in kinds, within=last + 1)
     yield from (Random(f"{i}", replace(odds, change=0.02 + 0.3 * (i % 2))) for i in range(_RANDOM))
+    if set(kinds) <= {"run"}:
+        yield from islice(preempted(1), _CHANGES)
 
 
 def _run(violation: Violation, program: Program, policy: Policy) -> Violation | None:

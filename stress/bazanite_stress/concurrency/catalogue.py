@@ -59,6 +59,13 @@ PROGRAMS: dict[str, Program] = {
         ),
         # Whoever opens it beside a first opener that dies: two come close more often than three.
         _program("dying opener", [[["open"], _FIND]], [[["open"], _READ]]),
+        # Who opens it last may find what others left of a sync and of a checkpoint.
+        _program(
+            "late opener",
+            [[_insert("p")]],
+            [[["open"], _insert("r")]],
+            [[_insert("q"), ["checkpoint"]]],
+        ),
         _program(
             "first openers",
             [[["open"], _insert("p"), _READ]],

@@ -84,6 +84,7 @@ class Court:
         trial = Trial(plan.decisions, plan.told, actors.events, 0)
         cut = False
         try:
+            actors.begin()
             scheduler.run()
         except PowerCut:
             cut = True

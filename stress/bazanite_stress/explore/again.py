@@ -8,6 +8,7 @@ time.  What happened besides the workload (``Violation.how``) decides which modu
                                       one of its rule in this workload; absent: cannot be shrunk
     tighten(violation, states, memory) -> Violation
                                       the same workload, an earlier moment, less lost; may be absent
+    TIGHTEN_FIRST                     true: so, before the workload is made smaller; may be absent
     told(violation) -> str            what happened, for a person: up to the rule; may be absent
     calls_beside(violation) -> int    how many calls are not in its workload; may be absent
 

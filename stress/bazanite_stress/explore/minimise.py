@@ -63,13 +63,12 @@ def minimise(
     if not hasattr(module, "search"):
         return violation
     shrinking = _Shrinking(violation, bounds or Bounds(), on_progress)
+    if getattr(module, "TIGHTEN_FIRST", False):
+        shrinking.tighten()
     shrinking.shorten(_FEW)
     shrinking.shorten(_MORE)
     if hasattr(module, "tighten"):
-        least = min(shrinking.bounds.states, 1_000)
-        left = max(shrinking.bounds.states - shrinking.states, least)
-        shrinking.best = module.tighten(shrinking.best, left, shrinking.memory)
-        shrinking.tell()
+        shrinking.tighten()
     return shrinking.best
 
 
@@ -83,7 +82,7 @@ class _Shrinking:
         self.bounds = bounds
         self.states = 0
         self.memory: dict[Any, Any] = {}
-        self._search = module_for(kind_of(violation)).search
+        self._module = module_for(kind_of(violation))
         self._searches = 0
         self._on_progress = on_progress
         self._end = time.monotonic() + bounds.seconds
@@ -101,6 +100,13 @@ class _Shrinking:
         ):
             pass
 
+    def tighten(self) -> None:
+        """As small as the module makes it within the same workload."""
+        least = min(self.bounds.states, 1_000)
+        left = max(self.bounds.states - self.states, least)
+        self.best = self._module.tighten(self.best, left, self.memory)
+        self.tell()
+
     def tell(self) -> None:
         """Say how far it is."""
         calls, lost = calls_of(self.best), sectors_of(self.best)
@@ -115,7 +121,7 @@ class _Shrinking:
         tried.add(key)
         self._searches += 1
         try:
-            found, states = self._search(self.best, workload, limits, self.memory)
+            found, states = self._module.search(self.best, workload, limits, self.memory)
         except Exception:  # noqa: BLE001  this workload means nothing, or breaks something else
             return False
         self.states += states

@@ -68,7 +68,7 @@ BUGS = (
                 "                core.lock.acquire(None)\n            words",
             ),
         ),
-        programs=("transaction beside insert",),
+        programs=("no power-safe overwrite",),
     ),
     Bug(
         36,
