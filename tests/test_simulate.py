@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
 import pytest
 
+from bazanite import DB
 from bazanite_stress.concurrency import campaign as campaign_module
-from bazanite_stress.concurrency.again import steps_of, violation_of
+from bazanite_stress.concurrency.again import search, steps_of, violation_of
 from bazanite_stress.concurrency.catalogue import PROGRAMS, SMALLEST
 from bazanite_stress.concurrency.plans import (
     Directed,
@@ -23,7 +25,8 @@ from bazanite_stress.concurrency.plans import (
 from bazanite_stress.concurrency.programs import Program
 from bazanite_stress.concurrency.scheduler import Deadlock, Scheduler
 from bazanite_stress.concurrency.tasks import plan
-from bazanite_stress.concurrency.trial import Court, Trial
+from bazanite_stress.concurrency.trial import Broken, Court, Trial
+from bazanite_stress.explore.explorer import Limits
 from bazanite_stress.explore.keep import keep
 from bazanite_stress.explore.minimise import Bounds
 from bazanite_stress.explore.replay import replay
@@ -121,6 +124,31 @@ def test_a_violation_is_stored_made_small_and_repeated(tmp_path: Path) -> None:
         assert replay(kept.replay, 5).identical == 5
         assert main(["replay", str(kept.file)]) == 1
     assert main(["replay", str(kept.file)]) == 0
+
+
+def test_no_schedule_is_tried_on_tables_that_its_processes_do_not_fit() -> None:
+    program = PROGRAMS["two inserts"]
+    violation = violation_of(
+        program, "journal", Trial([], [], [], 9, broken=Broken("any")), stops=False
+    )
+    fewer = replace(program.workload, tables={"a": {"n": ["int"]}}, setup=[])
+    with pytest.raises(ValueError, match="v"):
+        search(violation, fewer, Limits(), {})
+    found, runs = search(violation, program.workload, Limits(), {})
+    assert found is None
+    assert runs > 50
+
+
+@pytest.mark.parametrize("name", ["two inserts", "under the lock"])
+def test_whatever_an_opening_or_a_lock_raises_is_a_verdict(name: str) -> None:
+    broken = ZeroDivisionError("planted")
+    court = Court(PROGRAMS[name])
+    place = "find_by_id" if name == "under the lock" else "__init__"
+    with mock.patch.object(DB, place, side_effect=broken):
+        trial = court.run(Script(()))
+    assert trial.broken is not None
+    assert trial.broken.rule == "a call raised what it must not"
+    assert "planted" in trial.broken.found
 
 
 def test_a_run_in_which_the_lock_keeps_nobody_out_is_a_broken_harness(
