@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-LETTERS = "TICLPENK"
-"""Detectors, cheapest first: trace, integrity, concurrency, locks, power, errors, nested, kill."""
+LETTERS = "TIPENKCL"
+"""Detectors, cheapest first: trace, integrity, power, errors, nested, kill, concurrency, locks."""
 
 
 @dataclass(frozen=True, slots=True)
