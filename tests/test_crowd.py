@@ -147,7 +147,7 @@ def stay(crew: Crew, setting: Setting, scratch: Path, seed: str, kills: int = 12
 
 @pytest.mark.parametrize("durability", ["full", "normal", "off"])
 def test_no_kill_breaks_the_history(durability: str, crew: Crew, tmp_path: Path) -> None:
-    opened = options(Random(durability), durability)
+    opened = options(Random(durability), Settings(seed=1, durability=durability), 1)
     setting = Setting(str(tmp_path / "data"), opened)
     room = stay(crew, setting, tmp_path, durability)
     assert room.findings == []
@@ -156,6 +156,17 @@ def test_no_kill_breaks_the_history(durability: str, crew: Crew, tmp_path: Path)
     assert crew.tally.windows > 0
     assert sum(crew.tally.moments.values()) > 20
     assert len({event.who for event in room.record.events}) > 20
+
+
+def test_a_room_is_opened_as_the_settings_say() -> None:
+    def opened(**settings: Any) -> list[dict[str, Any]]:
+        return [options(Random(0), Settings(seed=1, **settings), n) for n in range(1, 11)]
+
+    assert {o["checksums"] for o in opened(checksums=0.0)} == {False}
+    assert {o["checksums"] for o in opened(checksums=1.0)} == {True}
+    assert {o["powersafe_overwrite"] for o in opened(whole_pages=1.0)} == {False}
+    assert {o["durability"] for o in opened(durability="off")} == {"off"}
+    assert len({o["durability"] for o in opened()}) > 1
 
 
 def test_a_recovery_that_forgets_is_found(

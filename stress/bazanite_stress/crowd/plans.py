@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from bazanite_stress.explore.workload import Step
-from bazanite_stress.torture.settings import LEVEL_SHARES, LEVELS
+from bazanite_stress.torture.settings import Settings
 
 from . import moments as at
 from .life import Part
@@ -98,15 +98,15 @@ class Plans:
         return Part(setting.directory, seed, options=dict(setting.options), **more)
 
 
-def options(random: Random, durability: str | None) -> dict[str, Any]:
-    """How a directory is opened: small logs, so that they are begun anew, grow and are cut."""
-    level = random.choices(LEVELS, LEVEL_SHARES)[0]
+def options(random: Random, settings: Settings, number: int) -> dict[str, Any]:
+    """How the directory of this round is opened: as in any round (`Settings.options`, `level`), and
+    with small logs, so that they are begun anew, grow and are cut.
+    """
     return {
-        "durability": durability or level,
+        **settings.options(number),
+        "durability": settings.level(number),
         "log_size_bytes": random.choice((8 << 10, 16 << 10, 64 << 10)),
         "checkpoint_bytes": random.choice((2 << 10, 8 << 10, 32 << 10)),
-        "checksums": random.random() < 0.2,
-        "powersafe_overwrite": random.random() >= 0.2,
     }
 
 

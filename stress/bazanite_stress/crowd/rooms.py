@@ -48,7 +48,7 @@ class Rooms:
         with ExitStack() as stack:
             disk = self._small_disk(stack) if self._made % _FULL_DISKS == 0 else None
             directory = (disk.path if disk else scratch) / "data"
-            opened = options(random, self._crew.settings.durability)
+            opened = options(random, self._crew.settings, number)
             if disk is not None:
                 opened["log_size_bytes"] = LEAST_LOG_SIZE
             setting = Setting(str(directory), opened, no_space=disk is not None)
