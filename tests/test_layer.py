@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 
@@ -200,3 +201,65 @@ def test_a_huge_sparse_file_costs_only_the_pages_that_are_touched() -> None:
     assert len(layer.pages("a.dat")) == 1
     assert layer.read("a.dat", (1 << 40) - 2, 10) == b"\0\0end"
     assert layer.read("a.dat", 0, 3 * PAGE_SIZE) == bytes(3 * PAGE_SIZE)
+
+
+class Counted(Files):
+    """A base that says how often it was asked."""
+
+    reads = 0
+    sizes = 0
+
+    def read(self, name: str, offset: int, size: int) -> bytes:
+        self.reads += 1
+        return super().read(name, offset, size)
+
+    def size(self, name: str) -> int:
+        self.sizes += 1
+        return super().size(name)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_reading_at_any_time_changes_nothing_and_neither_does_a_base_that_catches_up(
+    seed: int,
+) -> None:
+    source = random.Random(seed)
+    base = random_base(source)
+    model, layer = base.copy(), PageLayer(base)
+    operations = [random_operation(source) for _ in range(20)]
+    caught_up = 0
+    for step, operation in enumerate(operations):
+        change(layer, operation)
+        model.apply([operation])
+        while caught_up <= step and source.randrange(3):
+            base.apply([operations[caught_up]])
+            caught_up += 1
+        if not source.randrange(4):
+            assert_same(layer, model, source, (seed, step))
+    assert_same(layer, model, source, seed)
+
+
+def test_a_write_that_nobody_reads_asks_the_base_for_a_size_and_no_byte() -> None:
+    base = Counted({"a.dat": bytes(10 * PAGE_SIZE)})
+    for layer in (PageLayer(base), Transaction(PageLayer(base))):
+        base.reads = base.sizes = 0
+        for place in (5, 7 * PAGE_SIZE, 10 * PAGE_SIZE - 3, 10 * PAGE_SIZE):
+            layer.write("a.dat", place, b"xyz")
+        assert (base.reads, base.sizes) == (0, 1)
+        assert layer.size("a.dat") == 10 * PAGE_SIZE + 3
+
+
+def test_a_page_that_is_written_whole_is_not_read_first() -> None:
+    base = Counted({"a.dat": b"old" * 3 * PAGE_SIZE})
+    layer = PageLayer(base)
+    layer.write("a.dat", PAGE_SIZE, b"n" * 3 * PAGE_SIZE)
+    assert layer.read("a.dat", 2 * PAGE_SIZE, 10) == b"n" * 10
+    assert base.reads == 0
+
+
+def test_bytes_that_the_caller_changes_later_do_not_change_the_layer() -> None:
+    tx = Transaction(Files())
+    mine: Any = bytearray(b"mine")
+    tx.write("a.dat", 0, mine)
+    mine[:] = b"yours"
+    assert tx.read("a.dat", 0, 9) == b"mine"
+    assert tx.operations == [Write("a.dat", 0, b"mine")]

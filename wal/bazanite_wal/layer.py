@@ -1,13 +1,14 @@
 """Consistent views of many files, and layers of changes over them.
 
 A ``PageLayer`` holds changes over a base view in memory, as whole pages and file sizes, so that a
-read costs the same however many writes went before.  It serves as the overlay (frames that are in
-the log but not yet in the files), as a transaction's write set, as a savepoint, and as the answer
-to "what would recovery give".  Pure apart from what its base view does.
+read costs the same however many writes went before.  A write is kept as it came until someone
+reads the file: most transactions never read what they wrote, and need no page then.  It serves as
+the overlay (frames that are in the log but not yet in the files), as a transaction's write set, as
+a savepoint, and as the answer to "what would recovery give".  Pure apart from what its base does.
 
-Invariants: a page is materialised from the base when it is first touched, so the base must not
+Invariants: a page is materialised from the base when it is first needed, so the base must not
 change, except by becoming what the layer already says; bytes of the base at or beyond ``floor``
-are never seen, because a truncation once cut them off.
+are never seen, because a truncation once cut them off; ``late`` writes are newer than any page.
 """
 
 from __future__ import annotations
@@ -58,14 +59,18 @@ class WriteSet(View, Protocol):
 
 
 class _LayeredFile:
-    """One file's changes: its size, its touched pages, and how much of the base shows."""
+    """One file's changes: its size, its touched pages, and how much of the base shows.
 
-    __slots__ = ("floor", "pages", "size")
+    ``late`` are writes, in order, that are not in the pages yet.
+    """
+
+    __slots__ = ("floor", "late", "pages", "size")
 
     def __init__(self, size: int) -> None:
         self.size = size
         self.floor = size
         self.pages: dict[int, bytearray] = {}
+        self.late: list[tuple[int, bytes]] = []
 
 
 class PageLayer:
@@ -80,6 +85,10 @@ class PageLayer:
         """Whether anything was ever changed here."""
         return bool(self._files)
 
+    def beneath(self) -> View:
+        """The base if nothing was changed here, else this layer: what a layer above may read."""
+        return self if self._files else self._base
+
     def size(self, name: str) -> int:
         file = self._files.get(name)
         return self._base.size(name) if file is None else file.size
@@ -91,6 +100,8 @@ class PageLayer:
         end = min(offset + size, file.size)
         if end <= offset:
             return b""
+        if file.late:
+            self._settle(name, file)
         first, last = offset // PAGE_SIZE, (end - 1) // PAGE_SIZE
         if first == last and (page := file.pages.get(first)) is not None:
             return bytes(page[offset - first * PAGE_SIZE : end - first * PAGE_SIZE])
@@ -117,6 +128,7 @@ class PageLayer:
         file = self._files.get(name)
         if file is None:
             return self._base.next_data(name, offset)
+        self._settle(name, file)
         first = offset // PAGE_SIZE
         places = [max(offset, n * PAGE_SIZE) for n in file.pages if n >= first]
         shown = self._base.next_data(name, offset) if offset < file.floor else None
@@ -129,16 +141,11 @@ class PageLayer:
         if not data:
             return
         self.changes += 1
-        file = self._file(name)
+        file = self._files.get(name) or self._file(name)
+        file.late.append((offset, data if type(data) is bytes else bytes(data)))
         end = offset + len(data)
-        position = offset
-        while position < end:
-            number, start = divmod(position, PAGE_SIZE)
-            count = min(PAGE_SIZE - start, end - position)
-            page = self._page(name, file, number)
-            page[start : start + count] = data[position - offset : position - offset + count]
-            position += count
-        file.size = max(file.size, end)
+        if end > file.size:
+            file.size = end
 
     def fill(self, name: str, offset: int, byte: int, count: int) -> None:
         self.write(name, offset, bytes((byte,)) * count)
@@ -147,6 +154,8 @@ class PageLayer:
         self.changes += 1
         file = self._file(name)
         if size < file.size:
+            file.late = [write for write in file.late if write[0] < size]
+            self._settle(name, file)
             number, start = divmod(size, PAGE_SIZE)
             for beyond in [
                 key for key in file.pages if key > number or (key == number and not start)
@@ -178,6 +187,7 @@ class PageLayer:
     def pages(self, name: str) -> list[tuple[int, bytes]]:
         """A touched file's changed pages within its size, as (offset, bytes)."""
         file = self._files[name]
+        self._settle(name, file)
         return [
             (number * PAGE_SIZE, bytes(page[: file.size - number * PAGE_SIZE]))
             for number, page in sorted(file.pages.items())
@@ -193,6 +203,23 @@ class PageLayer:
         if file is None:
             file = self._files[name] = _LayeredFile(self._base.size(name))
         return file
+
+    def _settle(self, name: str, file: _LayeredFile) -> None:
+        """Put the late writes into pages."""
+        pages = file.pages
+        for offset, data in file.late:
+            end = offset + len(data)
+            position = offset
+            while position < end:
+                number, start = divmod(position, PAGE_SIZE)
+                count = min(PAGE_SIZE - start, end - position)
+                piece = data[position - offset : position - offset + count]
+                if count == PAGE_SIZE:
+                    pages[number] = bytearray(piece)
+                else:
+                    self._page(name, file, number)[start : start + count] = piece
+                position += count
+        file.late.clear()
 
     def _page(self, name: str, file: _LayeredFile, number: int) -> bytearray:
         page = file.pages.get(number)

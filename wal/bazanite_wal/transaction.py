@@ -19,13 +19,15 @@ class _GrowingWrite:
     def __init__(self, name: str, offset: int, data: bytes) -> None:
         self.name = name
         self.offset = offset
-        self.data = bytearray(data)
+        self.data: bytes | bytearray = data
 
     def absorb(self, offset: int, data: bytes) -> bool:
         """Take the write over if it starts inside this one or right behind it."""
         start = offset - self.offset
         if not 0 <= start <= len(self.data):
             return False
+        if not isinstance(self.data, bytearray):  # most are never extended: then nothing is copied
+            self.data = bytearray(self.data)
         self.data[start : start + len(data)] = data
         return True
 
@@ -39,9 +41,11 @@ class Transaction(PageLayer):
     """
 
     def __init__(self, base: View) -> None:
-        super().__init__(base)
+        # An overlay that is empty when a transaction begins stays empty until it ends.
+        super().__init__(base.beneath() if type(base) is PageLayer else base)
         self._log: list[_GrowingWrite | Fill | Truncate] = []
         self._last: dict[str, _GrowingWrite] = {}
+        self._furthest = (0, "")
         self._closed = False
         self._torn = False
         self.lsn = 0
@@ -65,12 +69,22 @@ class Transaction(PageLayer):
     @property
     def furthest(self) -> tuple[int, str]:
         """How long a changed file has to be on the way, at the most, and which one it is."""
-        return max((_end(entry), entry.name) for entry in self._log)
+        return self._furthest
 
     def write(self, name: str, offset: int, data: bytes) -> None:
-        self._check(name, offset, len(data))
+        if type(data) is not bytes:
+            data = bytes(data)
+        file = self._files.get(name)
+        end = offset + len(data)
+        if file is None or self._closed or offset < 0 or end > LARGEST_FILE:
+            self._check(name, offset, len(data))
         if data:
-            self._cut_before_gap(name, offset)
+            if file is None:
+                file = self._file(name)
+            if offset > file.size:
+                self._cut_before_gap(name, offset)
+            if (end, name) > self._furthest:
+                self._furthest = (end, name)
         super().write(name, offset, data)
         last = self._last.get(name)
         if data and (last is None or not last.absorb(offset, data)):
@@ -84,6 +98,7 @@ class Transaction(PageLayer):
         if count:
             self._cut_before_gap(name, offset)
         super().write(name, offset, bytes((byte,)) * count)
+        self._furthest = max(self._furthest, (offset + count, name))
         self._last.pop(name, None)
         self._log.append(Fill(name, offset, byte, count))
 
@@ -92,6 +107,7 @@ class Transaction(PageLayer):
         self._cut_before_gap(name, size)
         super().truncate(name, size)
         self._last.pop(name, None)
+        self._furthest = max(self._furthest, (size, name))
         self._log.append(Truncate(name, size))
 
     def after_images(self, sector: int) -> list[Operation]:
@@ -141,9 +157,3 @@ class Transaction(PageLayer):
             raise ValidationError(f"not a data file's name: {name!r}")
         if not 0 <= offset <= LARGEST_FILE - count:
             raise ValidationError(f"{name}: no file has an offset or size of {offset} + {count}")
-
-
-def _end(entry: _GrowingWrite | Fill | Truncate) -> int:
-    if isinstance(entry, _GrowingWrite):
-        return entry.offset + len(entry.data)
-    return entry.size if isinstance(entry, Truncate) else entry.offset + entry.count
