@@ -144,8 +144,7 @@ class PageLayer:
         file = self._files.get(name) or self._file(name)
         file.late.append((offset, data if type(data) is bytes else bytes(data)))
         end = offset + len(data)
-        if end > file.size:
-            file.size = end
+        file.size = max(file.size, end)
 
     def fill(self, name: str, offset: int, byte: int, count: int) -> None:
         self.write(name, offset, bytes((byte,)) * count)

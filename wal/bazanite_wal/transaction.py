@@ -83,8 +83,7 @@ class Transaction(PageLayer):
                 file = self._file(name)
             if offset > file.size:
                 self._cut_before_gap(name, offset)
-            if (end, name) > self._furthest:
-                self._furthest = (end, name)
+            self._furthest = max(self._furthest, (end, name))
         super().write(name, offset, data)
         last = self._last.get(name)
         if data and (last is None or not last.absorb(offset, data)):
