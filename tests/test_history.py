@@ -205,3 +205,26 @@ def test_a_dead_call_that_never_happened_does_not_hide_one_that_did() -> None:
     verdict = check(events, Model(tables))
     assert verdict.rule == ""
     assert verdict.happened == events[:1]
+
+
+def test_the_order_at_one_position_is_the_one_that_was_carried_out() -> None:
+    """A transaction whose insert was refused inside it committed nothing, at the position of the
+    truncate that took the row away.  It had begun first, so it stood first in the order that the
+    checker gave; played again in that order it inserted a row, and the next stretch was called
+    wrong.
+    """
+    linked = Model({"a": {"v": ["char", 8]}, "t": {"a": ["fk", "a"]}})
+    child = {"id": 1, "a": 1}
+    refused = ["transaction", [["insert", "t", {"a": 1}]]]
+    events = [
+        done("p", INSERT, (1, 2), ROW, 10),
+        done("q", refused, (3, 6), None, 20),
+        done("p", ["truncate", "a", True], (4, 5), None, 20),
+        done("p", INSERT, (7, 8), ROW, 30),
+        done("p", ["insert", "t", {"a": 1}], (9, 10), child, 40),
+    ]
+    order = check(events, linked).order
+    assert [event.who for event in order[1:3]] == ["p", "q"]
+    windows = cross_check(events, linked)
+    assert windows.verdict is None
+    assert windows.checked > 2

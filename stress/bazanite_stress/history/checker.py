@@ -179,14 +179,16 @@ class _Replay:
         state, place = state.clone(), 0
         happened: tuple[tuple[int, int], ...] = ()
         branches: list[_Branch] = []
+        carried_out = list(self._groups)
         furthest, wrong = -1, Verdict()
         while place < len(self._groups):
             taken = {number for _, number in happened}
             here = [n for n in self._at.get(place, ()) if n not in taken]
             if here:
                 branches.append(_Branch(place, state.clone(), happened, here))
-            state, mismatch = _at_one_position(state, self._groups[place])
+            state, group, mismatch = _at_one_position(state, self._groups[place])
             if mismatch is None:
+                carried_out[place] = group
                 place += 1
                 continue
             if place > furthest:
@@ -196,7 +198,7 @@ class _Replay:
                 return wrong
             state, place, happened = branch.state, branch.place, branch.happened
         order: list[Event] = []
-        for place, group in enumerate(self._groups):
+        for place, group in enumerate(carried_out):
             order += [self._floating[number].event for at, number in happened if at == place]
             order += group
         events = [self._floating[number].event for _, number in happened]
@@ -248,19 +250,22 @@ def hidden(state: State) -> object:
     return tuple(sorted(next_ids().items())) if next_ids is not None else ()
 
 
-def _at_one_position(state: State, group: list[Event]) -> tuple[State, Verdict | None]:
-    """Carry out the calls that tell one position; the state behind it, or what is wrong."""
+def _at_one_position(state: State, group: list[Event]) -> tuple[State, list[Event], Verdict | None]:
+    """Carry out the calls that tell one position; the state behind them, in which order they came,
+    and what is wrong.
+    """
     candidates = [event for event in group if _may_commit(event)]
     if len(candidates) < 2:
-        return state, _carry_out(state, group, candidates)
+        return state, group, _carry_out(state, group, candidates)
     before, wrong = state, None
     for first in candidates:
         state = before.clone()
-        mismatch = _carry_out(state, [first, *(e for e in group if e is not first)], candidates)
+        order = [first, *(e for e in group if e is not first)]
+        mismatch = _carry_out(state, order, candidates)
         if mismatch is None:
-            return state, None
+            return state, order, None
         wrong = wrong or mismatch
-    return state, wrong
+    return state, group, wrong
 
 
 def _carry_out(state: State, group: list[Event], candidates: list[Event]) -> Verdict | None:
