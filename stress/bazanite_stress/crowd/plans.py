@@ -21,6 +21,9 @@ _COUNTS = {at.APPEND: 4, at.LOG_SYNC: 3, at.APPLY: 8, at.DATA_SYNC: 4, at.HEADER
            at.RECOVERY: 14, at.WAITING: 3, at.HOLDING: 40, at.CREATING: 16}  # fmt: skip
 """Up to how many of a moment a process sees before it dies there."""
 
+_SELDOM = {"off": (at.LOG_SYNC, at.DATA_SYNC)}
+"""What comes at the very end only, at this durability: who waits to die there mostly lives."""
+
 _FILL: Step = ["insert", "t", {"v": "x" * 12_000}]
 """What fills a small disk soon."""
 
@@ -49,6 +52,7 @@ class Plans:
         self._setting = setting
         self._random = random
         self._hits = hits
+        self._seldom = _SELDOM.get(setting.options.get("durability", "full"), ())
         self._made = 0
 
     def rarest(self, moments: tuple[str, ...]) -> str:
@@ -70,7 +74,8 @@ class Plans:
         """One that is to die at the rarest moment, or forks, or is left to those who strike."""
         choice = self._random.random()
         if choice < 0.6:
-            moment = self.rarest(tuple(m for m in WHITE_BOX if m != at.RECOVERY))
+            seldom = (at.RECOVERY, *self._seldom)
+            moment = self.rarest(tuple(m for m in WHITE_BOX if m not in seldom))
             return self.doomed(moment)
         if choice < 0.75:
             return self._part(calls=self._random.randint(5, 20), fork_at=self._random.randint(1, 4))

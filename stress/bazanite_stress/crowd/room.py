@@ -35,7 +35,7 @@ _RECOVERIES = 4
 """At most so many processes then try to be the first to open, one after another."""
 _FIRST_SECONDS = 0.004
 _STOP_SECONDS = 0.008
-_TICK_SECONDS = 0.0005
+_TICK_SECONDS = 0.001
 _DID_NOTHING = {kind.__name__ for kind in NOTHING_DONE}
 
 

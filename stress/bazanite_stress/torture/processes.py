@@ -7,6 +7,7 @@ however it went, they read its end and exit. What they print goes to a file of t
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import signal
@@ -79,6 +80,10 @@ class Launcher:
         self.method = method
         self._lifeline, self._held = os.pipe()
         self._children: list[Child] = []
+        if method == "fork":
+            # A collection in a child writes to every page that it shares with us, and copies it.
+            gc.collect()
+            gc.freeze()
 
     def start(self, role: str, config: Mapping[str, Any], output: Path) -> Child:
         """Start a child in this role (see `child.ROLES`); `output` takes what it prints."""
@@ -97,6 +102,7 @@ class Launcher:
     def close(self) -> None:
         """The same; none is started any more."""
         self.kill_all()
+        gc.unfreeze()
         os.close(self._held)
         os.close(self._lifeline)
 
