@@ -228,3 +228,18 @@ def test_the_order_at_one_position_is_the_one_that_was_carried_out() -> None:
     windows = cross_check(events, linked)
     assert windows.verdict is None
     assert windows.checked > 2
+
+
+def test_what_only_moves_the_next_id_on_is_a_commit_too() -> None:
+    """Its rows are the same before and behind; two such calls could tell one position."""
+    write = done("p", INSERT, (1, 2), ROW, 10)
+    moving: list[Any] = ["transaction", [INSERT, ["delete", "a", 2]]]
+    both = [write, done("q", moving, (3, 4), None, 10)]
+    assert "two calls committed" in check(both, model()).rule
+    early = [
+        write,
+        done("q", moving, (5, 6), None, 20),
+        done("r", ["find", "a", 2], (3, 4), None, 20),
+    ]
+    assert "only later" in check(early, model()).rule
+    assert check([write, done("q", moving, (3, 4), None, 20)], model()).rule == ""

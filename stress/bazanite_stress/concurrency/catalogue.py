@@ -29,9 +29,12 @@ def _update(value: str) -> Step:
 
 
 _FIND: Step = ["find", "a", 1]
+_ROWS: Step = ["rows", "a"]
 _READ: Step = ["read"]
 
-SMALLEST = ("two inserts", "find beside update", "checkpoint beside insert")
+SMALLEST = (
+    "two inserts", "find beside update", "checkpoint beside insert", "rows beside a thread",
+)  # fmt: skip
 """Those of which all schedules with two changes of turn are run."""
 
 PROGRAMS: dict[str, Program] = {
@@ -151,6 +154,22 @@ PROGRAMS: dict[str, Program] = {
             [[_insert("q"), _FIND, _READ]],
             [[["open"], _update("r"), ["close"]]],
             durability="off",
+        ),
+        # All rows are read under the lock, one by its id without.
+        _program("rows beside a thread", [[_ROWS], [_update("p")]]),
+        _program("rows beside update", [[_update("p")]], [[_ROWS]]),
+        _program(
+            "savepoints",
+            [[["transaction", [_insert("p"), ["rollback", [_update("never")]], _insert("r")]]]],
+            [
+                [
+                    [
+                        "transaction",
+                        [["rollback", [_insert("never")]], ["transaction", [_update("q")]]],
+                    ]
+                ]
+            ],
+            [[_READ, _FIND]],
         ),
     )
 }

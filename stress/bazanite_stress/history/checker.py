@@ -224,9 +224,8 @@ class _Replay:
             # what changes nothing is as if it had not happened, and in which order others came
             # matters only if that leads to another state
             numbers = frozenset(number for _, number in happened)
-            key = (branch.place, numbers, state.content(), hidden(state))
-            before = (branch.state.content(), hidden(branch.state))
-            if not error and key not in self._tried and key[2:] != before:
+            key = (branch.place, numbers, *_whole(state))
+            if not error and key not in self._tried and key[2:] != _whole(branch.state):
                 self._tried.add(key)
                 return _Branch(branch.place, state, happened, [])
         return None
@@ -248,6 +247,11 @@ def hidden(state: State) -> object:
     """What of a state its content does not show: the next automatic ids."""
     next_ids = getattr(state, "next_ids", None)
     return tuple(sorted(next_ids().items())) if next_ids is not None else ()
+
+
+def _whole(state: State) -> tuple[object, object]:
+    """All of a state that any later call can tell of."""
+    return state.content(), hidden(state)
 
 
 def _at_one_position(state: State, group: list[Event]) -> tuple[State, list[Event], Verdict | None]:
@@ -272,16 +276,16 @@ def _carry_out(state: State, group: list[Event], candidates: list[Event]) -> Ver
     """What is wrong if the calls came in this order, the first one committing if any did."""
     first = group[0]
     early = [other for other in group if other.end < first.start]
-    content = state.content() if early and first in candidates else None
+    begin = _whole(state) if early and first in candidates else None
     for event in group:
         again = event in candidates and event is not first
-        before = state.content() if again else None
+        before = _whole(state) if again else None
         answer, error = state.answer(event.step)
         if (answer, error) != (event.answer, event.error):
             rule = "a call's answer is not that of its place in the order"
             return Verdict(rule, error or repr(answer), event.error or repr(event.answer), [event])
-        if again and state.content() != before:
+        if again and _whole(state) != before:
             return Verdict("two calls committed at one log position", events=group)
-        if event is first and content is not None and state.content() != content:
+        if event is first and begin is not None and _whole(state) != begin:
             return Verdict("a call saw what was committed only later", events=[*early, event])
     return None
