@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,7 +17,7 @@ from bazanite_stress.crowd import plans, verdict
 from bazanite_stress.crowd.life import Life, Part
 from bazanite_stress.crowd.moments import BLACK_BOX, WHITE_BOX, Doom
 from bazanite_stress.crowd.notes import SIZE_BYTES, Notes
-from bazanite_stress.crowd.people import Orphan, Paper
+from bazanite_stress.crowd.people import Orphan, Paper, stands
 from bazanite_stress.crowd.plans import ENOUGH_HITS, Plans, Setting, missing, options
 from bazanite_stress.crowd.room import Room
 from bazanite_stress.crowd.small_disk import NoSmallDisk, SmallDisk
@@ -120,10 +121,16 @@ def test_a_forked_child_is_seen_and_killed() -> None:
     assert orphan.alive()
     assert orphan.kill()
     assert not orphan.alive()
-    assert not orphan.kill()
+    assert orphan.kill()  # that is what it died of, however often it is asked
     os.waitpid(pid, 0)
     os.close(reading)
     os.close(writing)
+    pid = os.fork()
+    if not pid:
+        os._exit(0)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    assert not Orphan(pid).kill()
+    os.waitpid(pid, 0)
 
 
 @pytest.fixture
@@ -186,6 +193,100 @@ def test_a_lock_that_keeps_nobody_out_is_found(
     monkeypatch.setattr(GlobalLock, "acquire", take)
     setting = Setting(str(tmp_path / "data"), OPTIONS)
     assert stay(crew, setting, tmp_path, "open", kills=400).findings
+
+
+def test_nobody_is_left_when_a_run_is_interrupted(crew: Crew, tmp_path: Path) -> None:
+    """Of a process that one of ours forked the launcher knows nothing."""
+    met: list[Orphan] = []
+    paper = Paper()
+
+    class Interrupted(Stopping):
+        def check(self) -> None:
+            orphans = [p.process for p in room._people if isinstance(p.process, Orphan)]
+            for orphan in orphans:
+                orphan.signal(signal.SIGSTOP)  # it cannot end by itself any more
+                if stands(orphan.pid):
+                    met.append(orphan)
+                    raise KeyboardInterrupt
+
+    crew = replace(crew, stopping=Interrupted())
+    room = Room(crew, Setting(str(tmp_path / "data"), OPTIONS), Random("9"), tmp_path, paper)
+    with pytest.raises(KeyboardInterrupt):
+        room.run(60.0, 10_000)
+    assert met
+    assert not any(orphan.alive() for orphan in met)
+    assert not any(person.process.alive() for person in room._people)
+    paper.close()
+
+
+@pytest.mark.parametrize("how", ["killed", "ends"])
+def test_a_last_reader_that_does_not_read_is_found(
+    how: str, crew: Crew, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Life._run
+
+    def silent(self: Life) -> None:
+        if not self._part.last:
+            run(self)
+        elif how == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr(Life, "_run", silent)
+    room = stay(crew, Setting(str(tmp_path / "data"), OPTIONS), tmp_path, "silent", kills=5)
+    assert "recovery died" in {finding.what for finding in room.findings}
+    assert ("a process died" in {finding.what for finding in room.findings}) == (how == "killed")
+
+
+def test_processes_that_are_stuck_are_found_though_others_are_killed_and_come_anew(
+    crew: Crew, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Life._run
+
+    def stuck(self: Life) -> None:
+        self._notes.add("open", os.getpid())
+        if self._part.last:
+            run(self)
+        else:
+            signal.pause()
+
+    monkeypatch.setattr(Life, "_run", stuck)
+    crew = replace(crew, settings=replace(crew.settings, stuck_seconds=0.6))
+    room = stay(crew, Setting(str(tmp_path / "data"), OPTIONS), tmp_path, "stuck")
+    assert [finding.what for finding in room.findings] == ["no progress"]
+
+
+def test_a_first_opener_that_hangs_is_found(
+    crew: Crew, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Life, "_run", lambda _self: signal.pause())
+    crew = replace(crew, settings=replace(crew.settings, recovery_seconds=0.2))
+    paper = Paper()
+    room = Room(crew, Setting(str(tmp_path / "data"), OPTIONS), Random("1"), tmp_path, paper)
+    crew.tally.moments[at.FIRST_OPENER] = 1  # so it is a recovery's turn
+    room._strike_the_first()
+    assert room.findings[0].what == "recovery hangs"
+    paper.close()
+
+
+def test_only_who_was_met_there_counts_for_a_moment(
+    crew: Crew, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stopped process that had ended already, an opener that had not begun to open."""
+    monkeypatch.setattr(Life, "_run", lambda _self: None)
+    paper = Paper()
+    room = Room(crew, Setting(str(tmp_path / "data"), OPTIONS), Random("1"), tmp_path, paper)
+    person = room._start(0, room._plans.writer())
+    assert person.process.wait(60.0)  # type: ignore[union-attr]
+    room._stop(person)
+    room._bury_the_dead()
+    monkeypatch.setattr(Life, "_run", lambda _self: signal.pause())
+    crew.tally.moments[at.RECOVERY] = 1
+    room._strike_the_first()
+    assert crew.tally.moments.get(at.STOPPED, 0) == 0
+    assert crew.tally.moments.get(at.FIRST_OPENER, 0) == 0
+    assert crew.tally.kills_by_mode == {at.ANY_TIME: 1}
+    assert room.findings == []
+    paper.close()
 
 
 def test_a_full_disk_is_told_and_loses_nothing(crew: Crew, tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bazanite import DB
-from bazanite.errors import DBError
 from bazanite_stress.concurrency.calls import (
     NOBODY_KNOWS,
     UNFORESEEN,
@@ -37,8 +36,8 @@ class Part:
     ``first`` are its first calls; after ``calls`` more it closes and ends.  ``doom``: it kills
     itself there.  ``own_table``: it opens the directory with one more table, which nobody had.
     ``fork_at``: before this call (from 1) it forks; the child goes on with other calls and with
-    notes of its own.  ``no_space``: a full disk is no fault.  ``last``: it only reads everything
-    and lets the directory check itself.
+    notes of its own.  ``no_space``: a full disk is no fault.  ``last``: it makes its first calls
+    only, and lets the directory check itself.
     """
 
     directory: str
@@ -75,6 +74,7 @@ class Life:
             if not self._may_fail(error):
                 text = "".join(traceback.format_exception(error))
                 self._notes.add("failed", f"{type(error).__name__}: {error}\n{text}"[:4_000])
+        self._notes.add("over")
 
     def _run(self) -> None:
         part, notes = self._part, self._notes
@@ -142,7 +142,7 @@ class Life:
             raise DirectoryError("no handle is left")
 
     def _may_fail(self, error: Exception) -> bool:
-        return self._part.no_space and isinstance(error, DBError)
+        return self._part.no_space and isinstance(error, UNFORESEEN)
 
 
 def live(config: dict[str, Any]) -> None:

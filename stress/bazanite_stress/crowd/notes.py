@@ -19,8 +19,10 @@ _RESERVE_BYTES = 128 << 10
 _LENGTH_BYTES = 4
 _WRITTEN, _ANSWERS = 0, 1
 
-Kind = Literal["open", "opened", "begin", "end", "moment", "failed", "checked", "full"]
-"""``begin`` and ``end`` belong to a call; ``moment``: the process is about to kill itself there."""
+Kind = Literal["open", "opened", "begin", "end", "moment", "failed", "checked", "over"]
+"""``begin`` and ``end`` belong to a call; ``moment``: the process is about to kill itself there;
+``over``: it ends by itself.
+"""
 
 Note = tuple[Kind, int, Any]
 """Its kind, the moment (``time.monotonic_ns``, one clock for all processes), what it says."""

@@ -13,7 +13,7 @@ from time import monotonic_ns
 from bazanite_stress.torture.processes import Child
 
 from .life import Part
-from .notes import Notes
+from .notes import Kind, Notes
 
 _REAP_SECONDS = 30.0
 _ALIVE = "RSDTtI"
@@ -25,6 +25,7 @@ class Orphan:
 
     pid: int
     status: int | None = None
+    struck: bool = False
 
     def alive(self) -> bool:
         """Whether it still runs."""
@@ -33,22 +34,26 @@ class Orphan:
         return self.status is None
 
     def kill(self) -> bool:
-        """SIGKILL, and wait until it is dead; True if it was still alive."""
-        was_alive = self.alive()
-        with suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
+        """SIGKILL, and wait until it is dead; True if one of ours found it alive."""
+        self.signal(signal.SIGKILL)
         deadline = time.monotonic() + _REAP_SECONDS
         while self.alive():
             if time.monotonic() > deadline:
                 raise TimeoutError(f"process {self.pid} is there long after SIGKILL")
             time.sleep(0.0001)
-        return was_alive
+        return self.struck
 
     def signal(self, number: int) -> None:
         """Send a signal; nothing happens if it has ended."""
         if self.alive():
             with suppress(ProcessLookupError):
                 os.kill(self.pid, number)
+                self.struck = self.struck or number == signal.SIGKILL
+
+
+def stands(pid: int) -> bool:
+    """Whether the process was stopped by a signal, and has not gone on."""
+    return _state(pid) in "Tt"
 
 
 def _state(pid: int) -> str:
@@ -78,10 +83,9 @@ class Person:
     born: int = field(default_factory=monotonic_ns)
     died: int = 0
 
-    @property
-    def is_open(self) -> bool:
-        """Whether it has the database open."""
-        return any(kind == "opened" for kind, _, _ in self.notes)
+    def noted(self, kind: Kind) -> bool:
+        """Whether there is a note of this kind: "opened", it has the database open."""
+        return any(found == kind for found, _, _ in self.notes)
 
     def kill(self, mode: str) -> None:
         """SIGKILL, and wait for its death."""

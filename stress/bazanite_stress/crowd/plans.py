@@ -27,6 +27,10 @@ _SELDOM = {"off": (at.LOG_SYNC, at.DATA_SYNC)}
 _FILL: Step = ["insert", "t", {"v": "x" * 12_000}]
 """What fills a small disk soon."""
 
+_LAST: tuple[Step, ...] = (
+    ["insert", "a", {"v": "last"}], ["insert", "t", {"v": "last"}], ["read"],
+)  # fmt: skip
+
 _EVERYBODY = 0.06
 
 _FIRST: dict[str, tuple[Step, ...]] = {
@@ -90,8 +94,8 @@ class Plans:
         return self._part(calls=30, doom=doom, own_table=table, first=first)
 
     def last(self) -> Part:
-        """The one that reads everything when all are dead."""
-        return self._part(last=True, no_space=False)
+        """The one that reads everything when all are dead; then it writes: that shows next ids."""
+        return self._part(last=True, no_space=False, first=_LAST)
 
     def _part(self, **more: Any) -> Part:
         self._made += 1

@@ -24,7 +24,7 @@ from bazanite_stress.torture.lives import Crew, tail
 from . import moments as at
 from .life import Part
 from .notes import Notes
-from .people import Orphan, Paper, Person
+from .people import Orphan, Paper, Person, stands
 from .plans import Plans, Setting
 from .record import Record
 from .verdict import events_of, judge
@@ -50,9 +50,8 @@ class Room:
         self._plans = Plans(setting, random, crew.tally.moments)
         self._people: list[Person] = []
         self._names = 0
-        self._answered = 0
-        self._heard = time.monotonic()
-        self._answers: dict[str, int] = {}
+        self._answered = self._ended = 0
+        self._heard, self._advanced = time.monotonic(), 0
         self.findings: list[Finding] = []
         self.record = Record()
 
@@ -62,10 +61,23 @@ class Room:
         """Until so much time has passed or so many were killed; then all are killed, and judged.
 
         ``before_the_end`` is called when all are dead, and before somebody opens the directory.
+        Nobody is left, whatever is raised.
         """
+        try:
+            self._let_them_work(seconds, kills)
+            before_the_end()
+            self._read_all()
+        finally:
+            for person in self._people:
+                person.process.kill()
+                person.end_family()
+        self.record.ended = monotonic_ns()
+        self._judge()
+
+    def _let_them_work(self, seconds: float, kills: int) -> None:
         begin = time.monotonic()
         self.record.began = monotonic_ns()
-        strike_at, latest = 0.0, begin + _STRIKE_SECONDS
+        strike_at, latest, advanced = 0.0, begin + _STRIKE_SECONDS, 0
         enough = self._tally.kills + kills
         while not self.findings and time.monotonic() < begin + seconds:
             self._crew.stopping.check()
@@ -75,18 +87,17 @@ class Room:
                 break
             self._fill()
             self._strike_the_forked()
-            if self._calls() >= strike_at or time.monotonic() >= latest:
+            # a kill may free those that are stuck, so nobody is struck over that
+            late = time.monotonic() >= latest and self._advance() > advanced
+            if self._calls() >= strike_at or late:
                 self._strike()
+                advanced = self._advance()
                 strike_at = self._calls() + self._random.expovariate(1 / _STRIKE_CALLS)
                 latest = time.monotonic() + _STRIKE_SECONDS
             self._see_that_they_get_on()
             time.sleep(_TICK_SECONDS)
         self._kill_everybody()
         self._tally.writing_seconds += time.monotonic() - begin
-        before_the_end()
-        self._read_all()
-        self.record.ended = monotonic_ns()
-        self._judge()
 
     # ---- starting
 
@@ -131,11 +142,15 @@ class Room:
         """How many calls were answered in this room."""
         return self._answered + sum(person.notes.answers for person in self._people)
 
+    def _advance(self) -> int:
+        """What has come to an end by itself, calls and processes: a kill adds nothing to that."""
+        return self._calls() + self._ended
+
     def _stop(self, victim: Person) -> None:
         """The others meet a process that does not move; then it goes on, or is killed."""
         victim.process.signal(signal.SIGSTOP)
-        self._met(at.STOPPED)
         time.sleep(self._random.random() * _STOP_SECONDS)
+        self._met(at.STOPPED, stands(victim.process.pid))
         if self._random.random() < 0.5:
             victim.kill(at.STOPPED)
         else:
@@ -145,16 +160,30 @@ class Room:
         """Nobody lives: whoever opens the directory recovers it, and is killed over that."""
         if self._plans.rarest((at.RECOVERY, at.FIRST_OPENER)) == at.RECOVERY:
             person = self._start(0, self._plans.doomed(at.RECOVERY))
-            while person.process.alive() and not person.is_open:
-                self._crew.stopping.check()
+            self._until_it_is_open(person)
         else:
             person = self._start(0, self._plans.writer())
             time.sleep(short_time(self._random, _FIRST_SECONDS))
-            was_open = person.is_open
-            person.kill(at.ANY_TIME if was_open else at.FIRST_OPENER)
-        if person.is_open:
+            person.kill(at.ANY_TIME)
+            if person.mode and person.noted("open") and not person.noted("opened"):
+                person.mode = at.FIRST_OPENER
+        if person.noted("opened"):
             self._kill_everybody()
         self._bury_the_dead()
+
+    def _until_it_is_open(self, person: Person) -> None:
+        limit = self._crew.settings.recovery_seconds
+        deadline = time.monotonic() + limit
+        while person.process.alive() and not person.noted("opened"):
+            self._crew.stopping.check()
+            if time.monotonic() > deadline:
+                self._hangs(limit)
+                person.kill("")
+            time.sleep(_TICK_SECONDS)
+
+    def _hangs(self, limit: float) -> None:
+        found = Finding("recovery hangs", f"within {limit:g} s", "it does not end")
+        self.findings.append(found)
 
     def _strike_the_forked(self) -> None:
         """Who has forked, or its child, is killed; the other one goes on."""
@@ -214,13 +243,16 @@ class Room:
                 self.findings.append(Finding(_RULES[kind], "no complaint", str(content)))
 
     def _count(self, person: Person) -> None:
+        status, over = person.process.status, person.noted("over")
+        self._ended += over
+        if isinstance(person.process, Orphan) and over:
+            person.mode = ""  # nobody tells of one that was struck too late
         self.record.deaths.append((person.slot, person.born, person.died, person.mode))
-        status = person.process.status
         if person.mode:
             self._tally.killed(person.mode)
             if person.mode in at.WHITE_BOX + at.BLACK_BOX and person.mode != at.STOPPED:
                 self._met(person.mode)
-        elif status not in {0, -signal.SIGKILL}:
+        elif status != 0 or not over:
             found = f"exit status {status}: {tail(self._scratch / 'crowd.output')}"
             self.findings.append(Finding("a process died", "only our kills", found))
 
@@ -230,28 +262,28 @@ class Room:
 
     def _see_that_they_get_on(self) -> None:
         """Somebody finishes a call now and then, or all are stuck: a lock that nobody frees."""
-        answers = {person.name: person.notes.written for person in self._people}
-        now = time.monotonic()
-        if answers != self._answers:
-            self._answers, self._heard = answers, now
+        advanced, now = self._advance(), time.monotonic()
+        if advanced != self._advanced:
+            self._advanced, self._heard = advanced, now
         elif now - self._heard > self._crew.settings.stuck_seconds:
             last = [list(person.notes)[-1:] for person in self._people]
-            expected = f"a note within {self._crew.settings.stuck_seconds:g} s"
+            expected = f"an answer within {self._crew.settings.stuck_seconds:g} s"
             self.findings.append(Finding("no progress", expected, f"last notes: {last}"))
 
     # ---- the verdict
 
     def _read_all(self) -> None:
-        """Open the directory, read everything, let it check itself."""
+        """Open the directory, read everything, write, let it check itself."""
         self._setting = replace(self._setting, no_space=False)
         person = self._start(0, self._plans.last())
         self._tally.recoveries += 1
         limit = self._crew.settings.recovery_seconds
         if not person.process.wait(limit, self._crew.stopping.check):  # type: ignore[union-attr]
-            self.findings.append(
-                Finding("recovery hangs", f"within {limit:g} s", "it does not end")
-            )
+            self._hangs(limit)
             person.kill("")
+        elif not (self.findings or person.noted("checked")):
+            found = f"its last notes: {list(person.notes)[-2:]}"
+            self.findings.append(Finding("recovery died", "a directory that was checked", found))
         self._bury_the_dead()
 
     def _judge(self) -> None:
