@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
 
 from bazanite_stress.locks import measure as measuring
+from bazanite_stress.locks import takeover
 from bazanite_stress.locks.actors import SilentError
 from bazanite_stress.locks.measure import (
     LockSettings,
@@ -20,6 +23,7 @@ from bazanite_stress.locks.measure import (
     quantile,
     waits_beyond,
 )
+from bazanite_stress.locks.takeover import takeovers
 from store_support import FORK
 
 pytestmark = pytest.mark.filterwarnings(FORK)
@@ -102,3 +106,44 @@ def test_a_process_that_ends_by_itself_is_an_error_and_no_figure(
     monkeypatch.setattr(measuring, "_commit", dying)
     with pytest.raises(SilentError, match="ended"):
         hammer(tmp_path, 2, 0.1)
+
+
+class Holder:
+    """Stands for an actor that says that it holds the lock."""
+
+    status = -signal.SIGKILL
+
+    def hear(self) -> None: ...
+
+    def kill(self) -> int:
+        return self.status
+
+
+@pytest.mark.parametrize("ended", [-signal.SIGKILL, 1])
+def test_only_a_holder_that_we_killed_and_that_had_the_lock_alone_is_a_take_over(
+    ended: int,
+) -> None:
+    """Else the time until the next one is inside would be none, or less."""
+
+    class Words(list[int]):
+        def __getitem__(self, index: Any) -> Any:
+            if index > 1 and ended != 1:  # while others are awaited one of them is inside
+                self[1] = 5
+            return super().__getitem__(index)
+
+    holder: Any = Holder()
+    holder.status = ended
+    words: Any = Words([0, 0, 1, 1])
+    expected = "of a holder that lives" if ended != 1 else "ended by itself"
+    with pytest.raises(SilentError, match=expected):
+        takeover._kill([holder, Holder()], 0, words)  # type: ignore[list-item]
+
+
+def test_a_measurement_ends_early_where_it_is_asked_to(tmp_path: Path) -> None:
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        hammer(tmp_path, 2, 60.0, stop)
+    with pytest.raises(KeyboardInterrupt):
+        takeovers(tmp_path, 2, 1000, Random(1), lambda _line: None, stop)

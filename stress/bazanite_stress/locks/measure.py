@@ -34,6 +34,7 @@ from .takeover import takeovers
 WARM_UP_SECONDS = 0.05
 """Between all being ready and the first commit that counts."""
 _OPENING_SECONDS = 60.0
+_CHECK_SECONDS = 0.1
 
 Progress = Callable[[str], None]
 
@@ -84,18 +85,24 @@ class LockFigures:
     load: tuple[float, float]
 
 
-def measure(settings: LockSettings, progress: Progress = lambda _line: None) -> LockFigures:
+def measure(
+    settings: LockSettings,
+    progress: Progress = lambda _line: None,
+    check: Callable[[], None] = lambda: None,
+) -> LockFigures:
     """Both experiments, in directories of their own that are removed.
 
-    SilentError if a process is stuck or ended by itself; then none is left behind either.
+    ``check`` is called on the way and may raise to end them.  SilentError if a process is stuck or
+    ended by itself, or two had the lock at once.  None is left behind, whatever is raised.
     """
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="locks-", dir=settings.parent) as path:
         count = settings.processes
         progress(f"{count} processes commit for {settings.seconds:g} seconds")
-        commits, turns = hammer(Path(path), count, settings.seconds)
+        commits, turns = hammer(Path(path), count, settings.seconds, check)
         progress(f"{settings.kills} times the lock's holder is killed")
-        times = takeovers(Path(path), count, settings.kills, Random(settings.seed), progress)
+        rng = Random(settings.seed)
+        times = takeovers(Path(path), count, settings.kills, rng, progress, check)
     waits = waits_beyond(turns)
     return LockFigures(
         processes=count,
@@ -145,7 +152,9 @@ def overlaps(turns: Sequence[Turn]) -> int:
     return sum(a.released > b.granted for a, b in pairwise(turns))
 
 
-def hammer(path: Path, processes: int, seconds: float) -> tuple[list[int], list[Turn]]:
+def hammer(
+    path: Path, processes: int, seconds: float, check: Callable[[], None] = lambda: None
+) -> tuple[list[int], list[Turn]]:
     """Let so many processes commit; the commits of each within the time, and all turns."""
     directory = prepared(path / "hammered", processes)
     troupe: list[Actor] = []
@@ -157,7 +166,9 @@ def hammer(path: Path, processes: int, seconds: float) -> tuple[list[int], list[
         begin = time.monotonic() + WARM_UP_SECONDS
         for actor in troupe:
             actor.wire.tell([begin, begin + seconds])
-        commits: list[int] = [actor.hear(seconds + _OPENING_SECONDS) for actor in troupe]
+        while time.monotonic() < begin + seconds and not troupe[0].wire.waits(_CHECK_SECONDS):
+            check()
+        commits: list[int] = [actor.hear(_OPENING_SECONDS) for actor in troupe]
     finally:
         for actor in troupe:
             actor.kill()

@@ -9,6 +9,7 @@ hand-over and the repair are in it.
 from __future__ import annotations
 
 import mmap
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,9 +27,17 @@ _EVERY = 50
 
 
 def takeovers(
-    path: Path, processes: int, kills: int, rng: Random, progress: Callable[[str], None]
+    path: Path,
+    processes: int,
+    kills: int,
+    rng: Random,
+    progress: Callable[[str], None],
+    check: Callable[[], None] = lambda: None,
 ) -> list[float]:
-    """Kill so many holders; the seconds each time until the next transaction was inside."""
+    """Kill so many holders; the seconds each time until the next transaction was inside.
+
+    SilentError if somebody is inside beside a living holder, too.  ``check`` may raise to end it.
+    """
     directory = prepared(path / "taken over", processes)
     memory = mmap.mmap(-1, mmap.PAGESIZE)
     words = memoryview(memory).cast("Q")
@@ -44,6 +53,7 @@ def takeovers(
         for actor in actors:
             actor.hear()
         for _ in range(kills):
+            check()
             number = rng.randrange(processes)
             times.append(_kill(actors, number, words))
             troupe.remove(actors[number])
@@ -64,11 +74,15 @@ def _kill(actors: list[Actor], number: int, words: memoryview) -> float:
     victim = actors[number]
     words[_VICTIM] = number + 1
     victim.hear()
+    words[_ENTERED_AT] = 0
     others = [_STATES + other for other in range(len(actors)) if other != number]
     _until(lambda: all(words[other] for other in others), "others never came to the lock")
-    words[_VICTIM] = words[_ENTERED_AT] = 0
+    if words[_ENTERED_AT]:
+        raise SilentError("somebody got the lock of a holder that lives")
+    words[_VICTIM] = 0
     killed = time.monotonic_ns()
-    victim.kill()
+    if victim.kill() != -signal.SIGKILL:
+        raise SilentError(f"the holder ended by itself ({victim.status})")
     _until(lambda: bool(words[_ENTERED_AT]), "nobody got a killed holder's lock")
     return (words[_ENTERED_AT] - killed) / 1e9
 

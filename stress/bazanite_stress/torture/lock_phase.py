@@ -25,7 +25,7 @@ def measure_lock(crew: Crew, parent: Path) -> list[Finding]:
         crew.stopping.check()
         asked = LockSettings(settings.seed, seconds, count, kills, parent)
         try:
-            figures.append(measure(asked, crew.progress.tell))
+            figures.append(measure(asked, crew.progress.tell, crew.stopping.check))
         except SilentError as error:
             return [Finding("the lock", f"{count} processes get on", str(error))]
     tally.fairness_min_max = round(min(each.fairness_min_max for each in figures), 3)
