@@ -17,7 +17,7 @@ MODEL = ROOT / "docs" / "model"
 WAL = ROOT / "wal" / "bazanite_wal"
 STEPS = (MODEL / "steps.pml").read_text(encoding="utf-8")
 PAGE = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
-CHECK = MODEL / "check.py"
+CHECK, CASES = MODEL / "check.py", MODEL / "cases.py"
 # A comment names module and function, then the step follows.
 NAMED = re.findall(r"/\* (\w+)\.(\w+)[^/]*?\*/\ninline (\w+)\(", STEPS)
 INLINES = re.findall(r"^inline (\w+)\(", STEPS, re.MULTILINE)
@@ -59,7 +59,7 @@ def test_the_protocol_page_names_every_step_of_the_model_and_no_other() -> None:
 
 def test_every_rule_is_left_out_by_some_check_and_named_in_the_readme() -> None:
     rules = {name for name, _ in RULE.findall((MODEL / "bounds.pml").read_text(encoding="utf-8"))}
-    source = CHECK.read_text(encoding="utf-8")
+    source = CASES.read_text(encoding="utf-8")
     readme = (MODEL / "README.md").read_text(encoding="utf-8")
     assert len(rules) > 25
     used = "".join(
@@ -75,7 +75,7 @@ def test_every_rule_is_left_out_by_some_check_and_named_in_the_readme() -> None:
 
 def test_every_check_has_a_row_in_the_readme() -> None:
     readme = (MODEL / "README.md").read_text(encoding="utf-8")
-    names = re.findall(r'Case\(\n +"([^"]+)"', CHECK.read_text(encoding="utf-8"))
+    names = re.findall(r'Case\(\n +"([^"]+)"', CASES.read_text(encoding="utf-8"))
     tables = readme.split("## Runs")[1]
     rows = re.findall(r"^\| `([^`]+)` \|", tables, re.MULTILINE)
     assert sorted(names) == sorted(rows)

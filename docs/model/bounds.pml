@@ -1,6 +1,6 @@
 /* How much of the world one run looks at, and the rules that can be left out.
 
-   A bound is given as -DNAME=NUMBER, a rule is left out with -DRULE_NAME=0.  check.py names the runs.
+   A bound is given as -DNAME=NUMBER, a rule is left out with -DRULE_NAME=0.  cases.py names the runs.
    With every rule no assertion fails and nobody waits for ever; with any one left out something does. */
 
 /* ---- bounds ---- */
