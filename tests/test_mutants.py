@@ -342,9 +342,10 @@ def test_an_equivalent_bug_must_be_caught_in_a_pair(monkeypatch: pytest.MonkeyPa
         return Result(bug, "killed" if numbers == (11, 53) else "survived")
 
     monkeypatch.setattr(campaign_module, "_attempt", attempt)
-    result = judge(BUGS[11])
+    bug = replace(BUGS[11], equivalent="another defence", pairs=(53,))
+    result = judge(bug)
     assert (result.verdict, result.pair) == ("equivalent", 53)
-    document = run([BUGS[11]], 1, lambda _: None).as_document()
+    document = run([bug], 1, lambda _: None).as_document()
     assert (document["equivalent"], document["equivalent_bugs"]) == (1, [11])
     assert (document["killed"], document["pending"], document["pending_bugs"]) == (0, 0, [])
 

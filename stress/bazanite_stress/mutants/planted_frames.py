@@ -123,7 +123,7 @@ BUGS = (
     Bug(
         47,
         "zeros parsed as a valid empty frame",
-        "PI",
+        "ICL",
         (
             Patch(
                 _SCAN,

@@ -19,7 +19,7 @@ BUGS = (
     Bug(
         11,
         "torn tail not cut: the next append revives old frames",
-        "NP",
+        "P",
         (
             Patch(
                 _RECOVERY,
@@ -59,11 +59,6 @@ BUGS = (
                 "        RESUMED.clear()\n",
             ),
         ),
-        equivalent=(
-            "the chain keeps an old frame from following one that it did not know, so an append in"
-            " its predecessor's place cuts it off, also where the generation goes on"
-        ),
-        pairs=(53,),
         workloads=("equal normal",),
     ),
     Bug(

@@ -1,6 +1,6 @@
 """Any Python program in a process whose engine has planted bugs.
 
-    python -m bazanite_stress.mutants.with_bugs 11,53 pytest kills/test_bug_11_n.py
+    python -m bazanite_stress.mutants.with_bugs 11,53 pytest kills/test_bug_11.py
 
 The numbers of the bugs, a module, its arguments.  The exit status is the module's; 3 if the planted
 code never ran.
