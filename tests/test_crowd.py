@@ -280,6 +280,7 @@ def test_only_who_was_met_there_counts_for_a_moment(
     room._stop(person)
     room._bury_the_dead()
     monkeypatch.setattr(Life, "_run", lambda _self: signal.pause())
+    monkeypatch.setattr(Room, "_until", lambda *_: None)
     crew.tally.moments[at.RECOVERY] = 1
     room._strike_the_first()
     assert crew.tally.moments.get(at.STOPPED, 0) == 0

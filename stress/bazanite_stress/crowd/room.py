@@ -23,7 +23,7 @@ from bazanite_stress.torture.lives import Crew, tail
 
 from . import moments as at
 from .life import Part
-from .notes import Notes
+from .notes import Kind, Notes
 from .people import Orphan, Paper, Person, stands
 from .plans import Plans, Setting
 from .record import Record
@@ -160,9 +160,10 @@ class Room:
         """Nobody lives: whoever opens the directory recovers it, and is killed over that."""
         if self._plans.rarest((at.RECOVERY, at.FIRST_OPENER)) == at.RECOVERY:
             person = self._start(0, self._plans.doomed(at.RECOVERY))
-            self._until_it_is_open(person)
+            self._until(person, "opened")
         else:
             person = self._start(0, self._plans.writer())
+            self._until(person, "open")
             time.sleep(short_time(self._random, _FIRST_SECONDS))
             person.kill(at.ANY_TIME)
             if person.mode and person.noted("open") and not person.noted("opened"):
@@ -171,10 +172,11 @@ class Room:
             self._kill_everybody()
         self._bury_the_dead()
 
-    def _until_it_is_open(self, person: Person) -> None:
+    def _until(self, person: Person, noted: Kind) -> None:
+        """Return when it has noted that, or is dead; it is killed if it hangs."""
         limit = self._crew.settings.recovery_seconds
         deadline = time.monotonic() + limit
-        while person.process.alive() and not person.noted("opened"):
+        while person.process.alive() and not person.noted(noted):
             self._crew.stopping.check()
             if time.monotonic() > deadline:
                 self._hangs(limit)
