@@ -216,8 +216,8 @@ SPOTS: dict[str, BlindSpot] = {
         "beside",
         "rows",
         W + "apply",
-        "        core.overlay.clear()\n        core.position = applied",
-        "        core.position = __planted__(applied)",
+        "        core.drop_overlay()\n    if end",
+        "        core.position = __planted__(applied)\n    if end",
     ),
     "what a dead process heard is not redone": _spot(
         "beside",

@@ -30,6 +30,17 @@ store.checkpoint()
 step("read")
 store.quick_read(lambda view: view.read("a.dat", 0, 3))
 step("end")
+told, tell = os.pipe()
+if not os.fork():  # another process has it open, so it may want the lock
+    other = open_store(sys.argv[1], StoreOptions())
+    os.write(tell, b"x")
+    os.read(0, 1)
+    os._exit(0)
+os.read(told, 1)
+step("shared")
+with store.transaction() as tx:
+    tx.write("a.dat", 0, b"new")
+step("over")
 """
 
 
@@ -53,6 +64,7 @@ def traced(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[str
         ["strace", "-f", "-y", "-o", str(out), "-e", f"trace={calls}",
          sys.executable, "-c", SCRIPT, str(path / "data")],
         check=True,
+        stdin=subprocess.DEVNULL,
     )  # fmt: skip
     found: dict[str, list[tuple[str, str]]] = {}
     step = "start"
@@ -79,8 +91,13 @@ def test_the_kernel_sees_log_write_log_sync_then_data_writes_and_no_data_sync(
     ]  # fmt: skip
 
 
+def test_the_kernel_sees_one_lock_around_a_commit_of_who_is_alone(traced: Trace) -> None:
+    locks = [call for call in traced["commit"] if call[0] == "flock"]
+    assert locks == [("flock", name) for name in (".lock", ".sync", ".sync", ".lock")]
+
+
 def test_the_kernel_sees_the_lock_freed_before_the_log_is_synced(traced: Trace) -> None:
-    calls = traced["commit"]
+    calls = traced["shared"]
     sync = calls.index(("fdatasync", "wal.log"))
     assert calls[:sync].count(("flock", ".lock")) == 2
     assert calls[sync:].count(("flock", ".lock")) == 2

@@ -283,16 +283,14 @@ def test_writing_again_leaves_a_durable_frames_sector_alone(
 
 
 class _Interrupter:
-    """Ctrl-C at the entry of the ``__exit__`` of Store._innermost."""
+    """Ctrl-C where the body of Store._innermost has ended and its clean-up has not begun."""
 
     done = False
 
     def __call__(self, frame: Any, event: str, _argument: Any) -> None:
-        if event != "call" or self.done or frame.f_code.co_name != "__exit__":
+        if event != "call" or self.done or frame.f_code.co_name != "_run_to_the_end":
             return
-        manager = frame.f_locals.get("self")
-        gen = getattr(manager, "gen", None)
-        if gen is not None and gen.gi_code.co_name == "_innermost":
+        if frame.f_locals["steps"].gi_code.co_name == "_innermost":
             self.done = True
             sys.setprofile(None)
             raise KeyboardInterrupt

@@ -8,9 +8,12 @@ the global lock finishes.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from . import shared
 from .core import Core
 from .errors import CommittedNotApplied, CorruptionError, DirectoryError
+from .frame import Operation
 
 
 def finish_apply(core: Core) -> None:
@@ -33,9 +36,14 @@ def apply_up_to(core: Core, target: int) -> None:
     start = words[shared.APPLIED]
     try:
         if start < target:
-            for frame in core.log.frames(core.header, start, target):
-                core.files.apply(frame.operations())
+            frames: Iterable[list[Operation]] | None = core.remembered(start, target)
+            if frames is None:
+                read = core.log.frames(core.header, start, target)
+                frames = (frame.operations() for frame in read)
+            for operations in frames:
+                core.files.apply(operations)
             words[shared.APPLIED] = target
+            core.forget_applied()
     except CorruptionError as error:
         raise core.poison() from error
     except OSError as error:
@@ -63,14 +71,15 @@ def redo_generation(core: Core) -> None:
 def catch_up(core: Core) -> int:
     """Bring the overlay up to the end of the log.  Caller holds the global lock.
 
+    What it says of frames that the files have by now is true until others apply one that it does
+    not know: till then it stays, if it is small, as a cache.
     Returns that end if the overlay tells of frames that are not applied yet (a result computed
     from it must not be revealed before they are), else 0.
     """
     words = core.words
     applied, end = words[shared.APPLIED], words[shared.END]
-    if applied >= core.position:
-        core.overlay.clear()
-        core.position = applied
+    if applied > core.position or (applied == core.position and core.overlay.is_large()):
+        core.drop_overlay()
     if end == applied:
         return 0
     if core.position < end:
@@ -85,6 +94,5 @@ def catch_up(core: Core) -> int:
         except OSError as error:
             raise DirectoryError(f"{core.log.path}: cannot read the log: {error}") from error
         for frame in frames:
-            core.overlay.apply(frame.operations())
-        core.position = end
+            core.remember(core.position, frame.end, frame.operations())
     return end

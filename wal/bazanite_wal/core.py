@@ -8,6 +8,8 @@ must finish; the lock's ``BUSY`` word then stays set, and the next holder repair
 true while that word is this process's to clear: who waits for the lock in vain must not clear it.
 ``inside`` is true unless the lock's holder is in a block of the program's: code that runs in that
 thread nevertheless (a signal handler, a finalizer) must not use the directory.
+``tail`` holds frames that this process wrote or read while they were not applied yet, as (log
+position before, end, operations): who applies them need not read them again.
 ``known`` is the last place in the log that this process wrote or verified: the generation, the end
 of a frame, and its checksum.
 ``unheard`` is true from before a sync of the data files until its answer was heard: an interrupt
@@ -19,11 +21,12 @@ them may have failed before.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 
 from . import shared
 from .datafiles import DataFiles
 from .errors import CorruptionError, PoisonedError
+from .frame import Operation
 from .header import Header
 from .layer import PageLayer
 from .lock import GlobalLock
@@ -67,6 +70,7 @@ class Core:
         self.overlay = PageLayer(files)
         self.position = self.words[shared.APPLIED]
         self.joined_generation = header.generation
+        self.tail: deque[tuple[int, int, list[Operation]]] = deque()
         self.known: tuple[int, int, str] | None = None
         self.critical = False
         self.inside = True
@@ -122,8 +126,37 @@ class Core:
 
     def drop_overlay(self) -> None:
         """Forget the cached frames; they are read again when they are needed."""
+        self.tail.clear()
         self.overlay.clear()
         self.position = self.words[shared.APPLIED]
+
+    def remember(self, start: int, end: int, operations: list[Operation]) -> None:
+        """Take a verified frame of (start, end] into the overlay, if that is up to date but for it.
+
+        An interrupt half-way leaves ``position`` where it was: the frame is read again then.
+        """
+        if self.position == start:
+            self.overlay.apply(operations)
+            self.tail.append((start, end, operations))
+            self.position = end
+
+    def forget_applied(self) -> None:
+        """Let go of what is in the data files; a small overlay stays as a cache of them."""
+        applied, tail = self.words[shared.APPLIED], self.tail
+        while tail and tail[0][0] < applied:
+            tail.popleft()
+
+    def remembered(self, start: int, target: int) -> list[list[Operation]] | None:
+        """The operations of each frame of (start, target]; None if one of them is not known."""
+        found: list[list[Operation]] = []
+        for before, end, operations in self.tail:
+            if start == target:
+                break
+            if before != start:
+                return None
+            found.append(operations)
+            start = end
+        return found if start == target else None
 
     def needs_redo(self) -> bool:
         """Whether data files may hold pages whose failed write-back nobody here was told of."""

@@ -19,6 +19,7 @@ from typing import Protocol
 from .frame import Fill, Operation, Write
 
 PAGE_SIZE = 4096
+_MANY_CHANGES, _MANY_BYTES = 512, 1 << 20
 
 
 class View(Protocol):
@@ -79,11 +80,16 @@ class PageLayer:
     def __init__(self, base: View) -> None:
         self._base = base
         self.changes = 0
+        self._written = 0
         self._files: dict[str, _LayeredFile] = {}
 
     def __bool__(self) -> bool:
         """Whether anything was ever changed here."""
         return bool(self._files)
+
+    def is_large(self) -> bool:
+        """Whether this takes so much memory that it is no good as a cache."""
+        return self.changes > _MANY_CHANGES or self._written > _MANY_BYTES
 
     def beneath(self) -> View:
         """The base if nothing was changed here, else this layer: what a layer above may read."""
@@ -141,6 +147,7 @@ class PageLayer:
         if not data:
             return
         self.changes += 1
+        self._written += len(data)
         file = self._files.get(name) or self._file(name)
         file.late.append((offset, data if type(data) is bytes else bytes(data)))
         end = offset + len(data)
@@ -196,6 +203,7 @@ class PageLayer:
     def clear(self) -> None:
         """Forget all changes."""
         self._files.clear()
+        self.changes = self._written = 0
 
     def _file(self, name: str) -> _LayeredFile:
         file = self._files.get(name)

@@ -37,6 +37,7 @@ class GlobalLock:
         self._file = file
         self._thread = system.thread_lock()
         self._released_at = 0.0
+        self._wanted_at = -_BUSY_SECONDS
         self._impatient_with: dict[int, int] = {}
         self.words: Words | None = None
         self.slot: int | None = None
@@ -51,8 +52,10 @@ class GlobalLock:
         After any exception, and after success, the caller calls ``release``.
         """
         started = self._system.monotonic()
-        if not self._thread.acquire(timeout):
-            raise self._timeout(timeout, "another thread of this process")
+        if not self._thread.acquire(0):
+            self._wanted_at = started
+            if not self._thread.acquire(timeout):
+                raise self._timeout(timeout, "another thread of this process")
         self._let_others_go_first()
         if self._file.try_lock():
             return
@@ -64,6 +67,10 @@ class GlobalLock:
                 self._poll(started + timeout, timeout)
         finally:
             self._mark_waiting(0)
+
+    def wanted_lately(self) -> bool:
+        """Whether another thread of this process had to wait for the lock within a short time."""
+        return self._system.monotonic() < self._wanted_at + _BUSY_SECONDS
 
     def try_acquire(self) -> bool:
         """Take the lock if it is free now."""

@@ -131,6 +131,19 @@ def free_slot(words: Words, index: int) -> None:
     words[index] = FREED
 
 
+def is_alone(words: Words, own: int | None) -> bool:
+    """Whether no other process has a slot; who has none itself cannot tell."""
+    if own is None:
+        return False
+    for index in range(_SLOTS_START, WORD_COUNT, _SLOT_SIZE):
+        pid = words[index]
+        if pid == 0:
+            return True
+        if pid != FREED and index != own:
+            return False
+    return True
+
+
 def attached_pids(words: Words) -> Iterator[tuple[int, int]]:
     """(slot index, process id) of every process that claimed a slot, dead ones included."""
     for index in range(_SLOTS_START, WORD_COUNT, _SLOT_SIZE):

@@ -98,6 +98,32 @@ class Store:
                     self._seen.lsn = tx.lsn or tx.refused_at or self._seen.lsn
             self._checkpoint_if_due(used)
 
+    def run(self, body: Callable[[Transaction], T]) -> T:
+        """What ``body`` returns, run as one ``transaction(private=True)``, with less ado."""
+        if self._use().core.lock.owned():
+            with self.transaction(private=True) as savepoint:
+                return body(savepoint)
+        opened: Transaction | None = None
+
+        def alone(tx: Transaction) -> T:
+            nonlocal opened
+            opened = used.transaction = tx
+            try:
+                used.core.inside = True
+                return body(tx)
+            finally:
+                if used.transaction is tx:  # as in _innermost
+                    used.transaction = None
+
+        with _Call(self) as used:
+            try:
+                result = commit.run(used.core, used.group, self._options.lock_timeout, alone)
+            finally:
+                if opened is not None:
+                    self._seen.lsn = opened.lsn or opened.refused_at or self._seen.lsn
+            self._checkpoint_if_due(used)
+            return result
+
     @closing_contextmanager
     def reading(self) -> Iterator[View]:
         """A consistent view of all files, this thread's uncommitted changes included.
