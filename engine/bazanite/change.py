@@ -16,8 +16,9 @@ from . import textfile
 from .codec import Layout
 from .errors import NotFoundError, TransactionError, ValidationError, shown_value
 from .fields import TEXT, Field, utf8
+from .foreign import ForeignKeys
 from .freestack import FreeStack
-from .insert import ForeignCheck, check_text_offset, checked_id
+from .insert import check_text_offset, checked_id
 from .row import Row
 from .textfile import TextReader
 
@@ -53,12 +54,12 @@ def delete_row(tx: WriteSet, layout: Layout, pk: int) -> None:
 
 
 def update_row(
-    tx: WriteSet, layout: Layout, pk: int, values: Mapping[str, Any], check_foreign: ForeignCheck
+    tx: WriteSet, layout: Layout, pk: int, values: Mapping[str, Any], foreign: ForeignKeys
 ) -> Row:
     """Change the named fields of the row with this id, and return the whole row."""
     schema = layout.schema
     schema.check_names(values)
-    check_foreign(tx, values, {})
+    foreign.check(tx, values, ())
     slot, old, data = stored_row(tx, layout, pk)
     new_pk = _checked_id_change(tx, layout, pk, values)
     changes = tx.changes

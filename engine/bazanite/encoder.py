@@ -1,0 +1,318 @@
+"""Rows of built-in types as bytes, quickly: one row, or some thousand column by column.
+
+Pure.  Both are made once for each schema.  They know plain values only (exactly ``int``, ``str`` or
+None, in range) and answer None for all others; the caller then takes the careful path through
+``Schema``, which says what is wrong, and with which row.
+
+Invariant: what they give, bytes and row, is what the careful path gives for the same values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+from . import textfile
+from .digits import consecutive
+from .fields import CHAR, FK, INT, PK, TEXT, TEXT_WIDTH, Field, FieldType
+from .many import made_at_once
+from .row import Row
+
+PLAIN: frozenset[type] = frozenset((dict, Row))
+"""Types of mappings that do nothing of their own when they are read."""
+
+_NONE = type(None)
+_WIDEST_STRIPE = 160
+"""Rows up to this size are put together byte by byte of all rows, longer ones column by column."""
+
+OneRow = Callable[[Mapping[str, Any], int, int], tuple[bytes, Row, list[bytes]] | None]
+"""(values, id, end of the text file) to bytes, row and pieces to append to the text file."""
+
+
+class RowEncoder:
+    """The encoder of one schema's rows, of which every type is a built-in one."""
+
+    def __init__(self, schema: Sequence[Field]) -> None:
+        self._fields = [(name, kind) for name, kind in schema if name != "id"]
+        self._names = [name for name, _ in schema]
+        self._sizes = [kind.size for _, kind in schema]
+        self._row_size = sum(self._sizes) + 1
+        self._texts = [name for name, kind in schema if isinstance(kind, TEXT)]
+        self._columns = {
+            name: _column_encoder(kind, first=position == 0)
+            for position, (name, kind) in enumerate(schema)
+            if name != "id" and not isinstance(kind, TEXT)
+        }
+        made = _compiled(schema)
+        self.one: OneRow = made["one"]
+        self._rows: Callable[..., list[Row]] = made["rows"]
+
+    def columns(self, given: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]] | None:
+        """The values of each field, and of "id" if it is given; None unless the rows are alike."""
+        if not set(map(type, given)) <= PLAIN:
+            return None
+        names = list(given[0])
+        missing = set(self._names).difference(names) - {"id"}
+        if len(names) + len(missing) + ("id" not in names) != len(self._names):
+            return None  # an unknown field
+        if set(map(len, given)) != {len(names)}:
+            return None
+        try:
+            found = {name: [values[name] for values in given] for name in names}
+        except KeyError:
+            return None
+        nothing = [None] * len(given)
+        return {**found, **dict.fromkeys(missing, nothing)}
+
+    def many(
+        self, ids: Sequence[int], columns: dict[str, list[Any]], text_end: int
+    ) -> tuple[bytes, list[Row], list[bytes], int] | None:
+        """The bytes of all rows, the rows, pieces for the text file, and where that ends then."""
+        stored = dict(columns)
+        pieces: list[bytes] = []
+        if self._texts:
+            offsets = _appended([columns[name] for name in self._texts], text_end, pieces)
+            if offsets is None or not self._texts_may_be_none(columns):
+                return None
+            stored.update(zip(self._texts, offsets, strict=True))
+        count = len(ids)
+        shown: list[Sequence[Any]] = []
+        stripes: list[bytes] = []
+        for name, size in zip(self._names, self._sizes, strict=True):
+            if name == "id":
+                shown.append(ids)
+                stripes.append(_ids(ids, size))
+            elif name in self._columns:
+                encoded = self._columns[name](stored[name])
+                if encoded is None:
+                    return None
+                stripes.append(encoded[0])
+                shown.append(encoded[1])
+            else:
+                stripes.append(_offsets(stored[name]))
+                shown.append(columns[name])
+        data = _side_by_side(stripes, self._sizes, count, self._row_size)
+        return (
+            data,
+            made_at_once(lambda: self._rows(*shown)),
+            pieces,
+            text_end + sum(map(len, pieces)),
+        )
+
+    def _texts_may_be_none(self, columns: dict[str, list[Any]]) -> bool:
+        return all(
+            kind.null or None not in columns[name]
+            for name, kind in self._fields
+            if isinstance(kind, TEXT)
+        )
+
+
+def row_encoder(schema: Sequence[Field]) -> RowEncoder | None:
+    """The encoder of these fields; None if one of them is of a program's own type."""
+    if all(type(kind) in (PK, INT, FK, CHAR, TEXT) for _, kind in schema):
+        return RowEncoder(schema)
+    return None
+
+
+# ---------------------------------------------------------------------------------- one row
+
+
+def _compiled(schema: Sequence[Field]) -> dict[str, Any]:
+    """``one`` and ``rows``, as a program would write them for this schema by hand."""
+    checks: list[str] = []
+    scope: dict[str, Any] = {"Row": Row, "encode_text": textfile.encode}
+    given: list[str] = []
+    for place, (name, kind) in enumerate(schema):
+        if name == "id":
+            given.append("pk")
+            continue
+        scope[f"null{place}"] = kind.serialize(None)
+        checks += _lines(f"v{place}", f"b{place}", f"null{place}", name, kind, first=place == 0)
+        given.append(f"b{place}")
+    scope["line"] = (
+        b"".join(
+            b"%%-%d%c" % (kind.size, ord("d" if name == "id" else "b")) for name, kind in schema
+        )
+        + b"\n"
+    )
+    names = [name for name, _ in schema]
+    values = ["pk" if name == "id" else f"v{place}" for place, name in enumerate(names)]
+    shown = ", ".join(f"{name!r}: {value}" for name, value in zip(names, values, strict=True))
+    targets = ", ".join(f"row[{name!r}]" for name in names)
+    source = "\n".join(
+        [
+            "def one(values, pk, end):",
+            "    pieces = []",
+            "    try:",
+            "        get = values.get",
+            *(f"        {line}" for line in checks),
+            "    except UnicodeEncodeError:",
+            "        return None",
+            f"    return line % ({', '.join(given)},), Row({{{shown}}}), pieces",
+            "def rows(*columns):",
+            f"    row = dict.fromkeys({names!r})",
+            f"    return [Row(row) for {targets}, in zip(*columns)]",
+        ]
+    )
+    # Nothing of it comes from outside but the field names, as the literals that repr makes.
+    exec(compile(source, "<row encoder>", "exec"), scope)  # noqa: S102
+    return scope
+
+
+def _lines(
+    value: str, data: str, null: str, name: str, kind: FieldType, *, first: bool
+) -> list[str]:
+    """Code that makes ``data`` of the field's value, or returns None."""
+    if isinstance(kind, INT):
+        low, high = -(10 ** (kind.size - 1)), 10**kind.size
+        wanted = [
+            f"if type({value}) is not int or not {low} < {value} < {high}: return None",
+            f'{data} = b"%d" % {value}',
+        ]
+    elif isinstance(kind, TEXT):
+        limit = 10**TEXT_WIDTH
+        wanted = [
+            f"if type({value}) is not str: return None",
+            f"{data} = {value}.encode()",
+            f"if len({data}) >= {limit} or end >= {limit}: return None",
+            f"pieces.append(encode_text({data}))",
+            f'{data} = b"%d" % end',
+            "end += len(pieces[-1])",
+        ]
+    else:
+        bad = r'(b"\0", b"*")' if first else r'(b"\0",)'
+        wanted = [
+            f"if type({value}) is not str: return None",
+            f"{data} = {value}.encode()",
+            f"if len({data}) > {kind.size} or {data}[:1] in {bad}: return None",
+            f'{value} = {value}.rstrip(" ")',
+        ]
+    get = f"{value} = get({name!r})"
+    if not kind.null:
+        return [get, *wanted]
+    otherwise = [f"    {line}" for line in wanted]
+    return [get, f"if {value} is None: {data} = {null}", "else:", *otherwise]
+
+
+# ---------------------------------------------------------------------------------- columns
+
+_Encoded = tuple[bytes, list[Any]]
+"""A column's bytes, and its values as they will read."""
+
+
+def _column_encoder(kind: FieldType, *, first: bool) -> Callable[[list[Any]], _Encoded | None]:
+    if isinstance(kind, INT):
+        return lambda values: _numbers(values, kind)
+    return lambda values: _chars(values, kind, first=first)
+
+
+def _parts(values: list[Any], wanted: type, *, null: bool) -> list[Any] | None:
+    """The values that are not None, all of the type wanted; else None."""
+    kinds = set(map(type, values))
+    if kinds == {wanted}:
+        return values
+    if not null or not kinds <= {wanted, _NONE}:
+        return None
+    return [value for value in values if value is not None]
+
+
+def _numbers(values: list[Any], kind: FieldType) -> _Encoded | None:
+    size, count = kind.size, len(values)
+    numbers = _parts(values, int, null=kind.null)
+    if numbers is None:
+        return None
+    if not numbers:
+        return b"#" * (size * count), values
+    if not (-(10 ** (size - 1)) < min(numbers) and max(numbers) < 10**size):
+        return None
+    if numbers is values:
+        return (b"%%-%dd" % size * count) % tuple(values), values
+    null = "#" * size
+    shown = tuple([null if value is None else value for value in values])
+    return (f"%-{size}s" * count % shown).encode(), values
+
+
+def _chars(values: list[Any], kind: FieldType, *, first: bool) -> _Encoded | None:
+    size, count = kind.size, len(values)
+    texts = _parts(values, str, null=kind.null)
+    if texts is None:
+        return None
+    if not texts:
+        return bytes(size * count), values
+    joined = "\n".join(texts)
+    if "\0" in joined or (first and "*" in joined):
+        return None  # mostly in the middle of a text, where the careful path takes it
+    ascii_only = joined.isascii()
+    if ascii_only:
+        if max(map(len, texts)) > size:
+            return None
+        null = "\0" * size
+        shown = values if texts is values else [null if v is None else v for v in values]
+        data = (f"%-{size}s" * count % tuple(shown)).encode()
+    else:
+        try:
+            pieces = [b"\0" * size if v is None else v.encode() for v in values]
+        except UnicodeEncodeError:
+            return None
+        if max(map(len, pieces)) > size:
+            return None
+        data = (b"%%-%db" % size * count) % tuple(pieces)
+    if " \n" in joined or joined.endswith(" "):
+        values = [v if v is None else v.rstrip(" ") for v in values]
+    return data, values
+
+
+def _ids(ids: Sequence[int], size: int) -> bytes:
+    if isinstance(ids, range):
+        return consecutive(ids.start, len(ids), size)
+    return (b"%%-%dd" % size * len(ids)) % tuple(ids)
+
+
+def _offsets(offsets: list[int | None]) -> bytes:
+    null = "#" * TEXT_WIDTH
+    shown = tuple([null if offset is None else offset for offset in offsets])
+    return (f"%-{TEXT_WIDTH}s" * len(offsets) % shown).encode()
+
+
+def _appended(
+    columns: list[list[Any]], end: int, pieces: list[bytes]
+) -> list[list[int | None]] | None:
+    """The offsets of the texts, row by row, which are added to ``pieces``; None for odd values."""
+    offsets: list[list[int | None]] = [[] for _ in columns]
+    limit = 10**TEXT_WIDTH
+    try:
+        for row in zip(*columns, strict=True):
+            for column, value in zip(offsets, row, strict=True):
+                if value is None:
+                    column.append(None)
+                    continue
+                if type(value) is not str:
+                    return None
+                data = value.encode()
+                if len(data) >= limit or end >= limit:
+                    return None
+                column.append(end)
+                piece = textfile.encode(data)
+                pieces.append(piece)
+                end += len(piece)
+    except UnicodeEncodeError:
+        return None
+    return offsets
+
+
+def _side_by_side(stripes: list[bytes], sizes: list[int], count: int, row_size: int) -> bytes:
+    """The rows that have these columns, each followed by a newline."""
+    if row_size > _WIDEST_STRIPE:
+        cut = [
+            [stripe[start : start + size] for start in range(0, count * size, size)]
+            for stripe, size in zip(stripes, sizes, strict=True)
+        ]
+        return b"".join(chain.from_iterable(zip(*cut, [b"\n"] * count, strict=True)))
+    rows = bytearray(b"\n") * (row_size * count)
+    place = 0
+    for stripe, size in zip(stripes, sizes, strict=True):
+        for start in range(size):
+            rows[place::row_size] = stripe[start::size]
+            place += 1
+    return bytes(rows)
