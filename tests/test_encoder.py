@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bazanite import CHAR, FK, INT, PK, TEXT, Field, Row, Schema, insert
-from bazanite.change import delete_row
+from bazanite.change import delete_row, update_row
 from bazanite.codec import Layout
 from bazanite.digits import consecutive
 from bazanite.errors import DBError
@@ -104,6 +104,17 @@ class Side:
             self.files.apply(tx.operations)
         return outcome, tx.operations
 
+    def update(self, pk: int, values: Mapping[str, Any]) -> tuple[object, list[Operation]]:
+        tx = Transaction(self.files)
+        try:
+            foreign = ForeignKeys(self.storage, self.layout.schema, "t")
+            row = update_row(tx, self.layout, pk, values, foreign)
+        except (DBError, ValueError) as error:
+            return (type(error), str(error)), []
+        if tx.has_changes and tx.furthest[0] < 1 << 20:
+            self.files.apply(tx.operations)
+        return (type(row), list(row.items()), [*map(type, row.values())]), tx.operations
+
     def delete(self, pk: int) -> tuple[object, list[Operation]]:
         tx = Transaction(self.files)
         try:
@@ -146,7 +157,7 @@ def batches(draw: st.DrawFn, fields: list[Field]) -> list[Mapping[str, Any]]:
 @pytest.mark.parametrize("width", [9, 6, 3])
 @pytest.mark.parametrize("name", SCHEMAS)
 @given(data=st.data())
-def test_whatever_rows_are_given_columns_do_what_the_careful_path_does(
+def test_whatever_is_given_the_quick_path_does_what_the_careful_one_does(
     name: str, width: int, data: st.DataObject
 ) -> None:
     fields = SCHEMAS[name]
@@ -160,6 +171,9 @@ def test_whatever_rows_are_given_columns_do_what_the_careful_path_does(
                 assert quick.delete(pk) == careful.delete(pk)
             rows = data.draw(batches(fields))
             assert quick.insert(rows) == careful.insert(rows)
+            for values in data.draw(batches(fields))[:2]:
+                pk = data.draw(st.integers(1, 12))
+                assert quick.update(pk, values) == careful.update(pk, values)
     assert quick.files.content == careful.files.content
 
 
@@ -179,6 +193,8 @@ def test_each_odd_value_in_each_field_is_taken_or_refused_alike(
                 rows = [{f.name: fine[type(f.type)] for f in fields if f.name != "id"}] * count
                 rows[-1] = {**rows[-1], field.name: odd}
                 assert quick.insert(list(rows)) == careful.insert(list(rows)), (field.name, odd)
+                change = {field.name: odd}
+                assert quick.update(1, change) == careful.update(1, change), (field.name, odd)
                 assert quick.files.content == careful.files.content
 
 

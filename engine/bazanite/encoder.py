@@ -26,6 +26,8 @@ _NONE = type(None)
 _WIDEST_STRIPE = 160
 """Rows up to this size are put together byte by byte of all rows, longer ones column by column."""
 
+_Value = Callable[[Any], tuple[bytes, Any] | None]
+"""A value to its column's bytes and what will be read."""
 OneRow = Callable[[Mapping[str, Any], int, int], tuple[bytes, Row, list[bytes]] | None]
 """(values, id, end of the text file) to bytes, row and pieces to append to the text file."""
 
@@ -44,9 +46,43 @@ class RowEncoder:
             for position, (name, kind) in enumerate(schema)
             if name != "id" and not isinstance(kind, TEXT)
         }
+        self._places: dict[str, tuple[slice, slice]] = {}
+        place = 0
+        for name, kind in schema:
+            self._places[name] = (slice(place), slice(place + kind.size, None))
+            place += kind.size
         made = _compiled(schema)
         self.one: OneRow = made["one"]
+        self._values: dict[str, _Value] = {
+            name: made[f"field{number}"]
+            for number, (name, kind) in enumerate(schema)
+            if name != "id" and not isinstance(kind, TEXT)
+        }
         self._rows: Callable[..., list[Row]] = made["rows"]
+
+    def changed(
+        self, values: Mapping[str, Any], pk: int, row: Row, data: bytes
+    ) -> tuple[bytes, Row] | None:
+        """A row's bytes and the row, TEXT as offsets, with these values of its fields and this id.
+
+        None for what is unusual, and for any change of a TEXT.
+        """
+        row = Row(row)
+        for name, value in values.items():
+            if name == "id":
+                row[name] = pk
+                column = b"%d" % pk
+                before, behind = self._places[name]
+                column = column.ljust(len(data) - len(data[before]) - len(data[behind]))
+            else:
+                encode = self._values.get(name)
+                made = encode(value) if encode is not None else None
+                if made is None:
+                    return None
+                column, row[name] = made
+                before, behind = self._places[name]
+            data = data[before] + column + data[behind]
+        return data, row
 
     def columns(self, given: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]] | None:
         """The values of each field, and of "id" if it is given; None unless the rows are alike."""
@@ -128,7 +164,8 @@ def _compiled(schema: Sequence[Field]) -> dict[str, Any]:
             given.append("pk")
             continue
         scope[f"null{place}"] = kind.serialize(None)
-        checks += _lines(f"v{place}", f"b{place}", f"null{place}", name, kind, first=place == 0)
+        checks.append(f"v{place} = get({name!r})")
+        checks += _lines(f"v{place}", f"b{place}", f"null{place}", kind, first=place == 0)
         given.append(f"b{place}")
     scope["line"] = (
         b"".join(
@@ -136,6 +173,10 @@ def _compiled(schema: Sequence[Field]) -> dict[str, Any]:
         )
         + b"\n"
     )
+    alone: list[str] = []
+    for place, (name, kind) in enumerate(schema):
+        if name != "id" and not isinstance(kind, TEXT):
+            alone += _field_lines(place, kind, scope)
     names = [name for name, _ in schema]
     values = ["pk" if name == "id" else f"v{place}" for place, name in enumerate(names)]
     shown = ", ".join(f"{name!r}: {value}" for name, value in zip(names, values, strict=True))
@@ -153,6 +194,7 @@ def _compiled(schema: Sequence[Field]) -> dict[str, Any]:
             "def rows(*columns):",
             f"    row = dict.fromkeys({names!r})",
             f"    return [Row(row) for {targets}, in zip(*columns)]",
+            *alone,
         ]
     )
     # Nothing of it comes from outside but the field names, as the literals that repr makes.
@@ -160,10 +202,8 @@ def _compiled(schema: Sequence[Field]) -> dict[str, Any]:
     return scope
 
 
-def _lines(
-    value: str, data: str, null: str, name: str, kind: FieldType, *, first: bool
-) -> list[str]:
-    """Code that makes ``data`` of the field's value, or returns None."""
+def _lines(value: str, data: str, null: str, kind: FieldType, *, first: bool) -> list[str]:
+    """Code that makes ``data`` of the value, or returns None."""
     if isinstance(kind, INT):
         low, high = -(10 ** (kind.size - 1)), 10**kind.size
         wanted = [
@@ -188,11 +228,26 @@ def _lines(
             f"if len({data}) > {kind.size} or {data}[:1] in {bad}: return None",
             f'{value} = {value}.rstrip(" ")',
         ]
-    get = f"{value} = get({name!r})"
     if not kind.null:
-        return [get, *wanted]
+        return wanted
     otherwise = [f"    {line}" for line in wanted]
-    return [get, f"if {value} is None: {data} = {null}", "else:", *otherwise]
+    return [f"if {value} is None: {data} = {null}", "else:", *otherwise]
+
+
+def _field_lines(place: int, kind: FieldType, scope: dict[str, Any]) -> list[str]:
+    """Code of a function of one value alone."""
+    scope[f"wide{place}"] = b"%%-%db" % kind.size
+    return [
+        f"def field{place}(value):",
+        "    try:",
+        *(
+            f"        {line}"
+            for line in _lines("value", "data", f"null{place}", kind, first=place == 0)
+        ),
+        "    except UnicodeEncodeError:",
+        "        return None",
+        f"    return wide{place} % data, value",
+    ]
 
 
 # ---------------------------------------------------------------------------------- columns

@@ -28,7 +28,7 @@ class ForeignKeys:
     def __init__(self, storage: Storage, schema: Schema, table: str) -> None:
         self._storage = storage
         self._table = table
-        self.relations = schema.relations()
+        self.relations = schema.foreign
         self._found: set[tuple[str, int]] = set()
 
     def check(self, view: View, values: Mapping[str, Any], new_ids: Container[int]) -> None:

@@ -23,7 +23,7 @@ from .errors import DBError, TransactionError, ValidationError
 from .fields import TEXT, TEXT_WIDTH, utf8
 from .foreign import ForeignKeys
 from .freestack import FreeStack
-from .newrows import NewIds, NewRows
+from .newrows import NewIds, Piece, merged
 from .row import Row
 
 _CHUNK_ROWS = 2048
@@ -58,7 +58,7 @@ class RowBatch:
         self._text_start = self._text_end = tx.size(files.text) if layout.has_text else 0
         self._texts: list[bytes] = []
         self._slots = NewIds()
-        self._rows = NewRows()
+        self._rows: list[Piece] = []
 
     def add(self, values: Mapping[str, Any]) -> Row:
         """Check one row and prepare it; returns it as it will read."""
@@ -86,7 +86,7 @@ class RowBatch:
             self._texts.append(piece)
             self._text_end += len(piece)
         self._slots.add(pk, slot)
-        self._rows.add(slot, 1, data)
+        self._rows.append((slot, 1, data))
         return row
 
     def add_all(self, given: Sequence[Mapping[str, Any]]) -> list[Row]:
@@ -111,9 +111,9 @@ class RowBatch:
             )
         if self._texts:
             tx.write(files.text, self._text_start, b"".join(self._texts))
-        for slot, data in self._rows.runs():
+        for slot, data in merged(self._rows):
             tx.write(files.rows, slot * self._layout.row_size, data)
-        for pk, entries in self._slots.runs(self._layout.int_width):
+        for pk, entries in merged(self._slots.pieces(self._layout.int_width)):
             self._layout.index.put_entries(tx, pk, entries)
         self._free.save(tx)
         if self._sequence != self._stored_sequence:
@@ -143,10 +143,10 @@ class RowBatch:
         size = self._layout.row_size
         reused = [self._free.take(size) for _ in range(min(count, self._free.count))]
         for place, slot in enumerate(reused):
-            self._rows.add(slot, 1, data[place * size : (place + 1) * size])
+            self._rows.append((slot, 1, data[place * size : (place + 1) * size]))
         fresh = range(self._end_slot, self._end_slot + count - len(reused))
         if fresh:
-            self._rows.add(fresh.start, len(fresh), data[len(reused) * size :])
+            self._rows.append((fresh.start, len(fresh), data[len(reused) * size :]))
             self._end_slot = fresh.stop
         self._slots.add_all(ids[: len(reused)], reused)
         self._slots.add_all(ids[len(reused) :], fresh)

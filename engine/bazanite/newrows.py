@@ -1,33 +1,31 @@
 """What a batch of inserts is about to write: rows by slot and slots by id, each in long runs.
 
-Pure.  Rows come one by one or a chunk at a time; ``runs`` merges what lies side by side, so that a
-bulk load is one write of a file, however it came.
+Pure.  Rows come one by one or a chunk at a time; ``merged`` puts together what lies side by side,
+so that a bulk load is one write of a file, however it came.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
 from .digits import consecutive
 from .index import encode
 
-_Piece = tuple[int, int, bytes]
+Piece = tuple[int, int, bytes]
 """First key, how many keys, their bytes."""
 
 
-class NewRows:
-    """Bytes of rows by their slots."""
-
-    def __init__(self) -> None:
-        self._pieces: list[_Piece] = []
-
-    def add(self, slot: int, count: int, data: bytes) -> None:
-        """These rows stand from this slot on."""
-        self._pieces.append((slot, count, data))
-
-    def runs(self) -> Iterator[tuple[int, bytes]]:
-        """(first slot, bytes) of each run, in slot order."""
-        return _merged(self._pieces)
+def merged(pieces: list[Piece]) -> list[tuple[int, bytes]]:
+    """(first key, bytes) of each run of keys, in their order; every key is in one piece."""
+    runs: list[tuple[int, list[bytes]]] = []
+    end = -1
+    for first, count, data in sorted(pieces):
+        if first == end:
+            runs[-1][1].append(data)
+        else:
+            runs.append((first, [data]))
+        end = first + count
+    return [(first, b"".join(parts)) for first, parts in runs]
 
 
 class NewIds:
@@ -67,26 +65,13 @@ class NewIds:
                 return
         self._ranges.append((ids, slots.start))
 
-    def runs(self, width: int) -> Iterator[tuple[int, bytes]]:
-        """(first id, index entries) of each run, in id order.
+    def pieces(self, width: int) -> list[Piece]:
+        """Their index entries.
 
         ValidationError if a slot that came alone does not fit the width; ranges do.
         """
-        pieces = [(pk, 1, encode(self._slots[pk], width)) for pk in sorted(self._slots)]
-        pieces += [
+        pieces = [
             (ids.start, len(ids), consecutive(slot, len(ids), width)) for ids, slot in self._ranges
         ]
-        return _merged(pieces)
-
-
-def _merged(pieces: Iterable[_Piece]) -> Iterator[tuple[int, bytes]]:
-    start, end, parts = 0, -1, list[bytes]()
-    for first, count, data in sorted(pieces):
-        if first != end:
-            if parts:
-                yield start, b"".join(parts)
-            start, parts = first, []
-        parts.append(data)
-        end = first + count
-    if parts:
-        yield start, b"".join(parts)
+        pieces += [(pk, 1, encode(self._slots[pk], width)) for pk in sorted(self._slots)]
+        return pieces

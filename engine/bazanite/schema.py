@@ -83,10 +83,11 @@ class Schema:
 
     def relations(self) -> list[tuple[str, str]]:
         """(field name, table it refers to) of each FK, in order."""
-        return list(self._relations)
+        return list(self.foreign)
 
     @cached_property
-    def _relations(self) -> list[tuple[str, str]]:
+    def foreign(self) -> list[tuple[str, str]]:
+        """The same, found once."""
         return [(f.name, f.type.params["rel_name"]) for f in self.schema if isinstance(f.type, FK)]
 
     @cached_property
