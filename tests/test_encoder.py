@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Mapping
 from types import MappingProxyType, SimpleNamespace
 from typing import Any, cast
@@ -245,6 +246,21 @@ def test_rows_that_a_chunk_of_columns_gives_are_dicts_of_their_own() -> None:
     assert made[1] == [
         {"id": 1, "n": 99, "name": "a", "m": None}, {"id": 2, "n": 2, "name": "b", "m": None},
     ]  # fmt: skip
+
+
+def test_the_widest_integers_are_encoded_whatever_python_converts() -> None:
+    fields = [Field("id", PK()), Field("n", INT(640))]
+    before = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(640)
+    try:
+        for count in (1, 20):
+            quick, careful = Side(fields, 9, quick=True), Side(fields, 9, quick=False)
+            for number in (10**640 - 1, 10**640, -(10**639) + 1, -(10**639), 10**700):
+                rows = [{"n": number}] * count
+                assert quick.insert(list(rows)) == careful.insert(list(rows))
+            assert quick.files.content == careful.files.content
+    finally:
+        sys.set_int_max_str_digits(before)
 
 
 @given(st.integers(0, 10**7), st.integers(0, 3500), st.integers(8, 12))

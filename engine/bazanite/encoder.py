@@ -14,9 +14,9 @@ from itertools import chain
 from typing import Any
 
 from . import textfile
+from .compiled import compiled
 from .digits import consecutive
 from .fields import CHAR, FK, INT, PK, TEXT, TEXT_WIDTH, Field, FieldType
-from .many import made_at_once
 from .row import Row
 
 PLAIN: frozenset[type] = frozenset((dict, Row))
@@ -51,7 +51,7 @@ class RowEncoder:
         for name, kind in schema:
             self._places[name] = (slice(place), slice(place + kind.size, None))
             place += kind.size
-        made = _compiled(schema)
+        made = compiled(schema)
         self.one: OneRow = made["one"]
         self._values: dict[str, _Value] = {
             name: made[f"field{number}"]
@@ -131,7 +131,7 @@ class RowEncoder:
         data = _side_by_side(stripes, self._sizes, count, self._row_size)
         return (
             data,
-            made_at_once(lambda: self._rows(*shown)),
+            self._rows(*shown),
             pieces,
             text_end + sum(map(len, pieces)),
         )
@@ -151,107 +151,6 @@ def row_encoder(schema: Sequence[Field]) -> RowEncoder | None:
     return None
 
 
-# ---------------------------------------------------------------------------------- one row
-
-
-def _compiled(schema: Sequence[Field]) -> dict[str, Any]:
-    """``one`` and ``rows``, as a program would write them for this schema by hand."""
-    checks: list[str] = []
-    scope: dict[str, Any] = {"Row": Row, "encode_text": textfile.encode}
-    given: list[str] = []
-    for place, (name, kind) in enumerate(schema):
-        if name == "id":
-            given.append("pk")
-            continue
-        scope[f"null{place}"] = kind.serialize(None)
-        checks.append(f"v{place} = get({name!r})")
-        checks += _lines(f"v{place}", f"b{place}", f"null{place}", kind, first=place == 0)
-        given.append(f"b{place}")
-    scope["line"] = (
-        b"".join(
-            b"%%-%d%c" % (kind.size, ord("d" if name == "id" else "b")) for name, kind in schema
-        )
-        + b"\n"
-    )
-    alone: list[str] = []
-    for place, (name, kind) in enumerate(schema):
-        if name != "id" and not isinstance(kind, TEXT):
-            alone += _field_lines(place, kind, scope)
-    names = [name for name, _ in schema]
-    values = ["pk" if name == "id" else f"v{place}" for place, name in enumerate(names)]
-    shown = ", ".join(f"{name!r}: {value}" for name, value in zip(names, values, strict=True))
-    targets = ", ".join(f"row[{name!r}]" for name in names)
-    source = "\n".join(
-        [
-            "def one(values, pk, end):",
-            "    pieces = []",
-            "    try:",
-            "        get = values.get",
-            *(f"        {line}" for line in checks),
-            "    except UnicodeEncodeError:",
-            "        return None",
-            f"    return line % ({', '.join(given)},), Row({{{shown}}}), pieces",
-            "def rows(*columns):",
-            f"    row = dict.fromkeys({names!r})",
-            f"    return [Row(row) for {targets}, in zip(*columns)]",
-            *alone,
-        ]
-    )
-    # Nothing of it comes from outside but the field names, as the literals that repr makes.
-    exec(compile(source, "<row encoder>", "exec"), scope)  # noqa: S102
-    return scope
-
-
-def _lines(value: str, data: str, null: str, kind: FieldType, *, first: bool) -> list[str]:
-    """Code that makes ``data`` of the value, or returns None."""
-    if isinstance(kind, INT):
-        low, high = -(10 ** (kind.size - 1)), 10**kind.size
-        wanted = [
-            f"if type({value}) is not int or not {low} < {value} < {high}: return None",
-            f'{data} = b"%d" % {value}',
-        ]
-    elif isinstance(kind, TEXT):
-        limit = 10**TEXT_WIDTH
-        wanted = [
-            f"if type({value}) is not str: return None",
-            f"{data} = {value}.encode()",
-            f"if len({data}) >= {limit} or end >= {limit}: return None",
-            f"pieces.append(encode_text({data}))",
-            f'{data} = b"%d" % end',
-            "end += len(pieces[-1])",
-        ]
-    else:
-        bad = r'(b"\0", b"*")' if first else r'(b"\0",)'
-        wanted = [
-            f"if type({value}) is not str: return None",
-            f"{data} = {value}.encode()",
-            f"if len({data}) > {kind.size} or {data}[:1] in {bad}: return None",
-            f'{value} = {value}.rstrip(" ")',
-        ]
-    if not kind.null:
-        return wanted
-    otherwise = [f"    {line}" for line in wanted]
-    return [f"if {value} is None: {data} = {null}", "else:", *otherwise]
-
-
-def _field_lines(place: int, kind: FieldType, scope: dict[str, Any]) -> list[str]:
-    """Code of a function of one value alone."""
-    scope[f"wide{place}"] = b"%%-%db" % kind.size
-    return [
-        f"def field{place}(value):",
-        "    try:",
-        *(
-            f"        {line}"
-            for line in _lines("value", "data", f"null{place}", kind, first=place == 0)
-        ),
-        "    except UnicodeEncodeError:",
-        "        return None",
-        f"    return wide{place} % data, value",
-    ]
-
-
-# ---------------------------------------------------------------------------------- columns
-
 _Encoded = tuple[bytes, list[Any]]
 """A column's bytes, and its values as they will read."""
 
@@ -262,46 +161,41 @@ def _column_encoder(kind: FieldType, *, first: bool) -> Callable[[list[Any]], _E
     return lambda values: _chars(values, kind, first=first)
 
 
-def _parts(values: list[Any], wanted: type, *, null: bool) -> list[Any] | None:
-    """The values that are not None, all of the type wanted; else None."""
+def _kinds(values: list[Any], wanted: type, *, null: bool) -> set[type] | None:
+    """The types of the values, if all are of the type wanted, or None where that may be."""
     kinds = set(map(type, values))
-    if kinds == {wanted}:
-        return values
-    if not null or not kinds <= {wanted, _NONE}:
-        return None
-    return [value for value in values if value is not None]
+    if kinds == {wanted} or (null and kinds <= {wanted, _NONE}):
+        return kinds
+    return None
 
 
 def _numbers(values: list[Any], kind: FieldType) -> _Encoded | None:
     size, count = kind.size, len(values)
-    numbers = _parts(values, int, null=kind.null)
-    if numbers is None:
+    kinds = _kinds(values, int, null=kind.null)
+    if kinds is None:
         return None
-    if not numbers:
-        return b"#" * (size * count), values
-    if not (-(10 ** (size - 1)) < min(numbers) and max(numbers) < 10**size):
-        return None
-    if numbers is values:
-        return (b"%%-%dd" % size * count) % tuple(values), values
-    null = "#" * size
-    shown = tuple([null if value is None else value for value in values])
-    return (f"%-{size}s" * count % shown).encode(), values
+    try:
+        if len(kinds) == 1 and _NONE not in kinds:
+            data = (b"%%-%dd" % size * count) % tuple(values)
+        else:
+            null = "#" * size
+            shown = tuple([null if value is None else value for value in values])
+            data = (f"%-{size}s" * count % shown).encode()
+    except ValueError:
+        return None  # more digits than Python converts
+    return (data, values) if len(data) == size * count else None  # else one was too wide
 
 
 def _chars(values: list[Any], kind: FieldType, *, first: bool) -> _Encoded | None:
     size, count = kind.size, len(values)
-    texts = _parts(values, str, null=kind.null)
-    if texts is None:
+    kinds = _kinds(values, str, null=kind.null)
+    if kinds is None:
         return None
-    if not texts:
-        return bytes(size * count), values
+    texts = values if _NONE not in kinds else [value for value in values if value is not None]
     joined = "\n".join(texts)
     if "\0" in joined or (first and "*" in joined):
         return None  # mostly in the middle of a text, where the careful path takes it
-    ascii_only = joined.isascii()
-    if ascii_only:
-        if max(map(len, texts)) > size:
-            return None
+    if joined.isascii():
         null = "\0" * size
         shown = values if texts is values else [null if v is None else v for v in values]
         data = (f"%-{size}s" * count % tuple(shown)).encode()
@@ -310,9 +204,9 @@ def _chars(values: list[Any], kind: FieldType, *, first: bool) -> _Encoded | Non
             pieces = [b"\0" * size if v is None else v.encode() for v in values]
         except UnicodeEncodeError:
             return None
-        if max(map(len, pieces)) > size:
-            return None
         data = (b"%%-%db" % size * count) % tuple(pieces)
+    if len(data) != size * count:
+        return None  # one was too long
     if " \n" in joined or joined.endswith(" "):
         values = [v if v is None else v.rstrip(" ") for v in values]
     return data, values

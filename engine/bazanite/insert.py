@@ -23,6 +23,7 @@ from .errors import DBError, TransactionError, ValidationError
 from .fields import TEXT, TEXT_WIDTH, utf8
 from .foreign import ForeignKeys
 from .freestack import FreeStack
+from .many import made_at_once
 from .newrows import NewIds, Piece, merged
 from .row import Row
 
@@ -91,16 +92,10 @@ class RowBatch:
 
     def add_all(self, given: Sequence[Mapping[str, Any]]) -> list[Row]:
         """Check these rows and prepare them; returns them as they will read, in order."""
-        result: list[Row] = []
-        for start in range(0, len(given), _CHUNK_ROWS):
-            chunk = given[start : start + _CHUNK_ROWS]
-            rows = None
-            if self._encoder is not None and len(chunk) >= _FEW_ROWS:
-                rows = self._add_columns(self._encoder, chunk)
-            if rows is None:
-                rows = [self.add(values) for values in chunk]
-            result += rows
-        return result
+        encoder = self._encoder
+        if encoder is None or len(given) < _FEW_ROWS:
+            return [self.add(values) for values in given]
+        return made_at_once(lambda: self._add_chunks(encoder, given))
 
     def save(self) -> None:
         """Write the batch into the transaction."""
@@ -118,6 +113,14 @@ class RowBatch:
         self._free.save(tx)
         if self._sequence != self._stored_sequence:
             sequence.write(tx, files, self._sequence)
+
+    def _add_chunks(self, encoder: RowEncoder, given: Sequence[Mapping[str, Any]]) -> list[Row]:
+        result: list[Row] = []
+        for start in range(0, len(given), _CHUNK_ROWS):
+            chunk = given[start : start + _CHUNK_ROWS]
+            rows = self._add_columns(encoder, chunk)
+            result += [self.add(values) for values in chunk] if rows is None else rows
+        return result
 
     def _add_columns(
         self, encoder: RowEncoder, given: Sequence[Mapping[str, Any]]
