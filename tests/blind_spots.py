@@ -24,15 +24,15 @@ _ONE_BY_ONE = """        result = []
         for values in given:
             with storage.store.transaction(private=True) as tx:
                 writes = storage.writes(tx)
-                batch = RowBatch(writes, self.layout, storage.foreign_check(self))
+                batch = RowBatch(writes, self.layout, storage.foreign_keys(self))
                 result.append(__planted__(batch).add(values))
                 batch.save()
                 finish(writes)
         return result"""
 _ALL_AT_ONCE = """        with storage.store.transaction(private=True) as tx:
             writes = storage.writes(tx)
-            batch = RowBatch(writes, self.layout, storage.foreign_check(self))
-            result = [batch.add(values) for values in given]
+            batch = RowBatch(writes, self.layout, storage.foreign_keys(self))
+            result = batch.add_all(given)
             batch.save()
             finish(writes)
         return result"""

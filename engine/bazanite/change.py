@@ -14,10 +14,12 @@ from bazanite_wal.layer import View, WriteSet
 
 from . import textfile
 from .codec import Layout
+from .encoder import PLAIN
 from .errors import NotFoundError, TransactionError, ValidationError, shown_value
 from .fields import TEXT, Field, utf8
+from .foreign import ForeignKeys
 from .freestack import FreeStack
-from .insert import ForeignCheck, check_text_offset, checked_id
+from .insert import check_text_offset, checked_id
 from .row import Row
 from .textfile import TextReader
 
@@ -53,14 +55,37 @@ def delete_row(tx: WriteSet, layout: Layout, pk: int) -> None:
 
 
 def update_row(
-    tx: WriteSet, layout: Layout, pk: int, values: Mapping[str, Any], check_foreign: ForeignCheck
+    tx: WriteSet, layout: Layout, pk: int, values: Mapping[str, Any], foreign: ForeignKeys
 ) -> Row:
     """Change the named fields of the row with this id, and return the whole row."""
     schema = layout.schema
-    schema.check_names(values)
-    check_foreign(tx, values, {})
+    plain = type(values) in PLAIN
+    if not (plain and values.keys() <= schema.names):
+        schema.check_names(values)
+    if foreign.relations:
+        foreign.check(tx, values, ())
     slot, old, data = stored_row(tx, layout, pk)
-    new_pk = _checked_id_change(tx, layout, pk, values)
+    new_pk = _checked_id_change(tx, layout, pk, values) if "id" in values else pk
+    quick = None
+    if plain and schema.encoder is not None:
+        quick = schema.encoder.changed(values, new_pk, old, data)
+    if quick is not None:
+        changed, row = quick
+    else:
+        changed, row = _change_carefully(tx, layout, values, slot, old, data)
+    if changed != data:
+        tx.write(layout.files.rows, slot * layout.row_size, changed)
+    if new_pk != pk:
+        layout.index.erase(tx, pk)
+        layout.index.put(tx, new_pk, [slot])
+    return layout.codec.with_text(row, TextReader(tx, layout.files)) if layout.has_text else row
+
+
+def _change_carefully(
+    tx: WriteSet, layout: Layout, values: Mapping[str, Any], slot: int, old: Row, data: bytes
+) -> tuple[bytes, Row]:
+    """The row's new bytes and the row, TEXT as offsets; the text file is changed already."""
+    schema = layout.schema
     changes = tx.changes
     texts = _TextChanges(tx, layout)
     columns: list[bytes] = []
@@ -81,12 +106,7 @@ def update_row(
             "a field type used the database while it converted values for an update"
         )
     texts.save()
-    if changed != data:
-        tx.write(layout.files.rows, slot * layout.row_size, changed)
-    if new_pk != pk:
-        layout.index.erase(tx, pk)
-        layout.index.put(tx, new_pk, [slot])
-    return layout.codec.with_text(row, TextReader(tx, layout.files))
+    return changed, row
 
 
 class _TextChanges:
@@ -124,9 +144,7 @@ class _TextChanges:
 
 
 def _checked_id_change(tx: WriteSet, layout: Layout, pk: int, values: Mapping[str, Any]) -> int:
-    """The id that the row will have."""
-    if "id" not in values:
-        return pk
+    """The id that the row will have, which is given among the values."""
     new_pk = checked_id(layout, values["id"])
     if new_pk != pk and layout.index.find(tx, new_pk) is not None:
         raise ValidationError(f"'id': row with id {new_pk} already exists")

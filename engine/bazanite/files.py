@@ -7,7 +7,7 @@ name of another table's file, whichever tables come later.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from .errors import CorruptionError, InconsistentDataError, ValidationError, shown_value
@@ -17,6 +17,14 @@ CHUNK_SIZE_BYTES = 256 * 1024
 """How much a scan reads at once, rounded to whole rows or entries."""
 
 _TABLE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*\Z")
+_ENDINGS = {
+    "rows": ".dat",
+    "index": "__id.idx.dat",
+    "free": "__free.dat",
+    "sequence": "__seqnum.dat",
+    "text": ".text.dat",
+    "sums": ".sums.dat",
+}
 _LONGEST_NAME = 200
 _SHOWN_BYTES = 40
 
@@ -66,40 +74,25 @@ def shown(data: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TableFiles:
-    """The file names of one table, and its directory for messages."""
+    """The file names of one table, and its directory for messages.
+
+    ``rows`` has one row a slot, ``index`` the slot number by id, ``free`` the stack of freed slots,
+    ``sequence`` the last automatic id, ``text`` the values of the TEXT fields, and ``sums`` the
+    checksums of all the others, where a table has them; a dot is in no table's name.
+    """
 
     directory: str
     table: str
+    rows: str = field(init=False, repr=False, compare=False)
+    index: str = field(init=False, repr=False, compare=False)
+    free: str = field(init=False, repr=False, compare=False)
+    sequence: str = field(init=False, repr=False, compare=False)
+    text: str = field(init=False, repr=False, compare=False)
+    sums: str = field(init=False, repr=False, compare=False)
 
-    @property
-    def rows(self) -> str:
-        """One row a slot."""
-        return f"{self.table}.dat"
-
-    @property
-    def index(self) -> str:
-        """Slot number by id."""
-        return f"{self.table}__id.idx.dat"
-
-    @property
-    def free(self) -> str:
-        """Stack of freed slots."""
-        return f"{self.table}__free.dat"
-
-    @property
-    def sequence(self) -> str:
-        """The last automatic id."""
-        return f"{self.table}__seqnum.dat"
-
-    @property
-    def text(self) -> str:
-        """Values of the TEXT fields."""
-        return f"{self.table}.text.dat"
-
-    @property
-    def sums(self) -> str:
-        """Checksums of all the others, where a table has them; a dot is in no table's name."""
-        return f"{self.table}.sums.dat"
+    def __post_init__(self) -> None:
+        for name, ending in _ENDINGS.items():
+            object.__setattr__(self, name, f"{self.table}{ending}")
 
     def names(self, has_text: bool) -> list[str]:
         """All but the checksums; the text file only if the table has TEXT fields."""

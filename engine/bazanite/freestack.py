@@ -29,8 +29,10 @@ class FreeStack:
 
     def pop(self, row_size: int) -> int | None:
         """The slot to use next, None if there is none; CorruptionError unless it is deleted."""
-        if not self.count:
-            return None
+        return self.take(row_size) if self.count else None
+
+    def take(self, row_size: int) -> int:
+        """The slot to use next, of a stack that is not empty; CorruptionError as above."""
         self.count -= 1
         offset = self.count * self._width
         slot = self.entry(self.count)

@@ -6,7 +6,8 @@ zeros for none; a row is live if and only if the entry of its id names its slot.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 
 from bazanite_wal.layer import View, WriteSet
 
@@ -15,6 +16,11 @@ from .files import CHUNK_SIZE_BYTES, TableFiles
 
 FILLED_GAP_BYTES = 1 << 20
 """Gaps below this are filled with ``#``, as Bazoola does; larger ones stay sparse, zeros."""
+
+_WINDOW_SIZE_BYTES = 16 * 1024
+"""How much is read at once where many ids are looked up."""
+_SPARSE = 64
+"""Of fewer than one in so many each is read alone."""
 
 
 class RowIndex:
@@ -33,11 +39,45 @@ class RowIndex:
 
     def put(self, tx: WriteSet, pk: int, slots: list[int]) -> None:
         """Let ids from ``pk`` on stand at these slots."""
+        self.put_entries(tx, pk, b"".join([encode(slot, self._width) for slot in slots]))
+
+    def put_entries(self, tx: WriteSet, pk: int, entries: bytes) -> None:
+        """Let these be the entries of the ids from ``pk`` on."""
         offset = (pk - 1) * self._width
         size = tx.size(self._name)
         if size < offset < size + FILLED_GAP_BYTES:
             tx.fill(self._name, size, ord("#"), offset - size)
-        tx.write(self._name, offset, b"".join(encode(s, self._width) for s in slots))
+        tx.write(self._name, offset, entries)
+
+    def has_all(self, view: View, ids: Sequence[int]) -> bool:
+        """Whether each of these ids, in ascending order, has a row.
+
+        False also for a damaged entry, which ``find`` tells of.
+        """
+        return all(entry.rstrip(b" ").isdigit() for entry in self._entries_of(view, ids))
+
+    def has_none(self, view: View, ids: Sequence[int]) -> bool:
+        """Whether none of these ids, in ascending order, has a row; False as above."""
+        if isinstance(ids, range):
+            offset = (ids.start - 1) * self._width
+            if not view.read(self._name, offset, self._width):
+                return True  # behind the end
+        none = (b"", b"#" * self._width, b"\0" * self._width)
+        return all(entry in none for entry in self._entries_of(view, ids))
+
+    def _entries_of(self, view: View, ids: Sequence[int]) -> Iterator[bytes]:
+        """The entries of ascending ids, with one read for many that lie side by side."""
+        width = self._width
+        step = max(1, _WINDOW_SIZE_BYTES // width)
+        start = end = 0
+        data = b""
+        for position, pk in enumerate(ids):
+            if pk >= end:
+                last = bisect_left(ids, pk + step, position) - 1
+                dense = ids[last] - pk < _SPARSE * (last + 1 - position)
+                start, end = pk, ids[last] + 1 if dense else pk + 1
+                data = view.read(self._name, (start - 1) * width, (end - start) * width)
+            yield data[(pk - start) * width : (pk - start + 1) * width]
 
     def erase(self, tx: WriteSet, pk: int) -> None:
         """Let this id have no row."""

@@ -4,27 +4,33 @@ Everything is checked before the first write, and the writes go into a transacti
 batch is stored whole or not at all.  Time and bytes are linear in the number of rows.
 
 Order of the checks of one row: known field names, foreign keys, the id, an existing row of this id,
-then the other fields in schema order.
+then the other fields in schema order.  Rows of plain values take a quick path, many of them column
+by column; it decides nothing but that all is well.  Whatever else it meets, it leaves to the
+careful path, from the first row of the chunk on, so that errors and their order are its alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from bazanite_wal.layer import WriteSet
 
 from . import sequence, textfile
 from .codec import Layout
-from .errors import TransactionError, ValidationError
+from .encoder import PLAIN, RowEncoder
+from .errors import DBError, TransactionError, ValidationError
 from .fields import TEXT, TEXT_WIDTH, utf8
+from .foreign import ForeignKeys
 from .freestack import FreeStack
+from .many import made_at_once
+from .newrows import NewIds, Piece, merged
 from .row import Row
 
-_T = TypeVar("_T")
-
-ForeignCheck = Callable[[WriteSet, Mapping[str, Any], Mapping[int, int]], None]
-"""Raises unless the foreign keys among the values exist; also given ids about to be inserted."""
+_CHUNK_ROWS = 2048
+"""So many rows at once stay in the processor's caches while they are encoded."""
+_FEW_ROWS = 16
+"""Below this, columns cost more than they spare."""
 
 
 def checked_id(layout: Layout, value: Any) -> int:
@@ -40,36 +46,56 @@ def checked_id(layout: Layout, value: Any) -> int:
 class RowBatch:
     """Rows about to be inserted by one transaction."""
 
-    def __init__(self, tx: WriteSet, layout: Layout, check_foreign: ForeignCheck) -> None:
+    def __init__(self, tx: WriteSet, layout: Layout, foreign: ForeignKeys) -> None:
+        files = layout.files
         self._tx = tx
         self._layout = layout
-        self._check_foreign = check_foreign
+        self._foreign = foreign
+        self._encoder = layout.schema.encoder
         self._changes = tx.changes
-        self._stored_sequence = self._sequence = sequence.read(tx, layout.files)
-        self._free = FreeStack(tx, layout.files, layout.int_width)
+        self._stored_sequence = self._sequence = sequence.read(tx, files)
+        self._free = FreeStack(tx, files, layout.int_width)
         self._end_slot = layout.codec.slot_count(tx)
-        self._text_start = self._text_end = tx.size(layout.files.text) if layout.has_text else 0
+        self._text_start = self._text_end = tx.size(files.text) if layout.has_text else 0
         self._texts: list[bytes] = []
-        self._slots: dict[int, int] = {}
-        self._rows: dict[int, bytes] = {}
+        self._slots = NewIds()
+        self._rows: list[Piece] = []
 
     def add(self, values: Mapping[str, Any]) -> Row:
         """Check one row and prepare it; returns it as it will read."""
         layout = self._layout
-        layout.schema.check_names(values)
-        self._check_foreign(self._tx, values, self._slots)
+        schema = layout.schema
+        plain = type(values) in PLAIN
+        if not (plain and values.keys() <= schema.names):
+            schema.check_names(values)
+        if self._foreign.relations:
+            self._foreign.check(self._tx, values, self._slots)
         pk = self._checked_new_id(values["id"]) if "id" in values else self._next_id()
-        columns, texts = self._columns({**values, "id": pk})
-        data = layout.schema.join_columns(columns)
+        made = self._encoder.one(values, pk, self._text_end) if plain and self._encoder else None
+        if made is None:
+            data, shown, texts = self._carefully({**values, "id": pk})
+        else:
+            data, row, texts = made
         slot = self._free.pop(layout.row_size)
         if slot is None:
             slot = self._end_slot
             self._end_slot += 1
-        self._slots[pk] = slot
-        self._rows[slot] = data
-        row = layout.codec.decode(data, slot)
-        row.update(texts)
+        if made is None:
+            row = layout.codec.decode(data, slot)
+            row.update(shown)
+        for piece in texts:
+            self._texts.append(piece)
+            self._text_end += len(piece)
+        self._slots.add(pk, slot)
+        self._rows.append((slot, 1, data))
         return row
+
+    def add_all(self, given: Sequence[Mapping[str, Any]]) -> list[Row]:
+        """Check these rows and prepare them; returns them as they will read, in order."""
+        encoder = self._encoder
+        if encoder is None or len(given) < _FEW_ROWS:
+            return [self.add(values) for values in given]
+        return made_at_once(lambda: self._add_chunks(encoder, given))
 
     def save(self) -> None:
         """Write the batch into the transaction."""
@@ -80,13 +106,73 @@ class RowBatch:
             )
         if self._texts:
             tx.write(files.text, self._text_start, b"".join(self._texts))
-        for slot, pieces in _runs(self._rows):
-            tx.write(files.rows, slot * self._layout.row_size, b"".join(pieces))
-        for pk, slots in _runs(self._slots):
-            self._layout.index.put(tx, pk, slots)
+        for slot, data in merged(self._rows):
+            tx.write(files.rows, slot * self._layout.row_size, data)
+        for pk, entries in merged(self._slots.pieces(self._layout.int_width)):
+            self._layout.index.put_entries(tx, pk, entries)
         self._free.save(tx)
         if self._sequence != self._stored_sequence:
             sequence.write(tx, files, self._sequence)
+
+    def _add_chunks(self, encoder: RowEncoder, given: Sequence[Mapping[str, Any]]) -> list[Row]:
+        result: list[Row] = []
+        for start in range(0, len(given), _CHUNK_ROWS):
+            chunk = given[start : start + _CHUNK_ROWS]
+            rows = self._add_columns(encoder, chunk)
+            result += [self.add(values) for values in chunk] if rows is None else rows
+        return result
+
+    def _add_columns(
+        self, encoder: RowEncoder, given: Sequence[Mapping[str, Any]]
+    ) -> list[Row] | None:
+        """Prepare all these rows; None, and nothing is changed, if there is anything unusual."""
+        count = len(given)
+        columns = encoder.columns(given)
+        if columns is None or self._end_slot + count > 10**self._layout.int_width:
+            return None
+        try:
+            if not self._foreign.exist(self._tx, columns, self._slots):
+                return None
+            ids = self._new_ids(columns.get("id"), count)
+        except DBError:
+            return None  # a damaged file, which may matter to a later row only
+        made = encoder.many(ids, columns, self._text_end) if ids is not None else None
+        if ids is None or made is None:
+            return None
+        data, rows, texts, self._text_end = made
+        self._texts += texts
+        if "id" not in columns:
+            self._sequence = ids[-1]
+        size = self._layout.row_size
+        reused = [self._free.take(size) for _ in range(min(count, self._free.count))]
+        for place, slot in enumerate(reused):
+            self._rows.append((slot, 1, data[place * size : (place + 1) * size]))
+        fresh = range(self._end_slot, self._end_slot + count - len(reused))
+        if fresh:
+            self._rows.append((fresh.start, len(fresh), data[len(reused) * size :]))
+            self._end_slot = fresh.stop
+        self._slots.add_all(ids[: len(reused)], reused)
+        self._slots.add_all(ids[len(reused) :], fresh)
+        return rows
+
+    def _new_ids(self, given: list[Any] | None, count: int) -> Sequence[int] | None:
+        """The ids of so many rows, none of which exists; None if that cannot be said so quickly."""
+        ids: Sequence[int]
+        if given is None:
+            first = self._sequence + 1
+            ids = range(first, first + count)
+        else:
+            if set(map(type, given)) != {int}:
+                return None
+            ids = range(given[0], given[0] + count)
+            if list(ids) != given:
+                ids = given
+        ascending = ids if isinstance(ids, range) else sorted(set(ids))
+        if len(ascending) < count or ascending[0] <= 0 or ascending[-1] >= self._layout.id_limit:
+            return None
+        if self._slots.meets(ids) or not self._layout.index.has_none(self._tx, ascending):
+            return None
+        return ids
 
     def _checked_new_id(self, value: Any) -> int:
         pk = checked_id(self._layout, value)
@@ -98,44 +184,36 @@ class RowBatch:
         pk = self._sequence + 1
         while self._exists(pk):
             pk += 1
-        checked_id(self._layout, pk)
+        if self._encoder is None or pk >= self._layout.id_limit:
+            checked_id(self._layout, pk)
         self._sequence = pk
         return pk
 
     def _exists(self, pk: int) -> bool:
         return pk in self._slots or self._layout.index.find(self._tx, pk) is not None
 
-    def _columns(self, values: Mapping[str, Any]) -> tuple[list[bytes], dict[str, str]]:
-        """The row's columns, and its TEXT values, which are queued for the text file."""
+    def _carefully(self, values: Mapping[str, Any]) -> tuple[bytes, dict[str, str], list[bytes]]:
+        """The row's bytes, its TEXT values, and what it appends to the text file."""
         schema = self._layout.schema
         columns: list[bytes] = []
         texts: dict[str, str] = {}
+        pieces: list[bytes] = []
+        offset = self._text_end
         for field in schema.schema:
             value = values.get(field.name)
             field.validate(value)
             if isinstance(field.type, TEXT) and value is not None:
                 data = utf8(value)
                 texts[field.name] = data.decode()
-                value = self._text_end
+                value = offset
                 check_text_offset(field.name, value)
-                piece = textfile.encode(data)
-                self._texts.append(piece)
-                self._text_end += len(piece)
+                pieces.append(textfile.encode(data))
+                offset += len(pieces[-1])
             columns.append(schema.column(field, value))
-        return columns, texts
+        return schema.join_columns(columns), texts, pieces
 
 
 def check_text_offset(name: str, offset: int) -> None:
     """ValidationError if the row cannot hold this offset: the text file is full."""
     if offset >= 10**TEXT_WIDTH:
         raise ValidationError(f"'{name}': The text file is full, {offset} bytes")
-
-
-def _runs(items: Mapping[int, _T]) -> Iterator[tuple[int, list[_T]]]:
-    """(first key, values) of each run of consecutive keys, in key order."""
-    keys = sorted(items)
-    start = 0
-    for position in range(1, len(keys) + 1):
-        if position == len(keys) or keys[position] != keys[position - 1] + 1:
-            yield keys[start], [items[key] for key in keys[start:position]]
-            start = position

@@ -10,8 +10,10 @@ its fields side by side and a newline; only a deleted slot begins with ``*``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
+from .encoder import RowEncoder, row_encoder
 from .errors import ValidationError, shown_value
 from .fields import FK, INT, TEXT, Field, FieldType
 from .row import Row
@@ -81,7 +83,17 @@ class Schema:
 
     def relations(self) -> list[tuple[str, str]]:
         """(field name, table it refers to) of each FK, in order."""
+        return list(self.foreign)
+
+    @cached_property
+    def foreign(self) -> list[tuple[str, str]]:
+        """The same, found once."""
         return [(f.name, f.type.params["rel_name"]) for f in self.schema if isinstance(f.type, FK)]
+
+    @cached_property
+    def encoder(self) -> RowEncoder | None:
+        """The quick encoder of plain rows; None if a type is a program's own.  Bound schemas."""
+        return row_encoder(self.schema)
 
     def text_fields(self) -> list[str]:
         """Names of the TEXT fields, in order."""

@@ -11,8 +11,9 @@ _LONGEST = 32
 
 def read(view: View, files: TableFiles) -> int:
     """The last automatic id, 0 before the first; CorruptionError if the file is not a number."""
-    digits = view.read(files.sequence, 0, _LONGEST).rstrip()
-    if not digits.isdigit() or view.size(files.sequence) > _LONGEST:
+    data = view.read(files.sequence, 0, _LONGEST + 1)
+    digits = data[:_LONGEST].rstrip()
+    if not digits.isdigit() or len(data) > _LONGEST:
         raise files.damaged(files.sequence, 0, "the last automatic id, in digits", digits)
     return int(digits)
 
@@ -20,6 +21,6 @@ def read(view: View, files: TableFiles) -> int:
 def write(tx: WriteSet, files: TableFiles, value: int) -> None:
     """Make this the last automatic id."""
     digits = b"%d" % value
+    tx.write(files.sequence, 0, digits)
     if tx.size(files.sequence) > len(digits):
         tx.truncate(files.sequence, len(digits))
-    tx.write(files.sequence, 0, digits)

@@ -6,19 +6,16 @@ reach the byte layer and each other through this object.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bazanite_wal.layer import View, WriteSet
 
 from .catalog import Catalog, TableSpec, decode
 from .errors import TransactionError, ValidationError, shown_value
 from .files import CATALOG_NAME, TableFiles
-from .index import RowIndex
-from .insert import ForeignCheck
+from .foreign import ForeignKeys
 from .opening import checked_classes, open_tables, read_catalog_bytes, refuse_unclaimed
-from .schema import Schema
 from .sums import Covered, covered, sum_file
 from .verified import VerifiedView, VerifiedWrites
 
@@ -26,10 +23,6 @@ if TYPE_CHECKING:
     from bazanite_wal.store import Store
 
     from .table import Table
-
-
-_NO_ID = 10**18
-"""No directory has ids of more digits."""
 
 
 class Storage:
@@ -135,45 +128,6 @@ class Storage:
         """What the catalog says of a table, which this handle need not have opened."""
         return self.catalog(view).tables.get(name)
 
-    def check_foreign(
-        self,
-        view: View,
-        schema: Schema,
-        values: Mapping[str, Any],
-        new_ids: Mapping[int, int],
-        table: str,
-    ) -> None:
-        """ValueError unless every foreign key that is given exists.
-
-        ``new_ids`` are ids about to be inserted into ``table`` itself.
-        """
-        for name, target in schema.relations():
-            value = values.get(name)
-            if value is None:
-                continue
-            if isinstance(value, bool) or not isinstance(value, int):
-                message = f"'{name}': Type mismatch: `{shown_value(value)}` is not `int`"
-                raise ValidationError(message)
-            if target == table and value in new_ids:
-                continue
-            if not 0 < value < _NO_ID or not self._exists(view, name, target, value):
-                shown = value if abs(value) < _NO_ID else "too big,"
-                raise ValueError(f"Item id={shown} does not exist in '{target}'")
-
-    def _exists(self, view: View, field: str, target: str, pk: int) -> bool:
-        width = None
-        if target in self.tables:
-            width = self.tables[target].layout.int_width
-        elif self.spec(view, target) is not None:
-            width = self.catalog(view).int_width
-        if width is None:
-            raise ValidationError(f"'{field}': refers to table '{target}', which does not exist")
-        return RowIndex(TableFiles(self.base_dir, target), width).find(view, pk) is not None
-
-    def foreign_check(self, table: Table) -> ForeignCheck:
-        """The check of foreign keys for inserts into and updates of this table."""
-
-        def check(tx: WriteSet, values: Mapping[str, Any], new_ids: Mapping[int, int]) -> None:
-            self.check_foreign(tx, table.schema, values, new_ids, table.name)
-
-        return check
+    def foreign_keys(self, table: Table) -> ForeignKeys:
+        """The check of foreign keys for one insert into, or update of, this table."""
+        return ForeignKeys(self, table.schema, table.name)

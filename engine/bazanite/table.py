@@ -14,6 +14,7 @@ from bazanite_wal.layer import View
 from .change import delete_row, find_slot, update_row
 from .codec import Layout
 from .cond import BaseCond
+from .encoder import PLAIN
 from .errors import CorruptionError, ValidationError, listed, shown_value
 from .insert import RowBatch
 from .row import Row
@@ -42,17 +43,27 @@ class Table:
         ValidationError for values that do not fit and for an id that is taken, ValueError for a
         foreign key that does not exist.
         """
-        return self.insert_many([values])[0]
+        storage = self._storage
+        given = _checked_values(values)
+        with storage.store.transaction(private=True) as tx:
+            writes = storage.writes(tx)
+            batch = RowBatch(writes, self.layout, storage.foreign_keys(self))
+            row = batch.add(given)
+            batch.save()
+            finish(writes)
+        return row
 
     def insert_many(self, rows: Iterable[Mapping[str, Any]]) -> list[Row]:
         """Store all these rows, or none if one of them is refused; returns them in order."""
         storage = self._storage
         # First of all: an iterator may take its time, or use this database itself.
-        given = [_checked_values(values) for values in listed(rows, "a list of rows")]
+        given = listed(rows, "a list of rows")
+        if not set(map(type, given)) <= PLAIN:
+            given = [_checked_values(values) for values in given]
         with storage.store.transaction(private=True) as tx:
             writes = storage.writes(tx)
-            batch = RowBatch(writes, self.layout, storage.foreign_check(self))
-            result = [batch.add(values) for values in given]
+            batch = RowBatch(writes, self.layout, storage.foreign_keys(self))
+            result = batch.add_all(given)
             batch.save()
             finish(writes)
         return result
@@ -65,8 +76,8 @@ class Table:
         storage = self._storage
         with storage.store.transaction(private=True) as tx:
             writes = storage.writes(tx)
-            check = storage.foreign_check(self)
-            row = update_row(writes, self.layout, pk, _checked_values(values), check)
+            foreign = storage.foreign_keys(self)
+            row = update_row(writes, self.layout, pk, _checked_values(values), foreign)
             finish(writes)
         return row
 
@@ -119,6 +130,6 @@ class Table:
 
 
 def _checked_values(values: object) -> Mapping[str, Any]:
-    if not isinstance(values, Mapping):
+    if type(values) is not dict and not isinstance(values, Mapping):
         raise ValidationError(f"Type mismatch: `{shown_value(values)}` does not map field names")
     return values

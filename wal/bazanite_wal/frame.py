@@ -19,6 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 
 FRAME = b"FRAME"
@@ -95,6 +96,7 @@ class FrameError(ValueError):
     """These bytes are not a valid frame; the text says what is wrong."""
 
 
+@lru_cache(maxsize=256)  # each change and each frame names a file, and mostly the same few
 def is_data_file_name(name: str) -> bool:
     """Whether a frame may name this file: a plain name inside the directory, ours by its ending."""
     return len(name) <= 255 and _FILE_NAME.match(name) is not None

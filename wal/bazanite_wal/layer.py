@@ -208,7 +208,7 @@ class PageLayer:
     def _file(self, name: str) -> _LayeredFile:
         file = self._files.get(name)
         if file is None:
-            file = self._files[name] = _LayeredFile(self._base.size(name))
+            file = self._files[name] = _LayeredFile(self.size(name))
         return file
 
     def _settle(self, name: str, file: _LayeredFile) -> None:

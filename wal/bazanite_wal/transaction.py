@@ -46,6 +46,7 @@ class Transaction(PageLayer):
         self._log: list[_GrowingWrite | Fill | Truncate] = []
         self._last: dict[str, _GrowingWrite] = {}
         self._furthest = (0, "")
+        self._sizes: dict[str, int] = {}
         self._closed = False
         self._torn = False
         self.lsn = 0
@@ -71,12 +72,21 @@ class Transaction(PageLayer):
         """How long a changed file has to be on the way, at the most, and which one it is."""
         return self._furthest
 
+    def size(self, name: str) -> int:
+        file = self._files.get(name)
+        if file is not None:
+            return file.size
+        size = self._sizes.get(name)
+        if size is None:  # the base stays what it is as long as this transaction is open
+            size = self._sizes[name] = self._base.size(name)
+        return size
+
     def write(self, name: str, offset: int, data: bytes) -> None:
         if type(data) is not bytes:
             data = bytes(data)
         file = self._files.get(name)
         end = offset + len(data)
-        if file is None or self._closed or offset < 0 or end > LARGEST_FILE:
+        if self._closed or not (offset >= 0 and end <= LARGEST_FILE and is_data_file_name(name)):
             self._check(name, offset, len(data))
         if data:
             if file is None:
