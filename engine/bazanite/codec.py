@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from bazanite_wal.layer import View
 
-from .compiled import NUMBERS, CompiledRows
+from .compiled import NUMBERS, CompiledRows, DecodeMany
 from .fields import FieldType, NullNotAllowed
 from .files import TableFiles
 from .index import RowIndex
@@ -159,16 +159,32 @@ class RowCodec:
 
     def live_rows(self, first: int, data: bytes) -> list[Row]:
         """The rows of a chunk that begins with slot ``first``, TEXT as offsets."""
-        decode = self.compiled.many(
+        try:
+            return self._decoder_for(data)(data)
+        except Exception:  # noqa: BLE001  whatever it was, the look at each row tells it
+            return [row for _, row in self._one_by_one(first, data) if row is not None]
+
+    def chosen_rows(self, first: int, data: bytes, numbers: list[int]) -> list[Row]:
+        """Those of a chunk's rows with these numbers that are not deleted, TEXT as offsets."""
+        size = self.row_size
+        chosen = b"".join([data[n * size : (n + 1) * size] for n in numbers])
+        try:
+            return self._decoder_for(chosen)(chosen)
+        except Exception:  # noqa: BLE001  whatever it was, the look at each row tells it
+            rows = [
+                row
+                for number in numbers
+                for _, row in self._one_by_one(first + number, data[number * size :][:size])
+            ]
+            return [row for row in rows if row is not None]
+
+    def _decoder_for(self, data: bytes) -> DecodeMany:
+        return self.compiled.many(
             plain=self._is_plain(data),
             nulls=b"\0" in data,
             hashes=b"#" in data,
             deleted=b"*" in data,
         )
-        try:
-            return decode(data)
-        except Exception:  # noqa: BLE001  whatever it was, the look at each row tells it
-            return [row for _, row in self._one_by_one(first, data) if row is not None]
 
     def _one_by_one(self, first: int, data: bytes) -> Iterator[tuple[int, Row | None]]:
         for slot, columns in enumerate(self._struct.iter_unpack(data), first):

@@ -20,6 +20,7 @@ from .errors import CorruptionError, ValidationError, listed, shown_value
 from .insert import RowBatch
 from .row import Row
 from .schema import Schema
+from .search import find
 from .verified import finish
 
 if TYPE_CHECKING:
@@ -132,8 +133,7 @@ class Table:
             raise ValidationError(f"{shown_value(cond)} is not a condition")
         cond.check_fields(self.schema)
         with self._storage.store.reading() as view:
-            rows = self.layout.codec.rows(self._storage.verified(view))
-            return [row for row in rows if cond.eval(row)]
+            return find(self._storage.verified(view), self.layout.codec, cond)
 
     def iterate(self) -> Iterator[Row]:
         """Every row, in slot order, as they are now: later changes do not show."""
