@@ -180,7 +180,7 @@ class RowCodec:
 
     def _decoder_for(self, data: bytes) -> DecodeMany:
         return self.compiled.many(
-            plain=self._is_plain(data),
+            plain=self.is_plain(data),
             nulls=b"\0" in data,
             hashes=b"#" in data,
             deleted=b"*" in data,
@@ -197,7 +197,7 @@ class RowCodec:
         """The row that these bytes are, TEXT as offsets; they are not a deleted slot."""
         return self._decode_strictly(data, slot * self.row_size)
 
-    def _is_plain(self, data: bytes) -> bool:
+    def is_plain(self, data: bytes) -> bool:
         """Whether number columns hold only what a number, a NULL or a deleted slot has there.
 
         ``int`` takes more than we write, such as " 1", "1_0" and "+1".  So one look through the
