@@ -121,7 +121,7 @@ def test_a_join_needs_a_field_a_key_and_a_table(arguments: tuple[str, str, str])
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is read: the name of each table scanned, and "row" for each row by id."""
     seen: list[str] = []
-    find_by_id, find_all = Table.find_by_id, Table.find_all
+    find_by_id, find_all, iterate = Table.find_by_id, Table.find_all, Table.iterate
 
     def watched_read(table: Table, pk: int) -> Row | None:
         seen.append("row")
@@ -131,7 +131,12 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         seen.append(table.name)
         return find_all(table)
 
+    def watched_iteration(table: Table) -> Iterator[Row]:
+        seen.append(table.name)
+        return iterate(table)
+
     monkeypatch.setattr(Table, "find_by_id", watched_read)
+    monkeypatch.setattr(Table, "iterate", watched_iteration)
     monkeypatch.setattr(Table, "find_all", watched_scan)
     return seen
 

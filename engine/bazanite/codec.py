@@ -157,6 +157,12 @@ class RowCodec:
         for rows in self.lists(view):
             yield from rows
 
+    def rows_of(self, chunks: list[tuple[int, bytes]]) -> Iterator[Row]:
+        """The rows of these chunks, TEXT as offsets; each chunk goes when it is used up."""
+        chunks.reverse()
+        while chunks:
+            yield from self.live_rows(*chunks.pop())
+
     def live_rows(self, first: int, data: bytes) -> list[Row]:
         """The rows of a chunk that begins with slot ``first``, TEXT as offsets."""
         try:

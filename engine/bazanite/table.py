@@ -136,8 +136,17 @@ class Table:
             return find(self._storage.verified(view), self.layout.codec, cond)
 
     def iterate(self) -> Iterator[Row]:
-        """Every row, in slot order, as they are now: later changes do not show."""
-        return iter(self.find_all())
+        """Every row, in slot order, as they are now: later changes do not show.
+
+        Takes as much memory as the table's file has bytes, and makes each row when it is asked for,
+        without the lock; damage is told when it is come to.  With a TEXT it is ``find_all``.
+        """
+        codec = self.layout.codec
+        if codec.text_fields:
+            return iter(self.find_all())
+        with self._storage.store.reading() as view:
+            chunks = list(codec.chunks(self._storage.verified(view)))
+        return codec.rows_of(chunks)
 
     def slot_count(self) -> int:
         """How many rows the table has room for without growing, deleted ones included."""
