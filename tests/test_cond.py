@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
+from unittest import mock
 
 import pytest
 
-from bazanite import EQ, GT, ISUBSTR, LT, SUBSTR, BaseCond, Row, ValidationError
+from bazanite import EQ, GT, ISUBSTR, LT, SUBSTR, BaseCond, Row, ValidationError, columns, search
 from engine_support import TableD, opened
 
 ROW = Row({"id": 3, "s": "Foo bar", "n": None})
@@ -68,6 +71,30 @@ def test_an_unknown_field_is_refused_instead_of_finding_nothing(
 ) -> None:
     with opened(tmp_path, TableD) as db, pytest.raises(ValidationError, match="'strin': no such"):
         db.find_by_cond("d", kind(strin="x"))
+
+
+def test_numpy_is_used_if_it_is_there_and_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "numpy", raising=False)
+    assert columns.numpy(wanted=False) is None
+    monkeypatch.setitem(sys.modules, "numpy", None)  # as if it were not installed
+    assert columns.numpy(wanted=True) is None
+    installed = ModuleType("numpy")
+    monkeypatch.setitem(sys.modules, "numpy", installed)
+    assert columns.numpy(wanted=False) is installed
+
+
+def test_a_large_table_is_searched_with_numpy_and_a_small_one_without(tmp_path: Path) -> None:
+    wanted: list[bool] = []
+
+    def watched(**given: bool) -> None:
+        wanted.append(given["wanted"])
+
+    with opened(tmp_path, TableD) as db, mock.patch.object(columns, "numpy", watched):
+        db.insert_many("d", [{"int": number} for number in range(5)])
+        for least in (6, 5):
+            with mock.patch.object(search, "_MANY_ROWS", least):
+                assert [row["id"] for row in db.find_by_cond("d", LT(int=2))] == [1, 2]
+    assert wanted == [False, True]
 
 
 def test_a_condition_of_ones_own_needs_only_eval(tmp_path: Path) -> None:

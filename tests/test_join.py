@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from bazanite import DB, EQ, BaseJoin, InverseJoin, Join, Row, Table, ValidationError
-from bazanite_wal.store import Store
 from engine_support import TableA, TableB2, opened
 
 A1, A2 = {"id": 1, "text": "foo"}, {"id": 2, "text": "bar"}
@@ -122,17 +121,22 @@ def test_a_join_needs_a_field_a_key_and_a_table(arguments: tuple[str, str, str])
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is read: the name of each table scanned, and "row" for each row by id."""
     seen: list[str] = []
-    quick_read, find_all = Store.quick_read, Table.find_all
+    find_by_id, find_all, iterate = Table.find_by_id, Table.find_all, Table.iterate
 
-    def watched_read(store: Store, read: Any) -> Any:
+    def watched_read(table: Table, pk: int) -> Row | None:
         seen.append("row")
-        return quick_read(store, read)
+        return find_by_id(table, pk)
 
     def watched_scan(table: Table) -> list[Row]:
         seen.append(table.name)
         return find_all(table)
 
-    monkeypatch.setattr(Store, "quick_read", watched_read)
+    def watched_iteration(table: Table) -> Iterator[Row]:
+        seen.append(table.name)
+        return iterate(table)
+
+    monkeypatch.setattr(Table, "find_by_id", watched_read)
+    monkeypatch.setattr(Table, "iterate", watched_iteration)
     monkeypatch.setattr(Table, "find_all", watched_scan)
     return seen
 

@@ -25,8 +25,8 @@ PACKAGES = {
     ),
 }
 
-# What only an extra installs, and the one module that needs it: commands do without.
-EXTRAS = {"tools/bazanite_tools/torture_live.py": {"rich"}}
+# What only an extra installs, and the one module that uses it: all else does without.
+EXTRAS = {"engine/bazanite/columns.py": {"numpy"}, "tools/bazanite_tools/torture_live.py": {"rich"}}
 
 # Modules through which a program reaches the operating system, the clock or other threads.
 SYSTEM_MODULES = {

@@ -16,17 +16,19 @@ from typing import Any, NoReturn
 
 from bazanite_wal.layer import View
 
-from .fields import CHAR, FK, INT, PK, FieldType, NullNotAllowed
-from .files import CHUNK_SIZE_BYTES, TableFiles
+from .decoder import NUMBERS, CompiledRows, DecodeMany
+from .fields import FieldType, NullNotAllowed
+from .files import TableFiles
 from .index import RowIndex
 from .row import Row
 from .schema import DELETED, Schema
 from .textfile import TextReader
 
-_NEWLINE = ord("\n")
-_HASH = ord("#")
+SCAN_SIZE_BYTES = 512 * 1024
+"""How much of a table's rows is read at once, rounded to whole rows."""
 
-_Decoders = list[Callable[[bytes], Any]]
+_NEWLINE = ord("\n")
+_TAKEN_BY_INT = (b"_", b"+", b"\t", b"\v", b"\f", b"\r")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,11 +69,11 @@ class RowCodec:
         self.offsets = schema.offsets()
         self._names = [name for name, _ in schema.schema]
         self._decoders = [_decoder(kind) for _, kind in schema.schema]
-        self._quick_decoders = [_quick_decoder(kind) for _, kind in schema.schema]
+        self.compiled = CompiledRows(schema)
         self._numbers = [
             (self.offsets[name], self.offsets[name] + kind.size)
             for name, kind in schema.schema
-            if type(kind) in (INT, PK, FK)
+            if type(kind) in NUMBERS
         ]
         sizes = [kind.size for _, kind in schema.schema]
         self._struct = struct.Struct("".join(f"{size}s" for size in sizes) + "x")
@@ -123,10 +125,10 @@ class RowCodec:
         """(first slot, bytes of whole slots) through the file, newlines checked."""
         size = self.row_size
         count = self.slot_count(view)
-        step = max(1, CHUNK_SIZE_BYTES // size)
+        step = max(1, SCAN_SIZE_BYTES // size)
         for slot in range(0, count, step):
             wanted = min(step, count - slot)
-            data = view.read(self.files.rows, slot * size, wanted * size)
+            data = view.read(self._name, slot * size, wanted * size)
             ends = data[size - 1 :: size]
             if len(data) != wanted * size or ends.count(b"\n") != wanted:
                 bad = len(ends) - len(ends.lstrip(b"\n"))
@@ -138,31 +140,78 @@ class RowCodec:
     def scan(self, view: View) -> Iterator[tuple[int, Row | None]]:
         """(slot, row or None for a deleted one) in slot order, TEXT as offsets."""
         for first, data in self.chunks(view):
-            decoders = self._quick_decoders if self._is_plain(data) else self._decoders
-            for slot, columns in enumerate(self._struct.iter_unpack(data), first):
-                if columns[0][0] == DELETED:
-                    yield slot, None
-                else:
-                    yield slot, self._decode(columns, slot * self.row_size, decoders)
+            yield from self._one_by_one(first, data)
+
+    def lists(self, view: View) -> Iterator[list[Row]]:
+        """Every row with its TEXT values, in slot order, in a list for each chunk."""
+        texts = TextReader(view, self.files)
+        for first, data in self.chunks(view):
+            rows = self.live_rows(first, data)
+            if self.text_fields:
+                for row in rows:
+                    self.with_text(row, texts)
+            yield rows
 
     def rows(self, view: View) -> Iterator[Row]:
         """Every row with its TEXT values, in slot order."""
-        texts = TextReader(view, self.files)
-        for _, row in self.scan(view):
-            if row is not None:
-                yield self.with_text(row, texts) if self.text_fields else row
+        for rows in self.lists(view):
+            yield from rows
+
+    def rows_of(self, chunks: list[tuple[int, bytes]]) -> Iterator[Row]:
+        """The rows of these chunks, TEXT as offsets; each chunk goes when it is used up."""
+        chunks.reverse()
+        while chunks:
+            yield from self.live_rows(*chunks.pop())
+
+    def live_rows(self, first: int, data: bytes) -> list[Row]:
+        """The rows of a chunk that begins with slot ``first``, TEXT as offsets."""
+        try:
+            return self._decoder_for(data)(data)
+        except Exception:  # noqa: BLE001  whatever it was, the look at each row tells it
+            return [row for _, row in self._one_by_one(first, data) if row is not None]
+
+    def chosen_rows(self, first: int, data: bytes, numbers: list[int]) -> list[Row]:
+        """Those of a chunk's rows with these numbers that are not deleted, TEXT as offsets."""
+        size = self.row_size
+        chosen = b"".join([data[n * size : (n + 1) * size] for n in numbers])
+        try:
+            return self._decoder_for(chosen)(chosen)
+        except Exception:  # noqa: BLE001  whatever it was, the look at each row tells it
+            rows = [
+                row
+                for number in numbers
+                for _, row in self._one_by_one(first + number, data[number * size :][:size])
+            ]
+            return [row for row in rows if row is not None]
+
+    def _decoder_for(self, data: bytes) -> DecodeMany:
+        return self.compiled.many(
+            plain=self.is_plain(data),
+            nulls=b"\0" in data,
+            hashes=b"#" in data,
+            deleted=b"*" in data,
+        )
+
+    def _one_by_one(self, first: int, data: bytes) -> Iterator[tuple[int, Row | None]]:
+        for slot, columns in enumerate(self._struct.iter_unpack(data), first):
+            if columns[0][0] == DELETED:
+                yield slot, None
+            else:
+                yield slot, self._decode(columns, slot * self.row_size)
 
     def decode(self, data: bytes, slot: int) -> Row:
         """The row that these bytes are, TEXT as offsets; they are not a deleted slot."""
         return self._decode_strictly(data, slot * self.row_size)
 
-    def _is_plain(self, data: bytes) -> bool:
+    def is_plain(self, data: bytes) -> bool:
         """Whether number columns hold only what a number, a NULL or a deleted slot has there.
 
-        ``int`` takes more than we write, such as " 1", "1_0" and "+1", but none of it is made of
-        these bytes; so one look along each column spares a look at each number.
+        ``int`` takes more than we write, such as " 1", "1_0" and "+1".  So one look through the
+        chunk spares a look at each number; if a text has such a character, along each column.
         """
         size = self.row_size
+        if data.count(b"\n") * size == len(data) and not any(map(data.__contains__, _TAKEN_BY_INT)):
+            return not any(b" " in data[start::size] for start, _ in self._numbers)
         for start, end in self._numbers:
             if data[start::size].translate(None, b"0123456789-#*"):
                 return False
@@ -172,12 +221,15 @@ class RowCodec:
         return True
 
     def _decode_strictly(self, data: bytes, offset: int) -> Row:
-        return self._decode(self._struct.unpack(data), offset, self._decoders)
+        try:
+            return self.compiled.one()(data)
+        except Exception:  # noqa: BLE001  whatever it was, the look at each field tells it
+            return self._decode(self._struct.unpack(data), offset)
 
-    def _decode(self, columns: tuple[bytes, ...], offset: int, decoders: _Decoders) -> Row:
+    def _decode(self, columns: tuple[bytes, ...], offset: int) -> Row:
         try:
             # Without strict= the loop is a tenth faster, and the lengths are equal by construction.
-            values = [decode(c) for decode, c in zip(decoders, columns)]  # noqa: B905
+            values = [decode(c) for decode, c in zip(self._decoders, columns)]  # noqa: B905
             return Row(zip(self._names, values))  # noqa: B905
         except Exception:  # noqa: BLE001  a program's own type may raise anything; see below
             self._raise_for(columns, offset)
@@ -199,48 +251,5 @@ class RowCodec:
 
 
 def _decoder(kind: FieldType) -> Callable[[bytes], Any]:
-    """A function from a column's bytes to its value, like ``deserialize`` but with less to do."""
-    if type(kind) in (INT, PK, FK):
-        return _strict_int_decoder(kind)
-    if type(kind) is CHAR:
-        return _char_decoder(kind)
+    """A function from a column's bytes to its value."""
     return lambda column: kind.deserialize(column, 0)[0]
-
-
-def _quick_decoder(kind: FieldType) -> Callable[[bytes], Any]:
-    """The same for a column of a chunk that is plain."""
-    if type(kind) in (INT, PK, FK):
-        return _nullable_int_decoder(kind) if kind.null else _int_decoder(kind)
-    return _decoder(kind)
-
-
-def _strict_int_decoder(kind: FieldType) -> Callable[[bytes], Any]:
-    def decode(column: bytes) -> Any:
-        digits = column.rstrip(b" ")
-        return int(digits) if digits.isdigit() else kind.deserialize(column, 0)[0]
-
-    return decode
-
-
-def _int_decoder(kind: FieldType) -> Callable[[bytes], Any]:
-    def decode(column: bytes) -> Any:
-        try:
-            return int(column)
-        except ValueError:
-            return kind.deserialize(column, 0)[0]
-
-    return decode
-
-
-def _nullable_int_decoder(kind: FieldType) -> Callable[[bytes], Any]:
-    def decode(column: bytes) -> Any:
-        return kind.deserialize(column, 0)[0] if column[0] == _HASH else int(column)
-
-    return decode
-
-
-def _char_decoder(kind: FieldType) -> Callable[[bytes], Any]:
-    def decode(column: bytes) -> Any:
-        return column.rstrip(b" ").decode() if column[0] else kind.deserialize(column, 0)[0]
-
-    return decode

@@ -29,35 +29,42 @@ class BaseCond(ABC):
         """ValidationError if this condition makes no sense for a table of this schema."""
 
 
-class _FieldCond(BaseCond):
+class FieldCond(BaseCond):
     """A condition whose parameters are field names and what to compare each with."""
 
     def check_fields(self, schema: Schema) -> None:
         schema.check_names(self.params)
 
+    def eval(self, row: Row) -> bool:
+        return all(self.holds(name, row.get(name), value) for name, value in self.params.items())
 
-class EQ(_FieldCond):
+    @abstractmethod
+    def holds(self, name: str, stored: Any, value: Any) -> bool:
+        """Whether it is true of one field, of which ``stored`` is in the row."""
+
+
+class EQ(FieldCond):
     """Each field equals the value; None finds NULL."""
 
-    def eval(self, row: Row) -> bool:
-        return all(row.get(name) == value for name, value in self.params.items())
+    def holds(self, name: str, stored: Any, value: Any) -> bool:  # noqa: ARG002
+        return bool(stored == value)
 
 
-class LT(_FieldCond):
+class LT(FieldCond):
     """Each field is less than the value; NULL never is."""
 
-    def eval(self, row: Row) -> bool:
-        return all(_less(name, row.get(name), value, False) for name, value in self.params.items())
+    def holds(self, name: str, stored: Any, value: Any) -> bool:
+        return _less(name, stored, value, False)
 
 
-class GT(_FieldCond):
+class GT(FieldCond):
     """Each field is greater than the value; NULL never is."""
 
-    def eval(self, row: Row) -> bool:
-        return all(_less(name, row.get(name), value, True) for name, value in self.params.items())
+    def holds(self, name: str, stored: Any, value: Any) -> bool:
+        return _less(name, stored, value, True)
 
 
-class _TextCond(_FieldCond):
+class _TextCond(FieldCond):
     def __init__(self, **params: Any) -> None:
         super().__init__(**params)
         for name, value in params.items():
@@ -69,23 +76,15 @@ class _TextCond(_FieldCond):
 class SUBSTR(_TextCond):
     """Each field, as text, contains the value; NULL never does."""
 
-    def eval(self, row: Row) -> bool:
-        for name, value in self.params.items():
-            stored = row.get(name)
-            if stored is None or value not in str(stored):
-                return False
-        return True
+    def holds(self, name: str, stored: Any, value: Any) -> bool:  # noqa: ARG002
+        return stored is not None and value in str(stored)
 
 
 class ISUBSTR(_TextCond):
     """Like SUBSTR, ignoring case."""
 
-    def eval(self, row: Row) -> bool:
-        for name, value in self.params.items():
-            stored = row.get(name)
-            if stored is None or value.lower() not in str(stored).lower():
-                return False
-        return True
+    def holds(self, name: str, stored: Any, value: Any) -> bool:  # noqa: ARG002
+        return stored is not None and value.lower() in str(stored).lower()
 
 
 def _less(name: str, stored: Any, value: Any, swapped: bool) -> bool:

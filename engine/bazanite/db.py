@@ -112,7 +112,10 @@ class DB:
         self, table_name: str, pk: int, *, joins: Sequence[BaseJoin] | None = None
     ) -> Row | None:
         """The row with this id and what the joins add to it; None if there is none."""
-        table = self.storage.table(table_name)
+        try:
+            table = self.storage.tables[table_name]
+        except (KeyError, TypeError):
+            table = self.storage.table(table_name)
         if not joins:
             return table.find_by_id(pk)
         joins = checked_joins(joins)

@@ -41,7 +41,7 @@ class Storage:
         self._catalog: tuple[bytes, Catalog] | None = None
         checked = checked_classes(classes)
         layouts, catalog = open_tables(store, base_dir, checked, int_width, checksums)
-        self._covered = self._covered_by(catalog)
+        self.covered = self._covered_by(catalog)
         self.tables: dict[str, Table] = {
             name: cls(self, layouts[name]) for name, cls in checked.items()
         }
@@ -94,7 +94,7 @@ class Storage:
             for name, table in self.tables.items():
                 refuse_unclaimed(view, table.layout.files, catalog.tables.get(name))
             known = self._catalog = (data, catalog)
-            self._covered = self._covered_by(catalog)
+            self.covered = self._covered_by(catalog)
         return known[1]
 
     def _covered_by(self, catalog: Catalog) -> Covered:
@@ -108,21 +108,21 @@ class Storage:
     def verified(self, view: View) -> View:
         """The same view, verified where there are checksums.  Caller holds the lock."""
         self.catalog(view)  # another handle may have added them, or taken them away
-        return VerifiedView(view, self._covered) if self._covered else view
+        return VerifiedView(view, self.covered) if self.covered else view
 
     def quickly_verified(self, view: View) -> View:
         """The same without the lock, by what this handle last knew: an error is no verdict yet."""
-        return VerifiedView(view, self._covered) if self._covered else view
+        return VerifiedView(view, self.covered) if self.covered else view
 
     def writes(self, tx: WriteSet) -> WriteSet:
         """What a call changes the files of this transaction through; ``finish`` it at its end."""
         self.catalog(tx)
-        return VerifiedWrites(tx, self._covered) if self._covered else tx
+        return VerifiedWrites(tx, self.covered) if self.covered else tx
 
     @property
     def has_checksums(self) -> bool:
         """Whether, by what this handle last knew, some table has them."""
-        return bool(self._covered)
+        return bool(self.covered)
 
     def spec(self, view: View, name: str) -> TableSpec | None:
         """What the catalog says of a table, which this handle need not have opened."""

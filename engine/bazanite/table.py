@@ -9,16 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from bazanite_wal.glance import Glance, Indexed
 from bazanite_wal.layer import View
 
 from .change import delete_row, find_slot, update_row
 from .codec import Layout
 from .cond import BaseCond
+from .decoder import DecodeOne
 from .encoder import PLAIN
 from .errors import CorruptionError, ValidationError, listed, shown_value
 from .insert import RowBatch
 from .row import Row
 from .schema import Schema
+from .search import find
 from .verified import finish
 
 if TYPE_CHECKING:
@@ -36,6 +39,10 @@ class Table:
         self.layout = layout
         self.schema = layout.schema
         self.row_size = layout.row_size
+        files = layout.files
+        self._where = Indexed(files.index, layout.int_width, files.rows, layout.row_size)
+        self._glance: Glance | None = None
+        self._one: DecodeOne
 
     def insert(self, values: Mapping[str, Any]) -> Row:
         """Store a row and return it as it will read; without an "id" it gets the next free one.
@@ -90,6 +97,20 @@ class Table:
 
     def find_by_id(self, pk: int) -> Row | None:
         """The row with this id, None if there is none; mostly without taking the lock."""
+        glance = self._glance
+        if glance is not None and type(pk) is int and not self._storage.covered:
+            data = glance.record(pk - 1)
+            if data is not None:
+                try:
+                    row = self._one(data)
+                    if row["id"] == pk:
+                        return row
+                except Exception:  # noqa: BLE001, S110  who reads with care tells what it means
+                    pass
+        return self._find_with_care(pk)
+
+    def _find_with_care(self, pk: int) -> Row | None:
+        """The same, whatever the id, the bytes and the state of the handle are."""
         layout, storage = self.layout, self._storage
 
         def read(view: View) -> Row | None:
@@ -97,7 +118,11 @@ class Table:
             return None if slot is None else layout.codec.full_row_at(view, slot, pk)
 
         if not storage.has_checksums:
-            return storage.store.quick_read(read)
+            row = storage.store.quick_read(read)
+            if not layout.has_text and (self._glance is None or self._glance.is_stale):
+                self._one = layout.codec.compiled.one()
+                self._glance = storage.store.glance(self._where)
+            return row
         try:
             return storage.store.quick_read(lambda view: read(storage.quickly_verified(view)))
         except CorruptionError:
@@ -108,7 +133,10 @@ class Table:
     def find_all(self) -> list[Row]:
         """Every row, in slot order."""
         with self._storage.store.reading() as view:
-            return list(self.layout.codec.rows(self._storage.verified(view)))
+            result: list[Row] = []
+            for rows in self.layout.codec.lists(self._storage.verified(view)):
+                result += rows
+            return result
 
     def find_by_cond(self, cond: BaseCond) -> list[Row]:
         """The rows for which the condition's ``eval`` is true, in slot order."""
@@ -116,12 +144,20 @@ class Table:
             raise ValidationError(f"{shown_value(cond)} is not a condition")
         cond.check_fields(self.schema)
         with self._storage.store.reading() as view:
-            rows = self.layout.codec.rows(self._storage.verified(view))
-            return [row for row in rows if cond.eval(row)]
+            return find(self._storage.verified(view), self.layout.codec, cond)
 
     def iterate(self) -> Iterator[Row]:
-        """Every row, in slot order, as they are now: later changes do not show."""
-        return iter(self.find_all())
+        """Every row, in slot order, as they are now: later changes do not show.
+
+        Takes as much memory as the table's file has bytes, and makes each row when it is asked for,
+        without the lock; damage is told when it is come to.  With a TEXT it is ``find_all``.
+        """
+        codec = self.layout.codec
+        if codec.text_fields:
+            return iter(self.find_all())
+        with self._storage.store.reading() as view:
+            chunks = list(codec.chunks(self._storage.verified(view)))
+        return codec.rows_of(chunks)
 
     def slot_count(self) -> int:
         """How many rows the table has room for without growing, deleted ones included."""

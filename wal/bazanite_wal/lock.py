@@ -36,15 +36,13 @@ class GlobalLock:
         self._system = system
         self._file = file
         self._thread = system.thread_lock()
+        self.owned = self._thread.owned
+        """Whether the calling thread holds the lock; asked so often that it is no method."""
         self._released_at = 0.0
         self._wanted_at = -_BUSY_SECONDS
         self._impatient_with: dict[int, int] = {}
         self.words: Words | None = None
         self.slot: int | None = None
-
-    def owned(self) -> bool:
-        """Whether the calling thread holds the lock."""
-        return self._thread.owned()
 
     def acquire(self, timeout: float | None) -> None:
         """Take the lock; LockTimeout after ``timeout`` seconds (None: wait).

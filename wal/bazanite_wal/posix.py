@@ -20,13 +20,16 @@ import threading
 import time
 from contextlib import suppress
 from functools import partial
-from typing import cast
+from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from filelock import lock_descriptor, unlock_descriptor
 
 from .frame import LARGEST_FILE
 from .system import LATEST_TIME, Directory, File, LockFile, SharedWords, ThreadLock, Words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _HOLDER_TEXT_SIZE = 512
 _WORD_SIZE = 8
@@ -373,8 +376,11 @@ class PosixDirectory(_Handle):
 class _OwnedLock:
     """threading.RLock, used without nesting: it is the one that knows its owner."""
 
+    owned: Callable[[], bool]
+
     def __init__(self) -> None:
         self._lock = threading.RLock()
+        self.owned = self._lock._is_owned  # type: ignore[attr-defined]
 
     def acquire(self, timeout: float | None) -> bool:
         if timeout is None:
@@ -383,9 +389,6 @@ class _OwnedLock:
 
     def release(self) -> None:
         self._lock.release()
-
-    def owned(self) -> bool:
-        return cast("bool", self._lock._is_owned())  # type: ignore[attr-defined]
 
 
 class PerThread(threading.local):

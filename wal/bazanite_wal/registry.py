@@ -29,6 +29,7 @@ class Attachment:
 
     ``transaction`` is the innermost open one, and ``reading`` is set while a view is shown; only
     who holds the global lock looks at them.
+    ``token`` tells it from others, also for those who do not keep it alive.
     ``calls`` has a token for each call that is under way, and detaching waits for them; weakly, so
     that an interrupt which keeps a call from taking its token back takes it away all the same.
     """
@@ -41,6 +42,7 @@ class Attachment:
     reading: object | None = None
     calls: WeakSet[Call] = field(default_factory=WeakSet)
     here: PerThread = field(default_factory=PerThread)
+    token: object = field(default_factory=object)
 
 
 class Call(Protocol):

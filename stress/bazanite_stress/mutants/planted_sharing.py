@@ -36,6 +36,11 @@ BUGS = (
                 "                    if _quiet_sequence(core) != before:",
                 "                    if _quiet_sequence(core) is ...:",
             ),
+            Patch(
+                "bazanite_wal.glance",
+                "            if before & 1 or words[SEQUENCE] != before or words[POISONED]:\n",
+                "            if __planted__(words[POISONED]):\n",
+            ),
         ),
     ),
     Bug(
