@@ -6,11 +6,12 @@ open; a call that fails changes no byte.  Each call that reads sees one state of
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bazanite_wal.glance import Glance, Indexed
 from bazanite_wal.layer import View
+from bazanite_wal.transaction import Transaction
 
 from .change import delete_row, find_slot, update_row
 from .codec import Layout
@@ -26,6 +27,8 @@ from .verified import finish
 
 if TYPE_CHECKING:
     from .storage import Storage
+
+T = TypeVar("T")
 
 
 class Table:
@@ -50,30 +53,30 @@ class Table:
         ValidationError for values that do not fit and for an id that is taken, ValueError for a
         foreign key that does not exist.
         """
-        storage = self._storage
         given = _checked_values(values)
-        with storage.store.transaction(private=True) as tx:
-            writes = storage.writes(tx)
-            batch = RowBatch(writes, self.layout, storage.foreign_keys(self))
-            row = batch.add(given)
-            batch.save()
-            finish(writes)
-        return row
+        return self._write_batch(lambda batch: batch.add(given))
 
     def insert_many(self, rows: Iterable[Mapping[str, Any]]) -> list[Row]:
         """Store all these rows, or none if one of them is refused; returns them in order."""
-        storage = self._storage
         # First of all: an iterator may take its time, or use this database itself.
         given = listed(rows, "a list of rows")
         if not set(map(type, given)) <= PLAIN:
             given = [_checked_values(values) for values in given]
-        with storage.store.transaction(private=True) as tx:
+        return self._write_batch(lambda batch: batch.add_all(given))
+
+    def _write_batch(self, add: Callable[[RowBatch], T]) -> T:
+        """What ``add`` returns, whose rows are stored in one transaction."""
+        storage = self._storage
+
+        def write(tx: Transaction) -> T:
             writes = storage.writes(tx)
             batch = RowBatch(writes, self.layout, storage.foreign_keys(self))
-            result = batch.add_all(given)
+            result = add(batch)
             batch.save()
             finish(writes)
-        return result
+            return result
+
+        return storage.store.run(write)
 
     def update_by_id(self, pk: int, values: Mapping[str, Any]) -> Row:
         """Change these fields of the row and return all of it; NotFoundError if there is none.
@@ -81,19 +84,26 @@ class Table:
         The row keeps its slot.  With an "id" among the values its id changes.
         """
         storage = self._storage
-        with storage.store.transaction(private=True) as tx:
+
+        def write(tx: Transaction) -> Row:
             writes = storage.writes(tx)
             foreign = storage.foreign_keys(self)
             row = update_row(writes, self.layout, pk, _checked_values(values), foreign)
             finish(writes)
-        return row
+            return row
+
+        return storage.store.run(write)
 
     def delete_by_id(self, pk: int) -> None:
         """Delete the row; NotFoundError if there is none.  Rows that refer to it stay."""
-        with self._storage.store.transaction(private=True) as tx:
-            writes = self._storage.writes(tx)
+        storage = self._storage
+
+        def write(tx: Transaction) -> None:
+            writes = storage.writes(tx)
             delete_row(writes, self.layout, pk)
             finish(writes)
+
+        storage.store.run(write)
 
     def find_by_id(self, pk: int) -> Row | None:
         """The row with this id, None if there is none; mostly without taking the lock."""

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from bazanite_wal import shared
-from bazanite_wal import store as store_module
+from bazanite_wal.call import StoreCall
 from seam import Seam
 from store_support import get, opened, put
 
@@ -51,7 +51,7 @@ def test_a_close_while_an_interrupt_at_a_calls_exit_is_handled_does_not_wait_for
 ) -> None:
     store = opened(tmp_path)
     put(store, b"one")
-    door = store_module._Call.__exit__.__code__
+    door = StoreCall.__exit__.__code__
 
     def strike(frame: FrameType, event: str, _argument: Any) -> None:
         if event == "call" and frame.f_code is door:

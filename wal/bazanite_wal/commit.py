@@ -31,14 +31,8 @@ from .transaction import Transaction
 _IDLE_SECONDS = 1.0
 
 
-def run(
-    core: Core, group: GroupCommit, timeout: float | None, body: Callable[[Transaction], T]
-) -> T:
-    """What ``body`` returns, run as one transaction; see ``transaction``."""
-    return within(_steps(core, group, timeout), body)
-
-
-def _steps(core: Core, group: GroupCommit, timeout: float | None) -> Iterator[Transaction]:
+@closing_contextmanager
+def transaction(core: Core, group: GroupCommit, timeout: float | None) -> Iterator[Transaction]:
     """Run the body as one transaction; see the module's text for the order.
 
     On return it is durable and applied (as far as the durability level says).  Any exception from
@@ -85,7 +79,11 @@ def _steps(core: Core, group: GroupCommit, timeout: float | None) -> Iterator[Tr
         raise failure
 
 
-transaction = closing_contextmanager(_steps)
+def run(
+    core: Core, group: GroupCommit, timeout: float | None, body: Callable[[Transaction], T]
+) -> T:
+    """What ``body`` returns, run as one ``transaction``."""
+    return within(transaction(core, group, timeout), body)
 
 
 def _is_alone(core: Core) -> bool:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
 
 from . import backup, commit, registry, shared
 from .apply import catch_up
+from .call import StoreCall, refuse_while_reading
 from .checkpoint import checkpoint_is_due, checkpoint_locked, sync_ahead, unmark
-from .context import closing_contextmanager, finish_interrupted
+from .context import T, closing_contextmanager
 from .core import Core
 from .errors import (
     CommittedNotApplied,
@@ -31,7 +31,6 @@ from .section import exclusive
 from .system import System
 from .transaction import Transaction
 
-T = TypeVar("T")
 _logger = logging.getLogger("bazanite")
 _OPTIMISTIC_TRIES = 3
 
@@ -67,8 +66,8 @@ class Store:
         On return it is durable and applied (as the durability level says) and ``lsn`` is set; any
         exception from the body rolls back all of it.  Other threads and processes wait meanwhile.
         """
-        with _Call(self) as used:
-            _refuse_while_reading(used)
+        with StoreCall(self) as used:
+            refuse_while_reading(used)
             outer = used.transaction
             if used.core.lock.owned() and outer is not None:
                 with self._innermost(used, Transaction(outer), outer) as savepoint:
@@ -116,7 +115,7 @@ class Store:
                 if used.transaction is tx:  # as in _innermost
                     used.transaction = None
 
-        with _Call(self) as used:
+        with StoreCall(self) as used:
             try:
                 result = commit.run(used.core, used.group, self._options.lock_timeout, alone)
             finally:
@@ -132,7 +131,7 @@ class Store:
         Holds the global lock.  Outside a transaction it shows only what is durable and applied
         (``durability="normal"``: all that was committed).
         """
-        with _Call(self) as used:
+        with StoreCall(self) as used:
             core = used.core
             outermost = not core.lock.owned()
             with self._exclusive(used) as inside:
@@ -201,7 +200,7 @@ class Store:
     @closing_contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the global lock over several calls; what they read is the latest, and durable."""
-        with _Call(self) as used:
+        with StoreCall(self) as used:
             if used.core.lock.owned():
                 yield
                 return
@@ -230,7 +229,7 @@ class Store:
 
     def file_names(self) -> list[str]:
         """The data files that are there now, sorted."""
-        with _Call(self) as used:
+        with StoreCall(self) as used:
             try:
                 used.core.files.open_all()
             except OSError as error:
@@ -254,8 +253,8 @@ class Store:
 
     def checkpoint(self) -> None:
         """Put everything into the table files, durable, and empty the log."""
-        with _Call(self) as used:
-            _refuse_while_reading(used)
+        with StoreCall(self) as used:
+            refuse_while_reading(used)
             if used.core.lock.owned() and used.transaction is not None:
                 raise TransactionError("a checkpoint cannot run inside a transaction")
             try:
@@ -269,7 +268,7 @@ class Store:
 
     def stats(self) -> dict[str, int]:
         """Counts of this process, and positions of the log that all processes share."""
-        with _Call(self) as used:
+        with StoreCall(self) as used:
             return self._stats(used.core)
 
     def _stats(self, core: Core) -> dict[str, int]:
@@ -375,18 +374,6 @@ class Store:
             _logger.warning("%s: checkpoint put off: %s", self.path, error)
 
 
-def _refuse_while_reading(used: registry.Attachment) -> None:
-    """TransactionError for a change by whoever is shown rows just now: they would not hold still.
-
-    That is a condition, a join, a field type or a signal handler of this thread's.
-    """
-    if used.reading is not None and used.core.lock.owned():
-        raise TransactionError(
-            "the database cannot be changed by a condition, a join, a field type or a signal"
-            " handler while it is being read; nothing was done"
-        )
-
-
 def _quiet_sequence(core: Core) -> int | None:
     """The apply sequence if what the files hold may be believed without the lock, else None."""
     words = core.words
@@ -394,30 +381,3 @@ def _quiet_sequence(core: Core) -> int | None:
     if sequence & 1 or words[shared.POISONED] or words[shared.DURABILITY] == 2:
         return None
     return sequence
-
-
-class _Call:
-    """A call under way: as long as it lives, the last handle's close waits with detaching."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self.thread: object = None
-
-    def __enter__(self) -> registry.Attachment:
-        self._used = used = self._store._use()
-        if used.core.lock.owned():
-            finish_interrupted()
-            if used.core.lock.owned() and used.core.inside:
-                raise TransactionError(
-                    "the database was used by a signal handler, a finalizer or a field type"
-                    " inside one of its own calls; nothing was done"
-                )
-        self.thread = used.here.me
-        used.calls.add(self)
-        if self._store._attachment is not used:
-            used.calls.discard(self)
-            raise TransactionError("the database is closed")
-        return used
-
-    def __exit__(self, *_exception: object) -> None:
-        self._used.calls.discard(self)

@@ -67,8 +67,8 @@ BUGS = (
         (
             Patch(
                 _APPLY,
-                "                core.files.apply(frame.operations())\n            words",
-                "                core.files.apply(frame.operations())\n"
+                "                core.files.apply(operations)\n            words",
+                "                core.files.apply(operations)\n"
                 "                __planted__(core.lock).release()\n"
                 "                core.lock.acquire(None)\n            words",
             ),
@@ -248,8 +248,9 @@ BUGS = (
         (
             Patch(
                 _APPLY,
-                "            words[shared.APPLIED] = target\n    except",
-                "            words[shared.APPLIED] = __planted__(core.applicable())\n    except",
+                "            words[shared.APPLIED] = target\n            core.forget",
+                "            words[shared.APPLIED] = __planted__(core.applicable())\n"
+                "            core.forget",
             ),
         ),
     ),
