@@ -26,7 +26,15 @@ PACKAGES = {
 }
 
 # What only an extra installs, and the one module that uses it: all else does without.
-EXTRAS = {"engine/bazanite/columns.py": {"numpy"}, "tools/bazanite_tools/torture_live.py": {"rich"}}
+EXTRAS = {
+    "engine/bazanite/columns.py": {"numpy"},
+    "tools/bazanite_tools/torture_live.py": {"rich"},
+    "stress/bazanite_stress/bench/bazoola_engine.py": {"bazoola"},
+    "stress/bazanite_stress/bench/diskcache_engine.py": {"diskcache"},
+    "stress/bazanite_stress/bench/lmdb_engine.py": {"lmdb"},
+    "stress/bazanite_stress/bench/tinydb_engine.py": {"tinydb"},
+    "stress/bazanite_stress/bench/plots.py": {"matplotlib"},
+}
 
 # Modules through which a program reaches the operating system, the clock or other threads.
 SYSTEM_MODULES = {

@@ -82,13 +82,13 @@ def in_parallel(carry_out: Callable[[T], R], tasks: Sequence[T], jobs: int) -> G
         yield from map(carry_out, tasks)
         return
     with ExitStack() as stack:
-        with _interrupts_wait():
+        with interrupts_wait():
             pool = stack.enter_context(multiprocessing.get_context("spawn").Pool(jobs))
         yield from pool.imap_unordered(carry_out, tasks)
 
 
 @contextmanager
-def _interrupts_wait() -> Iterator[None]:
+def interrupts_wait() -> Iterator[None]:
     """A Ctrl-C meanwhile arrives at the end, and processes started meanwhile never hear of any."""
     # Starting the tracker of resources unblocks signals, so it is started before they are blocked.
     resource_tracker.ensure_running()

@@ -25,6 +25,7 @@ _COMMANDS = {
     "simulate": ("simulate_command", "interleave processes in many ways, check their history"),
     "replay": ("replay_command", "repeat a failure that an exploration stored"),
     "merge": ("merge_command", "add up the parts of an exploration that was spread"),
+    "bench": ("bench_command", "measure Bazanite beside its peers"),
     "mutants": ("mutants_command", "plant bugs in the engine; the harness must see each"),
 }
 

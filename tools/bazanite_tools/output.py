@@ -46,7 +46,7 @@ def count(text: str) -> int:
     return int(text)
 
 
-def print_json(document: dict[str, Any]) -> None:
+def print_json(document: dict[str, Any] | list[dict[str, Any]]) -> None:
     """The one JSON document of a command."""
     with long_numbers():  # counts of legal disks may have thousands of digits
         json.dump(document, sys.stdout, indent=2)
