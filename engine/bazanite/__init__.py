@@ -9,7 +9,7 @@ from .cond import EQ, GT, ISUBSTR, LT, SUBSTR, BaseCond
 from .db import DB
 from .errors import *  # noqa: F403 - that module is the list of errors, and no more
 from .fields import CHAR, FK, INT, PK, TEXT, Field, FieldType
-from .join import BaseJoin, InverseJoin, Join
+from .join import BaseJoin, InverseCount, InverseJoin, Join
 from .row import Row
 from .schema import Schema
 from .table import Table
@@ -30,6 +30,7 @@ __all__ = [
     "BaseJoin",
     "Field",
     "FieldType",
+    "InverseCount",
     "InverseJoin",
     "Join",
     "Row",

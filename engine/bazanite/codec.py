@@ -184,6 +184,11 @@ class RowCodec:
             ]
             return [row for row in rows if row is not None]
 
+    def explain(self, first: int, data: bytes) -> None:
+        """Raise the error that names the first row of a chunk which cannot be decoded, if any."""
+        for _ in self._one_by_one(first, data):
+            pass
+
     def _decoder_for(self, data: bytes) -> DecodeMany:
         return self.compiled.many(
             plain=self.is_plain(data),

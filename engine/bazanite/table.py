@@ -6,6 +6,7 @@ open; a call that fails changes no byte.  Each call that reads sees one state of
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,6 +17,7 @@ from bazanite_wal.transaction import Transaction
 from .change import delete_row, find_slot, update_row
 from .codec import Layout
 from .cond import BaseCond
+from .counting import count_by, links
 from .decoder import DecodeOne
 from .encoder import PLAIN
 from .errors import CorruptionError, ValidationError, listed, shown_value
@@ -168,6 +170,22 @@ class Table:
         with self._storage.store.reading() as view:
             chunks = list(codec.chunks(self._storage.verified(view)))
         return codec.rows_of(chunks)
+
+    def count_by(self, name: str) -> Counter[Any]:
+        """How many rows have each value of this field, NULL left out; reads the table once."""
+        self.schema.check_names([name])
+        with self._storage.store.reading() as view:
+            return count_by(self._storage.verified(view), self.layout.codec, name)
+
+    def links(self, name: str) -> dict[int, Any]:
+        """For each row's id its value of this field, NULL left out; reads the table once."""
+        self.schema.check_names([name])
+        with self._storage.store.reading() as view:
+            return links(self._storage.verified(view), self.layout.codec, name)
+
+    def sibling(self, name: str) -> Table:
+        """Another open table of the same database; ValidationError if there is none."""
+        return self._storage.table(name)
 
     def slot_count(self) -> int:
         """How many rows the table has room for without growing, deleted ones included."""
