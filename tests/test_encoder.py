@@ -96,7 +96,7 @@ class Side:
         try:
             foreign = ForeignKeys(self.storage, self.layout.schema, "t")
             batch = insert.RowBatch(tx, self.layout, foreign)
-            made = batch.add_all(rows)
+            made = batch.add_all(list(rows))
             batch.save()
         except (DBError, ValueError) as error:
             return (type(error), str(error)), []

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -51,6 +52,8 @@ def db(tmp_path: Path) -> Iterator[DB]:
         opened.insert("o", {})
         opened.insert_many("t", small(9))
         opened.insert_many("f", [{"o": 1, "x": "text"}] * 9)
+        for name in ("t", "f"):
+            opened.update_by_id(name, 9, {})  # what is compiled at its first use is compiled now
         yield opened
 
 
@@ -81,32 +84,37 @@ def calls(work: Callable[[], object]) -> int:
     return count
 
 
-CHANGES: dict[str, tuple[int, Callable[[DB], object]]] = {
+CHANGES: dict[str, tuple[int, Callable[[DB, int], object]]] = {
     # 199, 232, 93 and 110 calls before they were counted
-    "insert": (90, lambda db: db.insert("t", {"n": 5, "name": "hello"})),
-    "insert with a text and a key": (110, lambda db: db.insert("f", {"o": 1, "x": "hello"})),
-    "update": (55, lambda db: db.update_by_id("t", 1, {"n": 6})),
-    "delete": (70, lambda db: db.delete_by_id("t", 3)),
+    "insert": (90, lambda db, _: db.insert("t", {"n": 5, "name": "hello"})),
+    "insert with a text and a key": (110, lambda db, _: db.insert("f", {"o": 1, "x": "hello"})),
+    "update": (55, lambda db, _: db.update_by_id("t", 1, {"n": 6})),
+    "delete": (70, lambda db, pk: db.delete_by_id("t", pk)),
 }
+
+
+def least(db: DB, name: str, ids: range) -> int:
+    """Calls of the cheapest of some: what is cached meanwhile makes some of them dearer."""
+    change = CHANGES[name][1]
+    return min(calls(partial(change, db, pk)) for pk in ids)
 
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_change_of_one_row_takes_few_calls(db: DB, name: str) -> None:
-    ceiling, change = CHANGES[name]
-    assert 10 < calls(lambda: change(db)) <= ceiling
+    assert 10 < least(db, name, range(3, 6)) <= CHANGES[name][0]
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_a_change_of_one_row_costs_the_same_in_a_large_table(db: DB, name: str) -> None:
-    change = CHANGES[name][1]
-    before = calls(lambda: change(db))
-    db.insert_many("t", small(20_000))
-    db.insert_many("f", [{"o": 1, "x": "text"}] * 20_000)
-    if name == "delete":
-        db.insert("t", {"id": 50_000, "n": 1, "name": "far"})
-        assert calls(lambda: db.delete_by_id("t", 5)) <= before
-        return
-    assert calls(lambda: change(db)) <= before
+def test_a_change_of_one_row_costs_the_same_in_a_large_table(
+    db: DB, tmp_path: Path, name: str
+) -> None:
+    db.close()
+    with DB([Owners, Rows, Notes], tmp_path / "data") as small_one:
+        before = least(small_one, name, range(2, 5))
+        small_one.insert_many("t", small(20_000))
+        small_one.insert_many("f", [{"o": 1, "x": "text"}] * 20_000)
+    with DB([Owners, Rows, Notes], tmp_path / "data") as large:
+        assert least(large, name, range(5, 8)) <= before
 
 
 def test_a_bulk_load_takes_few_calls_a_row(db: DB) -> None:

@@ -90,8 +90,11 @@ class RowBatch:
         self._rows.append((slot, 1, data))
         return row
 
-    def add_all(self, given: Sequence[Mapping[str, Any]]) -> list[Row]:
-        """Check these rows and prepare them; returns them as they will read, in order."""
+    def add_all(self, given: list[Any]) -> list[Row]:
+        """Check these rows and prepare them; returns them as they will read, in order.
+
+        They are put into the very list, so that an iterator's values need not live beside them.
+        """
         encoder = self._encoder
         if encoder is None or len(given) < _FEW_ROWS:
             return [self.add(values) for values in given]
@@ -106,7 +109,9 @@ class RowBatch:
             )
         if self._texts:
             tx.write(files.text, self._text_start, b"".join(self._texts))
-        for slot, data in merged(self._rows):
+        runs = merged(self._rows)
+        self._rows.clear()  # of a bulk load these are many bytes
+        for slot, data in runs:
             tx.write(files.rows, slot * self._layout.row_size, data)
         for pk, entries in merged(self._slots.pieces(self._layout.int_width)):
             self._layout.index.put_entries(tx, pk, entries)
@@ -114,13 +119,14 @@ class RowBatch:
         if self._sequence != self._stored_sequence:
             sequence.write(tx, files, self._sequence)
 
-    def _add_chunks(self, encoder: RowEncoder, given: Sequence[Mapping[str, Any]]) -> list[Row]:
-        result: list[Row] = []
+    def _add_chunks(self, encoder: RowEncoder, given: list[Any]) -> list[Row]:
         for start in range(0, len(given), _CHUNK_ROWS):
             chunk = given[start : start + _CHUNK_ROWS]
             rows = self._add_columns(encoder, chunk)
-            result += [self.add(values) for values in chunk] if rows is None else rows
-        return result
+            if rows is None:
+                rows = [self.add(values) for values in chunk]
+            given[start : start + _CHUNK_ROWS] = rows
+        return given
 
     def _add_columns(
         self, encoder: RowEncoder, given: Sequence[Mapping[str, Any]]
