@@ -34,6 +34,8 @@ from .log import Log, LogSettings
 from .options import StoreOptions
 from .system import Directory, LockFile, SharedWords, System
 
+_OFF = shared.LEVELS.index("off") + 1
+
 
 class Core:
     """Open files, locks, shared words and caches of one process for one directory.
@@ -78,14 +80,15 @@ class Core:
         self.unheard = False
         self.joined_log = False
         self.pid = system.process_id()
-        self._incarnation = system.incarnation()
+        self._incarnation = system.incarnation
+        self._mine = system.incarnation()
         self.data_sync_lock = system.thread_lock()
         self.counts: Counter[str] = Counter()
 
     @property
     def unsafe(self) -> bool:
         """Whether this directory is in use with durability="off"."""
-        return self.words[shared.DURABILITY] == shared.LEVELS.index("off") + 1
+        return self.words[shared.DURABILITY] == _OFF
 
     @property
     def settings(self) -> LogSettings:
@@ -96,7 +99,7 @@ class Core:
 
     def forked(self) -> bool:
         """Whether this is a child's copy of its parent's attachment, closed at the fork."""
-        return self._incarnation != self.system.incarnation()
+        return self._mine != self._incarnation()
 
     def applicable(self) -> int:
         """The log position up to which frames may go into the data files; read it once."""

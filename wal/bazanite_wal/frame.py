@@ -21,6 +21,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
+from typing import NamedTuple
 
 FRAME = b"FRAME"
 MARK = b"MARK "
@@ -41,8 +42,7 @@ _LONGEST_LINE = 400
 """An operation's line: a file name of at most 255 bytes and three numbers."""
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(NamedTuple):
     """Bytes ``data`` stand at ``offset`` of file ``name``."""
 
     name: str
@@ -60,8 +60,7 @@ class Fill:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class Truncate:
+class Truncate(NamedTuple):
     """File ``name`` is ``size`` bytes long: cut, or grown with zeros."""
 
     name: str
