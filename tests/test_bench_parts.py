@@ -177,7 +177,7 @@ def test_the_environment_says_on_what_was_measured(tmp_path: Path) -> None:
     told_of = describe(tmp_path, 7)
     assert told_of.keys() >= {"kernel", "python", "sqlite", "cpu_count", "filesystem", "date"}
     assert told_of["seed"] == 7
-    assert {"bazanite", "lmdb"} <= told_of["versions"].keys()
+    assert {"bazanite", "lmdb", "numpy"} <= told_of["versions"].keys()
 
 
 @pytest.mark.parametrize(

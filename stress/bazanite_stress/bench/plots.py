@@ -173,6 +173,8 @@ def _draw_lines(
 ) -> None:
     unsafe = {result["engine"] for result in results if result["durability"] == NO_SYNC}
     for engine, line in lines.items():
+        if not line:
+            continue
         ours = engine == "bazanite"
         axes.plot(
             [x for x, _ in line],

@@ -92,7 +92,8 @@ def _environment_line(environment: dict[str, Any]) -> str:
     return (
         f"{environment['date']}, Linux {environment['kernel']}, {environment['cpu_count']} CPUs"
         f" ({environment['cpu'] or environment['machine']}), Python {environment['python']},"
-        f" SQLite {environment['sqlite']}, on {environment['filesystem']}, load"
+        f" SQLite {environment['sqlite']}, on {environment['filesystem']},"
+        f" {'with' if 'numpy' in environment['versions'] else 'without'} NumPy, load"
         f" {environment['load']:g} at the beginning"
     )
 
