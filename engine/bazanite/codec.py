@@ -20,6 +20,7 @@ from .decoder import NUMBERS, CompiledRows, DecodeMany
 from .fields import FieldType, NullNotAllowed
 from .files import TableFiles
 from .index import RowIndex
+from .many import made_at_once
 from .row import Row
 from .schema import DELETED, Schema
 from .textfile import TextReader
@@ -151,6 +152,17 @@ class RowCodec:
                 for row in rows:
                     self.with_text(row, texts)
             yield rows
+
+    def all_rows(self, view: View) -> list[Row]:
+        """Every row with its TEXT values, in slot order."""
+
+        def make() -> list[Row]:
+            result: list[Row] = []
+            for rows in self.lists(view):
+                result += rows
+            return result
+
+        return made_at_once(make)
 
     def rows(self, view: View) -> Iterator[Row]:
         """Every row with its TEXT values, in slot order."""

@@ -22,6 +22,7 @@ from .codec import RowCodec
 from .cond import EQ, GT, ISUBSTR, LT, SUBSTR, BaseCond, FieldCond
 from .decoder import NUMBERS
 from .fields import CHAR, FieldType
+from .many import made_at_once
 from .row import Row
 from .schema import DELETED
 from .textfile import TextReader
@@ -39,6 +40,11 @@ def find(view: View, codec: RowCodec, cond: BaseCond) -> list[Row]:
     tests = _tests(codec, cond)
     if tests is None:
         return [row for rows in codec.lists(view) for row in rows if cond.eval(row)]
+    return made_at_once(lambda: _found(view, codec, tests))
+
+
+def _found(view: View, codec: RowCodec, tests: list[ColumnTest]) -> list[Row]:
+    """The rows of which all these tests are true."""
     use_numpy = columns.numpy(wanted=codec.slot_count(view) >= _MANY_ROWS)
     texts = TextReader(view, codec.files)
     result: list[Row] = []
