@@ -29,8 +29,6 @@ from .textfile import TextReader
 
 _MOST_VERDICTS = 50_000
 """How many different values a search remembers at a time."""
-_MANY_ROWS = 50_000
-"""From how many slots on it is worth importing NumPy."""
 _nothing: frozenset[int] = frozenset()
 _FIRST_STAR = bytes(byte == DELETED for byte in range(256))
 
@@ -45,7 +43,7 @@ def find(view: View, codec: RowCodec, cond: BaseCond) -> list[Row]:
 
 def _found(view: View, codec: RowCodec, tests: list[ColumnTest]) -> list[Row]:
     """The rows of which all these tests are true."""
-    use_numpy = columns.numpy(wanted=codec.slot_count(view) >= _MANY_ROWS)
+    use_numpy = columns.numpy(wanted=codec.slot_count(view) >= columns.MANY_ROWS)
     texts = TextReader(view, codec.files)
     result: list[Row] = []
     for first, data in codec.chunks(view):
