@@ -146,7 +146,7 @@ def test_a_search_finds_what_eval_on_every_row_finds(with_numpy: bool, data: st.
     assert [row for _, row in codec.scan(files) if row is not None] == list(codec.rows(files))
 
 
-def parsed(layout: Layout, row: bytes) -> Row | None | type[Exception]:
+def parsed(layout: Layout, row: bytes) -> Row | type[Exception] | None:
     """What reading all rows must make of one."""
     try:
         return layout.schema.parse(row)
