@@ -10,7 +10,7 @@ from unittest import mock
 
 import pytest
 
-from bazanite import EQ, GT, ISUBSTR, LT, SUBSTR, BaseCond, Row, ValidationError, columns, search
+from bazanite import EQ, GT, ISUBSTR, LT, SUBSTR, BaseCond, Row, ValidationError, columns
 from engine_support import TableD, opened
 
 ROW = Row({"id": 3, "s": "Foo bar", "n": None})
@@ -92,7 +92,7 @@ def test_a_large_table_is_searched_with_numpy_and_a_small_one_without(tmp_path: 
     with opened(tmp_path, TableD) as db, mock.patch.object(columns, "numpy", watched):
         db.insert_many("d", [{"int": number} for number in range(5)])
         for least in (6, 5):
-            with mock.patch.object(search, "_MANY_ROWS", least):
+            with mock.patch.object(columns, "MANY_ROWS", least):
                 assert [row["id"] for row in db.find_by_cond("d", LT(int=2))] == [1, 2]
     assert wanted == [False, True]
 

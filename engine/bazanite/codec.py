@@ -16,10 +16,12 @@ from typing import Any, NoReturn
 
 from bazanite_wal.layer import View
 
+from . import columns
 from .decoder import NUMBERS, CompiledRows, DecodeMany
 from .fields import FieldType, NullNotAllowed
 from .files import TableFiles
 from .index import RowIndex
+from .many import made_at_once
 from .row import Row
 from .schema import DELETED, Schema
 from .textfile import TextReader
@@ -27,6 +29,8 @@ from .textfile import TextReader
 SCAN_SIZE_BYTES = 512 * 1024
 """How much of a table's rows is read at once, rounded to whole rows."""
 
+_LEAST_ROWS = 500
+"""In fewer rows of a chunk it is quicker to look at each number."""
 _NEWLINE = ord("\n")
 _TAKEN_BY_INT = (b"_", b"+", b"\t", b"\v", b"\f", b"\r")
 
@@ -71,9 +75,7 @@ class RowCodec:
         self._decoders = [_decoder(kind) for _, kind in schema.schema]
         self.compiled = CompiledRows(schema)
         self._numbers = [
-            (self.offsets[name], self.offsets[name] + kind.size)
-            for name, kind in schema.schema
-            if type(kind) in NUMBERS
+            (self.offsets[name], kind) for name, kind in schema.schema if type(kind) in NUMBERS
         ]
         sizes = [kind.size for _, kind in schema.schema]
         self._struct = struct.Struct("".join(f"{size}s" for size in sizes) + "x")
@@ -152,6 +154,17 @@ class RowCodec:
                     self.with_text(row, texts)
             yield rows
 
+    def all_rows(self, view: View) -> list[Row]:
+        """Every row with its TEXT values, in slot order."""
+
+        def make() -> list[Row]:
+            result: list[Row] = []
+            for rows in self.lists(view):
+                result += rows
+            return result
+
+        return made_at_once(make)
+
     def rows(self, view: View) -> Iterator[Row]:
         """Every row with its TEXT values, in slot order."""
         for rows in self.lists(view):
@@ -166,9 +179,33 @@ class RowCodec:
     def live_rows(self, first: int, data: bytes) -> list[Row]:
         """The rows of a chunk that begins with slot ``first``, TEXT as offsets."""
         try:
+            numbers = self._number_columns(first, data)
+            if numbers is not None:
+                return self.compiled.beside(nulls=b"\0" in data)(data, numbers)
             return self._decoder_for(data)(data)
         except Exception:  # noqa: BLE001  whatever it was, the look at each row tells it
             return [row for _, row in self._one_by_one(first, data) if row is not None]
+
+    def _number_columns(self, first: int, data: bytes) -> list[list[int | None]] | None:
+        """The values of every number column, with NumPy; None if that cannot be or is not worth it.
+
+        All rows are live then.
+        """
+        if len(data) < _LEAST_ROWS * self.row_size or not self._numbers:
+            return None
+        if self._numbers[0][0] and DELETED in data[:: self.row_size]:
+            return None  # else the first column is a number, and no number begins with a star
+        np = columns.numpy(wanted=first >= columns.MANY_ROWS)
+        if np is None:
+            return None
+        result: list[list[int | None]] = []
+        for start, kind in self._numbers:
+            place = columns.Place(self.row_size, start, kind.size)
+            values = columns.values(data, place, kind.null, np)
+            if values is None:
+                return None
+            result.append(values)
+        return result
 
     def chosen_rows(self, first: int, data: bytes, numbers: list[int]) -> list[Row]:
         """Those of a chunk's rows with these numbers that are not deleted, TEXT as offsets."""
@@ -198,11 +235,11 @@ class RowCodec:
         )
 
     def _one_by_one(self, first: int, data: bytes) -> Iterator[tuple[int, Row | None]]:
-        for slot, columns in enumerate(self._struct.iter_unpack(data), first):
-            if columns[0][0] == DELETED:
+        for slot, fields in enumerate(self._struct.iter_unpack(data), first):
+            if fields[0][0] == DELETED:
                 yield slot, None
             else:
-                yield slot, self._decode(columns, slot * self.row_size)
+                yield slot, self._decode(fields, slot * self.row_size)
 
     def decode(self, data: bytes, slot: int) -> Row:
         """The row that these bytes are, TEXT as offsets; they are not a deleted slot."""
@@ -217,10 +254,10 @@ class RowCodec:
         size = self.row_size
         if data.count(b"\n") * size == len(data) and not any(map(data.__contains__, _TAKEN_BY_INT)):
             return not any(b" " in data[start::size] for start, _ in self._numbers)
-        for start, end in self._numbers:
+        for start, kind in self._numbers:
             if data[start::size].translate(None, b"0123456789-#*"):
                 return False
-            for position in range(start + 1, end):
+            for position in range(start + 1, start + kind.size):
                 if data[position::size].translate(None, b"0123456789 #*"):
                     return False
         return True

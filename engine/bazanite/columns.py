@@ -23,6 +23,8 @@ None if that is for each row to say.
 Numbers = Callable[[bytes, Any], tuple[list[int], list[int]]]
 """From a chunk and NumPy to the rows that fulfil a condition, and those to be looked at singly."""
 
+MANY_ROWS = 50_000
+"""From how many slots on it is worth importing NumPy."""
 _WORD = 8
 _WIDEST = 16
 _CONTINUES = bytes(0x80 <= byte < 0xC0 for byte in range(256))
@@ -188,6 +190,70 @@ def _at_least(value: int) -> _Compare:
     return compare
 
 
+def values(data: bytes, place: Place, null: bool, np: Any) -> list[int | None] | None:
+    """The numbers of a column; None if a row has no plain one, of at most eight digits, nor NULL.
+
+    Eight digits become four numbers below 100, then two, then one, all in their own places of one
+    word (Daniel Lemire, "Quickly parsing eight digits", 2018, has the steps).
+    """
+    if place.width > _WIDEST:
+        return None
+    word = _column(data, place, np)
+    digits, unsure = _digits(word, np)
+    _mark_longer(data, place, unsure, np)
+    nulls: list[int] = []
+    if unsure.any():
+        if not null:
+            return None
+        found = _nulls(data, place, word, np)
+        if (unsure & ~found).any():
+            return None
+        nulls = np.flatnonzero(found).tolist()
+        digits |= found  # anything from 1 to 8 digits: it is not looked at
+    number = np.uint64
+    count = (digits * number(_each(1))) >> number(56)
+    rest = (word & number(_each(0x0F))) << (number(64) - (count << number(3)))
+    rest = (rest * number(10) + (rest >> number(8))) & number(0x00FF00FF00FF00FF)
+    rest = (rest * number(100) + (rest >> number(16))) & number(0x0000FFFF0000FFFF)
+    rest = (rest * number(10000) + (rest >> number(32))) & number(0xFFFFFFFF)
+    result: list[int | None] = rest.tolist()
+    for row in nulls:
+        result[row] = None
+    return result
+
+
+def _column(data: bytes, place: Place, np: Any) -> Any:
+    """The first eight bytes of a column of each row, with spaces if it has fewer."""
+    word = _words(data, place.size, place.start, np)
+    if place.width < _WORD:
+        own = (1 << 8 * place.width) - 1
+        word &= np.uint64(own)
+        word |= np.uint64(_each(0x20) & ~own)
+    return word
+
+
+def _mark_longer(data: bytes, place: Place, unsure: Any, np: Any) -> None:
+    """Mark the rows that have something behind the first eight bytes of the column."""
+    size, start, width = place
+    for behind in range(start + _WORD, start + width):
+        rest = data[behind::size]
+        if rest.count(b" ") != len(rest):
+            unsure |= np.frombuffer(rest, "u1") != ord(" ")
+
+
+def _nulls(data: bytes, place: Place, word: Any, np: Any) -> Any:
+    """Where the column, of which ``word`` has the beginning, is NULL."""
+    size, start, width = place
+    if width < _WORD:
+        own = (1 << 8 * width) - 1
+        return word == np.uint64(_each(0x23) & own | _each(0x20) & ~own)
+    found = word == np.uint64(_each(0x23))
+    for last in range(_WORD, width, _WORD):
+        begin = start + min(last, width - _WORD)
+        found &= _words(data, size, begin, np) == np.uint64(_each(0x23))
+    return found
+
+
 class _NumberTest:
     """A comparison with all numbers of a column.
 
@@ -204,37 +270,19 @@ class _NumberTest:
         self._finds_null = finds_null
 
     def rows(self, data: bytes, np: Any) -> tuple[list[int], list[int]]:
-        size, start, width = self._place
-        word = _words(data, size, start, np)
-        if width < _WORD:
-            own = (1 << 8 * width) - 1
-            word &= np.uint64(own)
-            word |= np.uint64(_each(0x20) & ~own)
+        word = _column(data, self._place, np)
         digits, unsure = _digits(word, np)
-        for behind in range(start + _WORD, start + width):
-            rest = data[behind::size]
-            if rest.count(b" ") != len(rest):
-                unsure |= np.frombuffer(rest, "u1") != ord(" ")
+        _mark_longer(data, self._place, unsure, np)
         sure = self._compare(word, digits)
         if unsure.any():
             sure &= ~unsure
             if self._null:
-                nulls = self._nulls(data, word, np)
+                nulls = _nulls(data, self._place, word, np)
                 unsure &= ~nulls
                 if self._finds_null:
                     sure |= nulls
             return np.flatnonzero(sure).tolist(), np.flatnonzero(unsure).tolist()
         return np.flatnonzero(sure).tolist(), []
-
-    def _nulls(self, data: bytes, word: Any, np: Any) -> Any:
-        size, start, width = self._place
-        if width < _WORD:
-            own = (1 << 8 * width) - 1
-            return word == np.uint64(_each(0x23) & own | _each(0x20) & ~own)
-        found = word == np.uint64(_each(0x23))
-        if width > _WORD:
-            found &= _words(data, size, start + width - _WORD, np) == np.uint64(_each(0x23))
-        return found
 
 
 def _digits(word: Any, np: Any) -> tuple[Any, Any]:

@@ -10,8 +10,9 @@ no row are for ``RowCodec`` to explain, which looks at the same row field by fie
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from .fields import CHAR, FK, INT, PK, TEXT, FieldType
@@ -23,6 +24,7 @@ NUMBERS = (INT, PK, FK)
 
 DecodeOne = Callable[[bytes], Row]
 DecodeMany = Callable[[bytes], list[Row]]
+DecodeBeside = Callable[[bytes, list[list[int | None]]], list[Row]]
 
 
 class CompiledRows:
@@ -31,6 +33,7 @@ class CompiledRows:
     def __init__(self, schema: Schema) -> None:
         self._fields = schema.schema
         self._many: dict[tuple[bool, bool, bool, bool], DecodeMany] = {}
+        self._beside: dict[bool, DecodeBeside] = {}
         self._one: DecodeOne | None = None
 
     def one(self) -> DecodeOne:
@@ -68,6 +71,32 @@ class CompiledRows:
             found = self._many[kind] = self._compiled("many", source, "x")
         return found
 
+    def beside(self, *, nulls: bool) -> DecodeBeside:
+        r"""A function from the bytes of live slots, and the values of each number column, to rows.
+
+        It may do without ``\0`` bytes.
+        """
+        found = self._beside.get(nulls)
+        if found is None:
+            count = len(self._fields)
+            numbers = [n for n in range(count) if type(self._fields[n].type) in NUMBERS]
+            row = ", ".join(
+                f"{name!r}: c{n}" if n in numbers else
+                f"{name!r}: {_value(kind, n, plain=False, nulls=nulls, hashes=True)}"
+                for n, (name, kind) in enumerate(self._fields)
+            )  # fmt: skip
+            columns = "".join(
+                f"numbers[{numbers.index(n)}], " if n in numbers else f"column{n}(data), "
+                for n in range(count)
+            )
+            source = (
+                "def beside(data, numbers):\n"
+                f"    return [Row({{{row}}})\n"
+                f"        for {''.join(f'c{n}, ' for n in range(count))}in zip({columns})]\n"
+            )
+            found = self._beside[nulls] = self._compiled("beside", source, "x")
+        return found
+
     def _row(self, *, plain: bool, nulls: bool, hashes: bool) -> str:
         """The source of a dictionary of the columns c0, c1, ..."""
         return ", ".join(
@@ -79,7 +108,11 @@ class CompiledRows:
         layout = struct.Struct("".join(f"{kind.size}s" for _, kind in self._fields) + newline)
         names: dict[str, Any] = {"Row": Row}
         names |= {"unpack": layout.unpack, "iter_unpack": layout.iter_unpack}
+        start = 0
         for number, (_, kind) in enumerate(self._fields):
+            own = struct.Struct(f"{start}x{kind.size}s{layout.size - start - kind.size}x")
+            names[f"column{number}"] = partial(_one_column, own)
+            start += kind.size
             names[f"odd{number}"] = partial(_deserialized, kind)
             names[f"null{number}"] = kind.size * (b"\0" if type(kind) is CHAR else b"#")
         code = compile(source, f"<{name} row of {len(self._fields)} fields>", "exec")
@@ -107,6 +140,10 @@ def _value(kind: FieldType, number: int, *, plain: bool, nulls: bool, hashes: bo
             result = f"int(digits) if {digits}.isdigit() else {odd}"
         return f"None if {column} == {null} else {result}" if kind.null and hashes else result
     return odd
+
+
+def _one_column(layout: struct.Struct, data: bytes) -> Iterator[bytes]:
+    return chain.from_iterable(layout.iter_unpack(data))
 
 
 def _deserialized(kind: FieldType, column: bytes) -> Any:

@@ -6,7 +6,21 @@ import gc
 from collections.abc import Callable
 from typing import TypeVar
 
+from bazanite_wal import posix
+
 _T = TypeVar("_T")
+_resting: list[object] = []
+"""One entry for each call that lets the collector rest."""
+
+
+def _go_on_in_child() -> None:
+    """A forked child has none of the threads that would wake the collector."""
+    if _resting:
+        _resting.clear()
+        gc.enable()
+
+
+posix.in_child.append(_go_on_in_child)
 
 
 def made_at_once(make: Callable[[], _T]) -> _T:
@@ -17,8 +31,12 @@ def made_at_once(make: Callable[[], _T]) -> _T:
     """
     if not gc.isenabled():
         return make()
+    mine = object()
     try:
+        _resting.append(mine)
         gc.disable()
         return make()
     finally:
         gc.enable()
+        if mine in _resting:  # else this thread forked
+            _resting.remove(mine)

@@ -22,14 +22,13 @@ from .codec import RowCodec
 from .cond import EQ, GT, ISUBSTR, LT, SUBSTR, BaseCond, FieldCond
 from .decoder import NUMBERS
 from .fields import CHAR, FieldType
+from .many import made_at_once
 from .row import Row
 from .schema import DELETED
 from .textfile import TextReader
 
 _MOST_VERDICTS = 50_000
 """How many different values a search remembers at a time."""
-_MANY_ROWS = 50_000
-"""From how many slots on it is worth importing NumPy."""
 _nothing: frozenset[int] = frozenset()
 _FIRST_STAR = bytes(byte == DELETED for byte in range(256))
 
@@ -39,7 +38,12 @@ def find(view: View, codec: RowCodec, cond: BaseCond) -> list[Row]:
     tests = _tests(codec, cond)
     if tests is None:
         return [row for rows in codec.lists(view) for row in rows if cond.eval(row)]
-    use_numpy = columns.numpy(wanted=codec.slot_count(view) >= _MANY_ROWS)
+    return made_at_once(lambda: _found(view, codec, tests))
+
+
+def _found(view: View, codec: RowCodec, tests: list[ColumnTest]) -> list[Row]:
+    """The rows of which all these tests are true."""
+    use_numpy = columns.numpy(wanted=codec.slot_count(view) >= columns.MANY_ROWS)
     texts = TextReader(view, codec.files)
     result: list[Row] = []
     for first, data in codec.chunks(view):

@@ -145,10 +145,7 @@ class Table:
     def find_all(self) -> list[Row]:
         """Every row, in slot order."""
         with self._storage.store.reading() as view:
-            result: list[Row] = []
-            for rows in self.layout.codec.lists(self._storage.verified(view)):
-                result += rows
-            return result
+            return self.layout.codec.all_rows(self._storage.verified(view))
 
     def find_by_cond(self, cond: BaseCond) -> list[Row]:
         """The rows for which the condition's ``eval`` is true, in slot order."""

@@ -37,6 +37,8 @@ _NO_DIRECTORY_SYNC = (errno.EINVAL, errno.EROFS, errno.ENOTSUP)
 
 _handles: WeakSet[_Handle] = WeakSet()
 _handles_lock = threading.RLock()
+in_child: list[Callable[[], object]] = []
+"""What else a forked child does at once, when its copies of the descriptors are closed."""
 _SEEK_DATA: int | None = getattr(os, "SEEK_DATA", None)
 _forks = 0
 """How many forks lie between the first process of this program and this one."""
@@ -98,6 +100,8 @@ def _close_all_in_child() -> None:
             with suppress(OSError):
                 handle.abandon()
         _handles.clear()
+        for work in in_child:
+            work()
     finally:
         _handles_lock.release()
 
