@@ -20,22 +20,12 @@ _SHRINK = """    core.critical = True
     if durable and core.log_size > words[shared.LOG_SIZE]:
         core.log.shrink(__planted__(words[shared.LOG_SIZE]))
     header = next_generation("""
-_ONE_BY_ONE = """        result = []
-        for values in given:
-            with storage.store.transaction(private=True) as tx:
-                writes = storage.writes(tx)
-                batch = RowBatch(writes, self.layout, storage.foreign_keys(self))
-                result.append(__planted__(batch).add(values))
-                batch.save()
-                finish(writes)
-        return result"""
-_ALL_AT_ONCE = """        with storage.store.transaction(private=True) as tx:
-            writes = storage.writes(tx)
-            batch = RowBatch(writes, self.layout, storage.foreign_keys(self))
-            result = batch.add_all(given)
-            batch.save()
-            finish(writes)
-        return result"""
+_ONE_BY_ONE = """        return [
+            self._write_batch(lambda batch, values=values: __planted__(batch).add(values))
+            for values in given
+        ]
+"""
+_ALL_AT_ONCE = "        return self._write_batch(lambda batch: batch.add_all(given))\n"
 
 _TARGET = "        target = words[shared.END]\n"
 _LOG_SYNC = """        try:

@@ -72,6 +72,20 @@ def test_a_row_may_refer_to_another_of_the_same_table(db: DB) -> None:
     assert db.find_all("tree") == []
 
 
+@pytest.mark.parametrize("count", [0, 1, 50, 5000])
+def test_insert_ids_stores_what_insert_many_stores_and_returns_the_ids(db: DB, count: int) -> None:
+    db.insert("a", {"id": 3, "text": "taken"})
+    rows = [{"text": f"{number % 97}"} for number in range(count)]
+    ids = db.insert_ids("a", iter(rows))
+    assert ids == [1, 2, *range(4, count + 2)][:count]
+    assert [db.find_by_id("a", pk) for pk in ids] == [
+        {"id": pk, **row} for pk, row in zip(ids, rows, strict=True)
+    ]
+    with pytest.raises(ValidationError, match="no such field"):
+        db.insert_ids("a", [{"text": "x"}] * 40 + [{"nothing": 1}])
+    assert len(db.find_all("a")) == count + 1
+
+
 def test_insert_many_takes_any_iterable_and_returns_the_rows(db: DB) -> None:
     rows = db.insert_many("a", ({"text": str(number)} for number in range(3)))
     assert rows == db.find_all("a")

@@ -100,6 +100,10 @@ class DB:
         """Store all these rows in one transaction and return them; see ``Table.insert_many``."""
         return self.storage.table(table_name).insert_many(rows)
 
+    def insert_ids(self, table_name: str, rows: Iterable[Mapping[str, Any]]) -> list[int]:
+        """Store all these rows in one transaction and return their ids, in order."""
+        return self.storage.table(table_name).insert_ids(rows)
+
     def update_by_id(self, table_name: str, pk: int, values: Mapping[str, Any]) -> Row:
         """Change fields of a row and return all of it; see ``Table.update_by_id``."""
         return self.storage.table(table_name).update_by_id(pk, values)

@@ -102,9 +102,12 @@ class RowEncoder:
         return {**found, **dict.fromkeys(missing, nothing)}
 
     def many(
-        self, ids: Sequence[int], columns: dict[str, list[Any]], text_end: int
+        self, ids: Sequence[int], columns: dict[str, list[Any]], text_end: int, *, rows: bool = True
     ) -> tuple[bytes, list[Row], list[bytes], int] | None:
-        """The bytes of all rows, the rows, pieces for the text file, and where that ends then."""
+        """The bytes of all rows, the rows, pieces for the text file, and where that ends then.
+
+        Without ``rows`` their list is empty: making them takes as long as all the rest.
+        """
         stored = dict(columns)
         pieces: list[bytes] = []
         if self._texts:
@@ -129,12 +132,8 @@ class RowEncoder:
                 stripes.append(_offsets(stored[name]))
                 shown.append(columns[name])
         data = _side_by_side(stripes, self._sizes, count, self._row_size)
-        return (
-            data,
-            self._rows(*shown),
-            pieces,
-            text_end + sum(map(len, pieces)),
-        )
+        made = self._rows(*shown) if rows else []
+        return data, made, pieces, text_end + sum(map(len, pieces))
 
     def _texts_may_be_none(self, columns: dict[str, list[Any]]) -> bool:
         return all(

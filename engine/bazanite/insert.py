@@ -95,10 +95,11 @@ class RowBatch:
 
         They are put into the very list, so that an iterator's values need not live beside them.
         """
-        encoder = self._encoder
-        if encoder is None or len(given) < _FEW_ROWS:
-            return [self.add(values) for values in given]
-        return made_at_once(lambda: self._add_chunks(encoder, given))
+        return self._add_chunks(given, ids_only=False)
+
+    def add_ids(self, given: list[Any]) -> list[int]:
+        """The same, returning their ids only."""
+        return self._add_chunks(given, ids_only=True)
 
     def save(self) -> None:
         """Write the batch into the transaction."""
@@ -119,18 +120,30 @@ class RowBatch:
         if self._sequence != self._stored_sequence:
             sequence.write(tx, files, self._sequence)
 
-    def _add_chunks(self, encoder: RowEncoder, given: list[Any]) -> list[Row]:
-        for start in range(0, len(given), _CHUNK_ROWS):
-            chunk = given[start : start + _CHUNK_ROWS]
-            rows = self._add_columns(encoder, chunk)
-            if rows is None:
-                rows = [self.add(values) for values in chunk]
-            given[start : start + _CHUNK_ROWS] = rows
+    def _add_chunks(self, given: list[Any], *, ids_only: bool) -> list[Any]:
+        """``given``, with each row's values replaced by the row or by its id."""
+        encoder = self._encoder
+        if encoder is not None and len(given) >= _FEW_ROWS:
+            made_at_once(lambda: self._replace(given, encoder, ids_only=ids_only))
+        else:
+            self._replace(given, None, ids_only=ids_only)
         return given
 
+    def _replace(self, given: list[Any], encoder: RowEncoder | None, *, ids_only: bool) -> None:
+        for start in range(0, len(given), _CHUNK_ROWS):
+            chunk = given[start : start + _CHUNK_ROWS]
+            made: list[Any] | None = None
+            if encoder is not None:
+                made = self._add_columns(encoder, chunk, ids_only=ids_only)
+            if made is None:
+                made = [self.add(values) for values in chunk]
+                if ids_only:
+                    made = [row["id"] for row in made]
+            given[start : start + _CHUNK_ROWS] = made
+
     def _add_columns(
-        self, encoder: RowEncoder, given: Sequence[Mapping[str, Any]]
-    ) -> list[Row] | None:
+        self, encoder: RowEncoder, given: Sequence[Mapping[str, Any]], *, ids_only: bool
+    ) -> list[Any] | None:
         """Prepare all these rows; None, and nothing is changed, if there is anything unusual."""
         count = len(given)
         columns = encoder.columns(given)
@@ -142,8 +155,10 @@ class RowBatch:
             ids = self._new_ids(columns.get("id"), count)
         except DBError:
             return None  # a damaged file, which may matter to a later row only
-        made = encoder.many(ids, columns, self._text_end) if ids is not None else None
-        if ids is None or made is None:
+        if ids is None:
+            return None
+        made = encoder.many(ids, columns, self._text_end, rows=not ids_only)
+        if made is None:
             return None
         data, rows, texts, self._text_end = made
         self._texts += texts
@@ -159,7 +174,7 @@ class RowBatch:
             self._end_slot = fresh.stop
         self._slots.add_all(ids[: len(reused)], reused)
         self._slots.add_all(ids[len(reused) :], fresh)
-        return rows
+        return list(ids) if ids_only else rows
 
     def _new_ids(self, given: list[Any] | None, count: int) -> Sequence[int] | None:
         """The ids of so many rows, none of which exists; None if that cannot be said so quickly."""

@@ -60,11 +60,13 @@ class Table:
 
     def insert_many(self, rows: Iterable[Mapping[str, Any]]) -> list[Row]:
         """Store all these rows, or none if one of them is refused; returns them in order."""
-        # First of all: an iterator may take its time, or use this database itself.
-        given = listed(rows, "a list of rows")
-        if not set(map(type, given)) <= PLAIN:
-            given = [_checked_values(values) for values in given]
+        given = _checked_rows(rows)
         return self._write_batch(lambda batch: batch.add_all(given))
+
+    def insert_ids(self, rows: Iterable[Mapping[str, Any]]) -> list[int]:
+        """The same, returning their ids only: half the time, and less memory."""
+        given = _checked_rows(rows)
+        return self._write_batch(lambda batch: batch.add_ids(given))
 
     def _write_batch(self, add: Callable[[RowBatch], T]) -> T:
         """What ``add`` returns, whose rows are stored in one transaction."""
@@ -188,6 +190,14 @@ class Table:
         """How many rows the table has room for without growing, deleted ones included."""
         with self._storage.store.reading() as view:
             return self.layout.codec.slot_count(self._storage.verified(view))
+
+
+def _checked_rows(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """A list of its own of these rows, taken first: an iterator may use this database itself."""
+    given = listed(rows, "a list of rows")
+    if not set(map(type, given)) <= PLAIN:
+        given = [_checked_values(values) for values in given]
+    return given
 
 
 def _checked_values(values: object) -> Mapping[str, Any]:
