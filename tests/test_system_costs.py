@@ -17,7 +17,7 @@ from seam import Seam, kill_all
 
 LOCK = {"try_lock .lock": 1, "unlock .lock": 1}
 SYNC = {"try_lock .sync": 1, "sync_data wal.log": 1, "unlock .sync": 1}
-COMMIT = LOCK | SYNC | {"write_at wal.log": 1}
+COMMIT = LOCK | SYNC | {"write_at wal.log": 1, "read_at wal.log": 1}
 ROW = {"v": 5, "name": "hello"}
 
 

@@ -94,5 +94,6 @@ def catch_up(core: Core) -> int:
         except OSError as error:
             raise DirectoryError(f"{core.log.path}: cannot read the log: {error}") from error
         for frame in frames:
-            core.remember(core.position, frame.end, frame.operations())
+            core.overlay.apply(frame.operations())
+            core.position = frame.end
     return end

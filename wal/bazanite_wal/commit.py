@@ -21,7 +21,7 @@ from . import shared
 from .apply import catch_up, finish_apply
 from .checkpoint import checkpoint_locked
 from .context import T, closing_contextmanager, within
-from .core import Core
+from .core import Core, Remembered
 from .errors import CommittedNotApplied, CommitUncertain, DirectoryError, TransactionError
 from .frame import FRAME, HEADER_SIZE, MARK, Operation, encode_frame, encode_operations
 from .group import GroupCommit
@@ -199,7 +199,7 @@ def append(core: Core, group: GroupCommit, kind: bytes, operations: list[Operati
         _publish(core, lsn + len(frame), checksum)
     words[shared.WATERMARK] = lsn + len(frame) if kind == MARK else watermark
     core.counts["log_bytes"] += len(frame)
-    core.remember(before, lsn + len(frame), operations)
+    core.remember(Remembered(before, lsn, frame, operations))
     return lsn + len(frame)
 
 

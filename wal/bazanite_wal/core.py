@@ -8,8 +8,8 @@ must finish; the lock's ``BUSY`` word then stays set, and the next holder repair
 true while that word is this process's to clear: who waits for the lock in vain must not clear it.
 ``inside`` is true unless the lock's holder is in a block of the program's: code that runs in that
 thread nevertheless (a signal handler, a finalizer) must not use the directory.
-``tail`` holds frames that this process wrote or read while they were not applied yet, as (log
-position before, end, operations): who applies them need not read them again.
+``tail`` holds frames that this process wrote and that are not applied yet: who applies them looks
+whether the log has the same bytes, and need not decode and verify them again.
 ``known`` is the last place in the log that this process wrote or verified: the generation, the end
 of a frame, and its checksum.
 ``unheard`` is true from before a sync of the data files until its answer was heard: an interrupt
@@ -22,6 +22,7 @@ them may have failed before.
 from __future__ import annotations
 
 from collections import Counter, deque
+from typing import NamedTuple
 
 from . import shared
 from .datafiles import DataFiles
@@ -35,6 +36,20 @@ from .options import StoreOptions
 from .system import Directory, LockFile, SharedWords, System
 
 _OFF = shared.LEVELS.index("off") + 1
+
+
+class Remembered(NamedTuple):
+    """A frame of ours: the log's end before it, its place, its bytes and what they say."""
+
+    before: int
+    lsn: int
+    data: bytes
+    operations: list[Operation]
+
+    @property
+    def end(self) -> int:
+        """The log's end behind it."""
+        return self.lsn + len(self.data)
 
 
 class Core:
@@ -72,7 +87,7 @@ class Core:
         self.overlay = PageLayer(files)
         self.position = self.words[shared.APPLIED]
         self.joined_generation = header.generation
-        self.tail: deque[tuple[int, int, list[Operation]]] = deque()
+        self.tail: deque[Remembered] = deque()
         self.known: tuple[int, int, str] | None = None
         self.critical = False
         self.inside = True
@@ -133,32 +148,36 @@ class Core:
         self.overlay.clear()
         self.position = self.words[shared.APPLIED]
 
-    def remember(self, start: int, end: int, operations: list[Operation]) -> None:
-        """Take a verified frame of (start, end] into the overlay, if that is up to date but for it.
+    def remember(self, frame: Remembered) -> None:
+        """Take a frame just written into the overlay, if that is up to date but for it.
 
         An interrupt half-way leaves ``position`` where it was: the frame is read again then.
         """
-        if self.position == start:
-            self.overlay.apply(operations)
-            self.tail.append((start, end, operations))
-            self.position = end
+        if self.position == frame.before:
+            self.overlay.apply(frame.operations)
+            self.tail.append(frame)
+            self.position = frame.end
 
     def forget_applied(self) -> None:
         """Let go of what is in the data files; a small overlay stays as a cache of them."""
         applied, tail = self.words[shared.APPLIED], self.tail
-        while tail and tail[0][0] < applied:
+        while tail and tail[0].before < applied:
             tail.popleft()
 
     def remembered(self, start: int, target: int) -> list[list[Operation]] | None:
-        """The operations of each frame of (start, target]; None if one of them is not known."""
+        """The operations of each frame of (start, target].
+
+        None if one of them is not known, or is not what the log holds.
+        """
         found: list[list[Operation]] = []
-        for before, end, operations in self.tail:
+        for frame in self.tail:
             if start == target:
                 break
-            if before != start:
+            data = frame.data
+            if frame.before != start or self.log.read(self.header, frame.lsn, frame.end) != data:
                 return None
-            found.append(operations)
-            start = end
+            found.append(frame.operations)
+            start = frame.end
         return found if start == target else None
 
     def needs_redo(self) -> bool:
