@@ -60,6 +60,7 @@ def _small(with_numpy: bool) -> Iterator[None]:
         mock.patch.object(columns, "numpy", return_value=module),
         mock.patch.object(codec_module, "SCAN_SIZE_BYTES", 300),
         mock.patch.object(codec_module, "_LEAST_ROWS", 1),
+        mock.patch.object(search, "_MANY_FOUND", 4),
         mock.patch.object(search, "_MOST_VERDICTS", 3),
     ):
         yield

@@ -10,8 +10,9 @@ expected and what is there; a row is never made of them.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, NoReturn
 
 from bazanite_wal.layer import View
@@ -142,7 +143,7 @@ class RowCodec:
     def scan(self, view: View) -> Iterator[tuple[int, Row | None]]:
         """(slot, row or None for a deleted one) in slot order, TEXT as offsets."""
         for first, data in self.chunks(view):
-            yield from self._one_by_one(first, data)
+            yield from self._one_by_one(count(first), data)
 
     def lists(self, view: View) -> Iterator[list[Row]]:
         """Every row with its TEXT values, in slot order, in a list for each chunk."""
@@ -178,15 +179,21 @@ class RowCodec:
 
     def live_rows(self, first: int, data: bytes) -> list[Row]:
         """The rows of a chunk that begins with slot ``first``, TEXT as offsets."""
+        return self._decoded(data, range(first, first + len(data) // self.row_size))
+
+    def _decoded(self, data: bytes, slots: Sequence[int]) -> list[Row]:
+        """The rows in these slots that are not deleted, TEXT as offsets."""
+        if not slots:
+            return []
         try:
-            numbers = self._number_columns(first, data)
+            numbers = self._number_columns(slots[-1], data)
             if numbers is not None:
                 return self.compiled.beside(nulls=b"\0" in data)(data, numbers)
             return self._decoder_for(data)(data)
         except Exception:  # noqa: BLE001  whatever it was, the look at each row tells it
-            return [row for _, row in self._one_by_one(first, data) if row is not None]
+            return [row for _, row in self._one_by_one(slots, data) if row is not None]
 
-    def _number_columns(self, first: int, data: bytes) -> list[list[int | None]] | None:
+    def _number_columns(self, last: int, data: bytes) -> list[list[int | None]] | None:
         """The values of every number column, with NumPy; None if that cannot be or is not worth it.
 
         All rows are live then.
@@ -195,7 +202,7 @@ class RowCodec:
             return None
         if self._numbers[0][0] and DELETED in data[:: self.row_size]:
             return None  # else the first column is a number, and no number begins with a star
-        np = columns.numpy(wanted=first >= columns.MANY_ROWS)
+        np = columns.numpy(wanted=last >= columns.MANY_ROWS)
         if np is None:
             return None
         result: list[list[int | None]] = []
@@ -207,23 +214,17 @@ class RowCodec:
             result.append(values)
         return result
 
-    def chosen_rows(self, first: int, data: bytes, numbers: list[int]) -> list[Row]:
-        """Those of a chunk's rows with these numbers that are not deleted, TEXT as offsets."""
-        size = self.row_size
-        chosen = b"".join([data[n * size : (n + 1) * size] for n in numbers])
-        try:
-            return self._decoder_for(chosen)(chosen)
-        except Exception:  # noqa: BLE001  whatever it was, the look at each row tells it
-            rows = [
-                row
-                for number in numbers
-                for _, row in self._one_by_one(first + number, data[number * size :][:size])
-            ]
-            return [row for row in rows if row is not None]
+    def rows_at(self, slots: list[int], data: bytes, texts: TextReader) -> list[Row]:
+        """The rows that these are the bytes of, but for deleted ones, with their TEXT values."""
+        rows = self._decoded(data, slots)
+        if self.text_fields:
+            for row in rows:
+                self.with_text(row, texts)
+        return rows
 
     def explain(self, first: int, data: bytes) -> None:
         """Raise the error that names the first row of a chunk which cannot be decoded, if any."""
-        for _ in self._one_by_one(first, data):
+        for _ in self._one_by_one(count(first), data):
             pass
 
     def _decoder_for(self, data: bytes) -> DecodeMany:
@@ -234,8 +235,9 @@ class RowCodec:
             deleted=b"*" in data,
         )
 
-    def _one_by_one(self, first: int, data: bytes) -> Iterator[tuple[int, Row | None]]:
-        for slot, fields in enumerate(self._struct.iter_unpack(data), first):
+    def _one_by_one(self, slots: Iterable[int], data: bytes) -> Iterator[tuple[int, Row | None]]:
+        # strict= is not for slots that never end
+        for slot, fields in zip(slots, self._struct.iter_unpack(data)):  # noqa: B905
             if fields[0][0] == DELETED:
                 yield slot, None
             else:

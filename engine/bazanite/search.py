@@ -29,6 +29,8 @@ from .textfile import TextReader
 
 _MOST_VERDICTS = 50_000
 """How many different values a search remembers at a time."""
+_MANY_FOUND = 8192
+"""So many rows are decoded together: that costs less than a few at a time."""
 _nothing: frozenset[int] = frozenset()
 _FIRST_STAR = bytes(byte == DELETED for byte in range(256))
 
@@ -44,21 +46,24 @@ def find(view: View, codec: RowCodec, cond: BaseCond) -> list[Row]:
 def _found(view: View, codec: RowCodec, tests: list[ColumnTest]) -> list[Row]:
     """The rows of which all these tests are true."""
     use_numpy = columns.numpy(wanted=codec.slot_count(view) >= columns.MANY_ROWS)
-    texts = TextReader(view, codec.files)
+    size = codec.row_size
     result: list[Row] = []
+    slots: list[int] = []
+    pieces: list[bytes] = []
+    texts = TextReader(view, codec.files)
     for first, data in codec.chunks(view):
         found = tests[0].rows(first, data, use_numpy)
         for test in tests[1:]:
             fewer, more = sorted((found, test.rows(first, data, use_numpy)), key=len)
             wanted = set(fewer)
             found = [number for number in more if number in wanted]
-        if found:
-            rows = codec.chosen_rows(first, data, found)
-            if codec.text_fields:
-                for row in rows:
-                    codec.with_text(row, texts)
-            result += rows
-    return result
+        slots += [first + number for number in found]
+        pieces += [data[number * size : (number + 1) * size] for number in found]
+        if len(slots) >= _MANY_FOUND:
+            result += codec.rows_at(slots, b"".join(pieces), texts)
+            slots.clear()
+            pieces.clear()
+    return result + codec.rows_at(slots, b"".join(pieces), texts)
 
 
 def _tests(codec: RowCodec, cond: BaseCond) -> list[ColumnTest] | None:
