@@ -180,12 +180,16 @@ SPOTS: dict[str, BlindSpot] = {
         "power cut",
         "checksums",
         E + "table",
-        "            delete_row(writes, self.layout, pk)\n            finish(writes)",
+        "            delete_row(writes, self.layout, pk)\n"
+        "            finish(writes)\n\n        storage",
         "            delete_row(__planted__(writes), self.layout, pk)\n"
-        "        with self._storage.store.transaction(private=True) as tx:\n"
+        "            return writes\n\n"
+        "        writes = storage.store.run(write)\n"
+        "        def write(tx):\n"
         "            if hasattr(writes, '_tx'):\n"
         "                writes._tx = writes._view = tx\n"
-        "            finish(writes)",
+        "            finish(writes)\n"
+        "        storage",
     ),
     "an adopted table counts from 0": _spot(
         "power cut",

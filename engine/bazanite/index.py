@@ -74,7 +74,7 @@ class RowIndex:
         for position, pk in enumerate(ids):
             if pk >= end:
                 last = bisect_left(ids, pk + step, position) - 1
-                dense = ids[last] - pk < _SPARSE * (last + 1 - position)
+                dense = ids[last] - pk < _SPARSE * (last - position)
                 start, end = pk, ids[last] + 1 if dense else pk + 1
                 data = view.read(self._name, (start - 1) * width, (end - start) * width)
             yield data[(pk - start) * width : (pk - start + 1) * width]
