@@ -151,10 +151,15 @@ class Core:
     def remember(self, frame: Remembered) -> None:
         """Take a frame just written into the overlay, if that is up to date but for it.
 
-        An interrupt half-way leaves ``position`` where it was: the frame is read again then.
+        An interrupt half-way leaves ``position`` where it was: the frame is read again then.  So it
+        is after an error, which is none of the frame's author, whose transaction stands.
         """
         if self.position == frame.before:
-            self.overlay.apply(frame.operations)
+            try:
+                self.overlay.apply(frame.operations)
+            except Exception:  # noqa: BLE001  whoever needs the overlay meets it again
+                self.drop_overlay()
+                return
             self.tail.append(frame)
             self.position = frame.end
 
