@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -54,9 +55,17 @@ def put_in(owner: object, name: str, value: object) -> None:
     setattr(owner, name, value)
 
 
+class OneForEachThread(threading.local):
+    """A lock that keeps no other thread out."""
+
+    def __init__(self) -> None:
+        lock = threading.RLock()
+        self.acquire, self.release = lock.acquire, lock.release
+        self._is_owned = lock._is_owned  # type: ignore[attr-defined]
+
+
 def no_thread_lock() -> None:
-    for method in ("acquire", "release", "owned"):
-        setattr(posix._OwnedLock, method, lambda *_: True)
+    put_in(posix._OwnedLock, "__init__", lambda lock: setattr(lock, "_lock", OneForEachThread()))
 
 
 def no_process_lock() -> None:

@@ -21,6 +21,7 @@ them may have failed before.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter, deque
 from typing import NamedTuple
 
@@ -35,6 +36,7 @@ from .log import Log, LogSettings
 from .options import StoreOptions
 from .system import Directory, LockFile, SharedWords, System
 
+_logger = logging.getLogger("bazanite")
 _OFF = shared.LEVELS.index("off") + 1
 
 
@@ -157,7 +159,8 @@ class Core:
         if self.position == frame.before:
             try:
                 self.overlay.apply(frame.operations)
-            except Exception:  # noqa: BLE001  whoever needs the overlay meets it again
+            except Exception as error:  # noqa: BLE001  whoever needs the overlay meets it again
+                _logger.warning("%s: a frame must be read again: %s", self.directory.path, error)
                 self.drop_overlay()
                 return
             self.tail.append(frame)

@@ -11,6 +11,9 @@
   section 7, names the one exception);
 - whoever opens the directory next on this boot (after a kill, clean pages dropped; after a close)
   finds a right state, and so does a power cut.
+
+A process that is alone syncs and applies under the lock, others in company: on journal disks it is
+alone, on hostile ones somebody died without letting go of a slot.
 """
 
 from __future__ import annotations
@@ -26,8 +29,11 @@ from functools import cached_property
 from types import FrameType
 from typing import Any
 
+from bazanite import DB
 from bazanite_stress.simulation.disk import Image, Profile
 from bazanite_stress.simulation.machine import Machine
+from bazanite_wal import shared
+from bazanite_wal.system import Words
 
 from .aftermath import CarefulSession
 from .deaths import opening_key
@@ -37,6 +43,8 @@ from .faults import Call, Fault, FaultySystem, faults_of
 from .judge import Judge, Outcome
 from .runner import SYNCS, Run
 from .workload import Workload
+
+_DEAD_PID = 999_999
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +198,8 @@ class Errors(Faulty):
 
     def carry_out(self, run: Run) -> None:
         run.start()
+        if self.profile == "hostile" and run.db is not None:
+            shared.claim_slot(attached_words(run.db), _DEAD_PID, lambda _pid: True)
         run.finish()
 
     def machine(self) -> Machine:
@@ -205,6 +215,13 @@ class Errors(Faulty):
     @cached_property
     def _image(self) -> Image | None:
         return self._start.image()
+
+
+def attached_words(db: DB) -> Words:
+    """The shared words of a directory, as an open handle sees them."""
+    attachment = db.storage.store._attachment
+    assert attachment is not None
+    return attachment.core.words
 
 
 def place_of_call() -> int:

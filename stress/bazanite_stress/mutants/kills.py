@@ -26,6 +26,7 @@ _BOTH: Step = [
     "transaction",
     [["insert", "a", {"id": 5, "v": "five"}], ["update", "a", 1, {"v": "changed"}]],
 ]
+_EVERYBODY = ("dying", "successor", "reader")
 _FATES: tuple[SyncFate | None, ...] = (None, "evicted later", "lost")
 
 
@@ -74,7 +75,8 @@ def look(scene: Scene, looking: Looking) -> None:
 def _calls(scene: Scene, looking: Looking) -> list[str]:
     """The calls of the last step of the one that will die, if it does not."""
     session = Session(scene, looking)
-    process = session.process("dying")
+    # With the others there: who is alone commits in another way.
+    process, *_ = [session.process(name) for name in _EVERYBODY]
     calls: list[str] = []
 
     def watch(operation: str, name: str, _size: int) -> None:
@@ -89,7 +91,7 @@ def _calls(scene: Scene, looking: Looking) -> list[str]:
 
 
 def _take_over(session: Session, call: int, fate: SyncFate | None) -> None:
-    dying, successor, reader = (session.process(n) for n in ("dying", "successor", "reader"))
+    dying, successor, reader = (session.process(name) for name in _EVERYBODY)
     left = call
 
     def die(operation: str, name: str, _size: int) -> None:
