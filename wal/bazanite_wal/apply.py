@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from . import shared
-from .core import Core
+from .core import Core, Remembered
 from .errors import CommittedNotApplied, CorruptionError, DirectoryError
 from .frame import Operation
 
@@ -94,6 +94,8 @@ def catch_up(core: Core) -> int:
         except OSError as error:
             raise DirectoryError(f"{core.log.path}: cannot read the log: {error}") from error
         for frame in frames:
-            core.overlay.apply(frame.operations())
+            operations = frame.operations()
+            core.overlay.apply(operations)
+            core.tail.append(Remembered(core.position, frame.lsn, frame.data, operations))
             core.position = frame.end
     return end

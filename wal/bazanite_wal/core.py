@@ -8,8 +8,8 @@ must finish; the lock's ``BUSY`` word then stays set, and the next holder repair
 true while that word is this process's to clear: who waits for the lock in vain must not clear it.
 ``inside`` is true unless the lock's holder is in a block of the program's: code that runs in that
 thread nevertheless (a signal handler, a finalizer) must not use the directory.
-``tail`` holds frames that this process wrote and that are not applied yet: who applies them looks
-whether the log has the same bytes, and need not decode and verify them again.
+``tail`` holds frames that this process wrote or verified while they were not applied: who applies
+them looks whether the log has the same bytes, and need not decode and verify them again.
 ``known`` is the last place in the log that this process wrote or verified: the generation, the end
 of a frame, and its checksum.
 ``unheard`` is true from before a sync of the data files until its answer was heard: an interrupt
@@ -41,7 +41,7 @@ _OFF = shared.LEVELS.index("off") + 1
 
 
 class Remembered(NamedTuple):
-    """A frame of ours: the log's end before it, its place, its bytes and what they say."""
+    """A frame: the log's end before it, its place, its bytes and what they say."""
 
     before: int
     lsn: int

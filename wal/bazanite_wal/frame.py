@@ -38,6 +38,11 @@ _FIRST_LINE = re.compile(rb"(?:FRAME|MARK ) \d{20} \d{12} \d{20} [0-9a-f]{16} ")
 LARGEST_FILE = 1 << 43
 """8 TiB: what every local file system takes, so that a durable frame can always be applied."""
 LARGEST_FILL = 1 << 30
+_WRITE_LINE = re.compile(rb"write ([A-Za-z0-9_.-]{1,255}) (\d{1,12}) (\d{1,12})\n")
+"""A write as almost all are: with numbers that are below LARGEST_FILE for sure."""
+_MOST_NAMES = 1_000
+_known_names: dict[bytes, str] = {}
+"""Names that were looked at already."""
 _LONGEST_LINE = 400
 """An operation's line: a file name of at most 255 bytes and three numbers."""
 
@@ -80,11 +85,17 @@ class Frame:
     previous: str
     checksum: str
     payload: bytes
+    line: bytes = b""
 
     @property
     def end(self) -> int:
         """The commit LSN: the log position just after this frame, without any padding."""
         return self.lsn + HEADER_SIZE + len(self.payload)
+
+    @property
+    def data(self) -> bytes:
+        """All of it as it stands in the log."""
+        return self.line + self.payload
 
     def operations(self) -> list[Operation]:
         """Decode the payload; FrameError if it is not a list of operations."""
@@ -137,7 +148,7 @@ def decode_frame(data: bytes | memoryview, position: int, lsn: int, salt: bytes)
     if line[_COVERED_SIZE:] != checksum.encode() + b"\n":
         raise FrameError("checksum differs")
     previous = line[61:77].decode("ascii", "replace")
-    return Frame(line[:5], lsn, _watermark(line), previous, checksum, payload)
+    return Frame(line[:5], lsn, _watermark(line), previous, checksum, payload, line)
 
 
 def decode_watermark(data: bytes | memoryview, position: int, lsn: int, salt: bytes) -> int:
@@ -208,6 +219,15 @@ def decode_operations(payload: bytes) -> list[Operation]:
     operations: list[Operation] = []
     position = 0
     while position < len(payload):
+        simple = _WRITE_LINE.match(payload, position)
+        if simple is not None:
+            name, offset, count = simple.groups()
+            start, end = simple.end(), simple.end() + int(count)
+            known = _known_names.get(name) or _name(name)
+            if payload[end : end + 1] == b"\n":
+                operations.append(Write(known, int(offset), payload[start:end]))
+                position = end + 1
+                continue
         newline = payload.find(b"\n", position, position + _LONGEST_LINE)
         if newline < 0:
             raise FrameError(f"payload offset {position}: no operation line")
@@ -257,4 +277,6 @@ def _name(text: bytes) -> str:
     name = text.decode("ascii", "replace")
     if not is_data_file_name(name):
         raise FrameError(f"not a data file's name: {name[:40]!r}")
+    if len(_known_names) < _MOST_NAMES:
+        _known_names[text] = name
     return name

@@ -122,11 +122,13 @@ class GlobalLock:
         started = now()
         if started >= self._released_at + _BUSY_SECONDS:
             return
-        at_once = started < self._released_at + _COURTESY_SECONDS
-        waiting = self._waiting(self.words, self.slot, started, at_once=at_once)
+        waiting = self._waiting(
+            self.words, self.slot, started, at_once=started < self._released_at + _COURTESY_SECONDS
+        )
         while waiting and now() < started + _COURTESY_SECONDS:
-            self._system.sleep(_FIRST_NAP_SECONDS)
-            waiting = self._waiting(self.words, self.slot, now(), at_once=at_once)
+            self._system.sleep(_FIRST_NAP_SECONDS * len(waiting))
+            # who comes meanwhile does not go first: then we might never come at all
+            waiting = {i: mark for i, mark in waiting.items() if self.words[i + 1] == mark}
         for index, mark in waiting.items():
             # Who outlasts that is not let go first any more, unless it waits long, and lives.
             if not (self._long(mark, now()) and self._system.process_command(self.words[index])):
@@ -136,11 +138,10 @@ class GlobalLock:
         """The marks of others that go first now, by slot: all of them, if we come back at once,
         else of those that wait long.
         """
-        marks = {index: words[index + 1] for index, _ in shared.attached_pids(words)}
         return {
             index: mark
-            for index, mark in marks.items()
-            if mark and index != own and (at_once or self._long(mark, now))
+            for index, mark in shared.waiting_marks(words)
+            if index != own and (at_once or self._long(mark, now))
             if self._impatient_with.get(index) != mark
         }
 

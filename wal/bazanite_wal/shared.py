@@ -144,6 +144,17 @@ def is_alone(words: Words, own: int | None) -> bool:
     return True
 
 
+def waiting_marks(words: Words) -> list[tuple[int, int]]:
+    """(slot index, mark) of every slot whose process waits for the global lock."""
+    found: list[tuple[int, int]] = []
+    for index in range(_SLOTS_START, WORD_COUNT, _SLOT_SIZE):
+        if not words[index]:
+            break
+        if mark := words[index + 1]:
+            found.append((index, mark))
+    return found
+
+
 def attached_pids(words: Words) -> Iterator[tuple[int, int]]:
     """(slot index, process id) of every process that claimed a slot, dead ones included."""
     for index in range(_SLOTS_START, WORD_COUNT, _SLOT_SIZE):
