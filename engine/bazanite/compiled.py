@@ -13,6 +13,7 @@ from typing import Any
 
 from . import textfile
 from .fields import INT, TEXT, TEXT_WIDTH, Field, FieldType
+from .generated import code_of
 from .row import Row
 
 
@@ -62,7 +63,7 @@ def compiled(schema: Sequence[Field]) -> dict[str, Any]:
         ]
     )
     # Nothing of it comes from outside but the field names, as the literals that repr makes.
-    exec(compile(source, "<row encoder>", "exec"), scope)  # noqa: S102
+    exec(code_of(source, "row encoder"), scope)  # noqa: S102
     return scope
 
 

@@ -16,6 +16,7 @@ from itertools import chain
 from typing import Any
 
 from .fields import CHAR, FK, INT, PK, TEXT, FieldType
+from .generated import code_of
 from .row import Row
 from .schema import DELETED, Schema
 
@@ -115,9 +116,8 @@ class CompiledRows:
             start += kind.size
             names[f"odd{number}"] = partial(_deserialized, kind)
             names[f"null{number}"] = kind.size * (b"\0" if type(kind) is CHAR else b"#")
-        code = compile(source, f"<{name} row of {len(self._fields)} fields>", "exec")
         # The source is made of numbers and of the field names' repr: no text of others is run.
-        exec(code, names)  # noqa: S102
+        exec(code_of(source, f"{name} row of {len(self._fields)} fields"), names)  # noqa: S102
         return names[name]
 
 

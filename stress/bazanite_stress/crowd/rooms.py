@@ -10,6 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 from random import Random
 
+from bazanite import DB
+from bazanite_stress.explore.workload import table_class
 from bazanite_stress.torture.chronicle import SHARED_ROWS, SMALL_DISK
 from bazanite_stress.torture.evidence import Evidence
 from bazanite_stress.torture.lives import Crew
@@ -20,6 +22,7 @@ from .plans import Setting, options
 from .record import Record
 from .room import Room
 from .small_disk import NoSmallDisk, SmallDisk
+from .steps import TABLES
 
 KILLS = 100
 """In one room."""
@@ -35,6 +38,7 @@ class Rooms:
         self._paper = Paper()
         self._made = 0
         self.last: Record | None = None
+        _compile_for_children(work / "compiled")
 
     def close(self) -> None:
         """When nobody is in a room any more."""
@@ -90,3 +94,19 @@ class Rooms:
             return None
         stack.callback(disk.remove)
         return disk
+
+
+def _compile_for_children(directory: Path) -> None:
+    """Make a few calls here, so that forked processes have the code that is made for the schemas.
+
+    Else each of them makes it anew, which takes longer than all that it does before it is killed.
+    """
+    classes = [table_class(name, columns) for name, columns in TABLES.items()]
+    with DB(classes, directory) as db:
+        for name in TABLES:
+            row = db.insert(name, {})
+            db.update_by_id(name, row["id"], {"v": "x"})
+            db.find_by_id(name, row["id"])
+            db.find_all(name)
+            db.delete_by_id(name, row["id"])
+    shutil.rmtree(directory)
