@@ -40,7 +40,7 @@ from replay_faults import FAULTS
 SetAttribute = Callable[[Any, str, Any], None]
 WORKLOAD = WORKLOADS["rows"].with_steps(WORKLOADS["rows"].steps[:2])
 BOUNDS = Bounds(states=150, seconds=1_000.0)
-KILLS = KillLimits(cuts=3, every=19, actions=1, violations=9)
+KILLS = KillLimits(cuts=3, every=13, actions=1, violations=9)
 NESTED = NestedLimits(
     images=5, first=8, exhaustive=12, sample=6, deeper=1, kills=2, violations=10_000
 )
