@@ -9,7 +9,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from .engines import NO_SYNC
 from .report import duration
@@ -95,7 +95,7 @@ def _throughput(figure: Figure, workload: str, results: Results) -> bool:
     axes.set(xscale="log", yscale="log", xlabel="processes", ylabel="operations a second")
     axes.set_xticks(counts, [str(count) for count in counts])
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    _label(axes, lambda value: f"{value:,.0f}")
     return True
 
 
@@ -113,7 +113,7 @@ def _latency(figure: Figure, workload: str, results: Results) -> bool:
         axes.set(yscale="log", xlabel="per cent of the operations took at most")
         axes.set_title(f"{processes} process{'es' * (processes > 1)}", fontsize=10)
         axes.set_xticks(range(len(_QUANTILES)), [f"{100 * share:g}" for share in _QUANTILES])
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
+        _label(axes, _short)
     if wanted:
         figure.suptitle(title, fontsize=12, x=0.01, ha="left")
     return bool(wanted)
@@ -139,8 +139,15 @@ def _size(figure: Figure, workload: str, results: Results) -> bool:
     _draw_lines(axes, lines, results)
     axes.set(xscale="log", yscale="log", xlabel="rows in the table", ylabel="median time")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
+    _label(axes, _short)
     return True
+
+
+def _label(axes: Axes, text: Callable[[float], str]) -> None:
+    """Write 1, 2 and 5 of each power of ten at the left side, in one manner."""
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: text(value)))
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _shares(figure: Figure, workload: str, results: Results) -> bool:
