@@ -18,7 +18,7 @@ from bazanite_wal.frame import (
     initial_chain,
 )
 from bazanite_wal.header import FRAMES_START, Header, encode_header
-from bazanite_wal.scan import Scan, frame_at, scan_generation, scan_log
+from bazanite_wal.scan import Scan, _length_without_zeros, frame_at, scan_generation, scan_log
 
 SALT = b"saltsalt"
 
@@ -257,3 +257,11 @@ def test_looking_for_one_frame_checks_its_predecessor_only_if_it_is_known() -> N
     assert frame_at(area, 1000, log.header, 1000, None).end == log.end
     with pytest.raises(FrameError, match="does not follow"):
         frame_at(area, 1000, log.header, 1000, "0" * 16)
+
+
+@pytest.mark.parametrize("zeros", [0, 1, 65_535, 65_536, 65_537, 150_000])
+@pytest.mark.parametrize("data", [b"", b"x", bytes(65_535) + b"x", b"x" * 65_536 + b"\0y"])
+def test_the_zeros_at_a_logs_end_are_left_out_whatever_their_number(
+    data: bytes, zeros: int
+) -> None:
+    assert _length_without_zeros(data + bytes(zeros)) == len(data)

@@ -47,6 +47,7 @@ LEAST_LOG_SIZE = 8 << 10
 LEAST_FILE_SIZE = FRAMES_START + LEAST_LOG_SIZE
 NO_WITNESS = Witness()
 
+_ZEROS = bytes(1 << 16)
 _FRAME_LINE = re.compile(rb"(?:FRAME|MARK ) (\d{20}) ")
 
 
@@ -193,12 +194,21 @@ class _Line(NamedTuple):
     watermark: int
 
 
+def _length_without_zeros(area: bytes) -> int:
+    """How long it is without the zeros at its end; whole pieces of them are compared at once."""
+    end = len(area)
+    while end >= len(_ZEROS) and area.startswith(_ZEROS, end - len(_ZEROS)):
+        end -= len(_ZEROS)
+    start = max(0, end - len(_ZEROS))
+    return start + len(area[start:end].rstrip(b"\0"))
+
+
 def _genuine_lines(area: bytes, header: Header, start: int) -> Iterator[_Line]:
     """Header lines that the engine wrote in this generation, from ``start`` on, wherever they are.
 
     A value may be full of lines that look right: each costs the hash of one line, no more.
     """
-    written = len(area.rstrip(b"\0"))  # most of a log is zeros, which take long to search
+    written = _length_without_zeros(area)  # most of a log is zeros, which take long to search
     for match in _FRAME_LINE.finditer(area, start - header.base, written):
         lsn = header.base + match.start()
         if int(match[1]) == lsn:
