@@ -22,7 +22,7 @@ from bazanite_stress.concurrency.plans import (
     Script,
     preempted,
 )
-from bazanite_stress.concurrency.programs import Program
+from bazanite_stress.concurrency.programs import Program, load_program
 from bazanite_stress.concurrency.scheduler import Deadlock, Scheduler
 from bazanite_stress.concurrency.tasks import plan
 from bazanite_stress.concurrency.trial import Broken, Court, Trial
@@ -184,6 +184,32 @@ def test_the_command_tells_what_it_found(
     assert document["verdict"] == "lost"
     assert document["violations"] > 0
     assert main(["simulate", "--workload", "mine_simulated:NOTHING"]) == 2
+
+
+def test_a_program_of_ones_own_does_not_wait_a_minute_for_a_stopped_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More points than a run may have: the example of docs/concurrency.md "waited for ever"."""
+    (tmp_path / "mine_patient.py").write_text(
+        "from bazanite_stress.concurrency.programs import Program\n"
+        "from bazanite_stress.explore.workload import Workload\n"
+        "def of(**options):\n"
+        "    setup = [['insert', 'a', {'v': 'x'}]]\n"
+        "    workload = Workload('mine', {'a': {'v': ['char', 8]}}, [], setup, options=options)\n"
+        "    return Program(workload, [[[['update', 'a', 1, {'v': 'y'}]]]] * 2)\n"
+        "PROGRAM, PATIENT = of(), of(commit_timeout=7)\n",
+        encoding="utf-8",
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    program = load_program("mine_patient:PROGRAM")
+    assert load_program("mine_patient:PATIENT").workload.options["commit_timeout"] == 7
+    court = Court(program)
+    stopped = 0
+    for number in range(40):
+        trial = court.run(Random(str(number), Odds(0.1, stops=1, within=400)), stops=True)
+        stopped += any(decision.kind == "stop" for decision in trial.decisions)
+        assert trial.broken is None, (number, trial.broken, trial.told)
+    assert stopped >= 10
 
 
 def test_a_campaign_has_tasks_for_every_program_and_mode() -> None:

@@ -77,6 +77,7 @@ def load_program(reference: str) -> Program:
     """The Program or Workload that ``module:name`` means; ValueError or TypeError if it is none.
 
     Of a Workload two processes carry out the steps, and a third one opens it, reads and closes.
+    Either waits for a commit as briefly as our own programs do, unless its options say otherwise.
     """
     module_name, _, attribute = reference.partition(":")
     try:
@@ -84,12 +85,17 @@ def load_program(reference: str) -> Program:
     except (Exception, SystemExit):  # noqa: BLE001  whoever loads workloads says what is wrong
         found = None
     if isinstance(found, Program):
-        return Program.from_json(found.as_json())
+        program = Program.from_json(found.as_json())
+        return Program(_impatient(program.workload), program.processes)
     workload = load_workload(reference)
     steps = [inner for step in workload.steps for inner in _plain(step)]
     reader: Thread = [["open"], ["read"], ["close"]]
+    return Program(_impatient(replace(workload, steps=[])), [[steps], [steps], [reader]])
+
+
+def _impatient(workload: Workload) -> Workload:
     options = {"commit_timeout": _PATIENCE_SECONDS} | dict(workload.options)
-    return Program(replace(workload, steps=[], options=options), [[steps], [steps], [reader]])
+    return replace(workload, options=options)
 
 
 def _plain(step: Step) -> list[Step]:
