@@ -140,6 +140,15 @@ def test_pictures_without_matplotlib_are_a_usage_error(
     assert "pip install 'bazanite[bench]'" in capsys.readouterr().err
 
 
+def test_a_place_for_pictures_that_cannot_be_made_is_named_with_its_option(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("matplotlib")
+    (place := tmp_path / "file").touch()
+    assert run_bench("--plot", place) == 2
+    assert f"--plot {place}: File exists" in capsys.readouterr().err
+
+
 def test_a_directory_in_memory_is_warned_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -340,3 +349,16 @@ def test_pictures_are_drawn_as_far_as_the_results_go(tmp_path: Path) -> None:
     ]
     assert sorted(tmp_path.iterdir()) == sorted(drawn)
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in drawn)
+
+
+def test_a_picture_by_size_has_the_sizes_that_were_measured_below_it() -> None:
+    plots = pytest.importorskip("bazanite_stress.bench.plots")
+    result = {"engine": "bazanite", "processes": 1, "threads": 1, "durability": "full"}
+    results = [result | {"rows": rows, "p50_us": 5.0} for rows in (1000, 5000)]
+    figure = plots.Figure()
+    assert plots._size(figure, "insert", results)
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    major, minor = axes.get_xticklabels(), axes.get_xticklabels(minor=True)
+    assert [label.get_text() for label in major] == ["1,000", "5,000"]
+    assert not any(label.get_text() for label in minor)

@@ -226,3 +226,5 @@ def test_the_table_fits_a_hundred_columns_and_tells_what_was_left_out(tmp_path: 
     ):
         assert told_of in text
     assert "(bazoola, tinydb)" in text
+    assert f"seed {chosen.seed}, 1 round of " in text
+    assert "*" not in about(campaign, [])  # nobody has a star that is to be explained

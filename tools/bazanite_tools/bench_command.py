@@ -38,7 +38,7 @@ _MOST_PROCESSES, _MOST_ROWS = 256, 100_000_000
 
 _EXAMPLES = """\
 examples:
-  bazanite bench                      all workloads and engines: some minutes
+  bazanite bench                      all workloads and engines: half an hour
   bazanite bench --quick              a part of it, within a minute
   bazanite bench --workload insert --processes 1,4,16 --seconds 5
   bazanite bench --workload insert --processes 4 --rate 1000
@@ -113,7 +113,7 @@ def run(args: argparse.Namespace) -> int:
     _check_usage(args)
     settings = _settings(args)
     if args.plot is not None:
-        make_directory(args.plot)
+        make_directory(args.plot, "--plot")
     planned = len(plan(settings))
     latest: list[Campaign] = []
 

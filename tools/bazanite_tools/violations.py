@@ -87,14 +87,14 @@ def jobs(text: str) -> int:
     return int(text)
 
 
-def make_directory(path: Path) -> None:
-    """Make what --out names, before the work whose result it is to take."""
+def make_directory(path: Path, option: str = "--out") -> None:
+    """Make what the option names, before the work whose result it is to take."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise CommandError(f"--out {path}: {error.strerror}", USAGE) from error
+        raise CommandError(f"{option} {path}: {error.strerror}", USAGE) from error
     if not os.access(path, os.W_OK):
-        raise CommandError(f"--out {path}: no permission to write there", USAGE)
+        raise CommandError(f"{option} {path}: no permission to write there", USAGE)
 
 
 class Watch(Generic[C]):

@@ -138,7 +138,9 @@ def _size(figure: Figure, workload: str, results: Results) -> bool:
     axes = figure.add_subplot(title=f"{workload}: {WORKLOADS[workload].summary}")
     _draw_lines(axes, lines, results)
     axes.set(xscale="log", yscale="log", xlabel="rows in the table", ylabel="median time")
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    sizes = sorted({size for line in lines.values() for size, _ in line})
+    axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    axes.xaxis.set_minor_formatter(NullFormatter())
     _label(axes, _short)
     return True
 

@@ -36,16 +36,18 @@ def as_table(campaign: Campaign, results: Results) -> str:
 def about(campaign: Campaign, results: Results) -> str:
     """On what it ran, what the columns mean, and what was left out."""
     lines = _wrapped(_environment_line(campaign.environment))
-    settings = campaign.settings
+    settings, unsafe = campaign.settings, _unsafe(results)
     lines += _wrapped(
-        f"seed {settings.seed}, {settings.rounds} rounds of {settings.seconds:g} s in each cell,"
-        f" {_loop_text(settings.rate)}, Bazanite with durability {settings.durability!r}"
+        f"seed {settings.seed}, {settings.rounds} round{'s' * (settings.rounds > 1)} of"
+        f" {settings.seconds:g} s in each cell, {_loop_text(settings.rate)},"
+        f" Bazanite with durability {settings.durability!r}"
     )
     lines += _wrapped(
         "ratio: its operations a second through Bazanite's; fair: the fewest operations of a"
         " process or thread through the most; syncs: of the log and the tables, a commit; cpu:"
-        f" CPU time of an operation; *: no sync, so a power cut takes anything"
-        f" ({', '.join(_unsafe(results)) or 'none here'})"
+        " CPU time of an operation"
+        + f"; *: no sync, so a power cut takes anything ({', '.join(unsafe)})"
+        * bool(unsafe)
     )
     lines += skipped_lines(campaign)
     for engine, what in campaign.wrong:
