@@ -320,6 +320,10 @@ def test_a_moment_that_came_too_seldom_is_not_measured() -> None:
     tally.moments_missing = {at.APPLY: 29}
     assert tally.verdict == "not measured"
     assert "29 apply" in as_table(tally)
+    tally.moments_missing = dict.fromkeys(WHITE_BOX + BLACK_BOX, 12)
+    told = as_table(tally)
+    assert all(f"12 {moment}" in told for moment in tally.moments_missing)  # none is torn apart
+    assert "a longer run" in told
     tally.moments_missing, tally.kills_wanted = {}, 2
     assert tally.verdict == "not measured"
 

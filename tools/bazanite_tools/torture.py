@@ -68,7 +68,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="quick",
         help="quick (default): 30 s; ci: 10,000 kills, at most 10 minutes; soak: an hour",
     )
-    add("--seconds", type=positive_float, help="how long at most, instead")
+    add(
+        "--seconds",
+        type=positive_float,
+        help="no round begins later, instead; the lock is measured before",
+    )
     add("--kills", type=positive_kills, metavar="N", help="end after so many kills, instead")
     add("--writers", type=positive_int, help="writing processes (default 8)")
     add("--readers", type=positive_int, help="reading ones besides (default 4)")

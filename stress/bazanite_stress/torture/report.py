@@ -162,14 +162,7 @@ def as_document(tally: Tally) -> dict[str, Any]:
 
 def as_table(tally: Tally) -> str:
     """The same for people."""
-    modes = ", ".join(
-        f"{count} {mode}".replace(" ", _NO_BREAK)
-        for mode, count in sorted(tally.kills_by_mode.items())
-    )
-    moments = ", ".join(
-        f"{count} {moment}".replace(" ", _NO_BREAK)
-        for moment, count in sorted(tally.moments.items())
-    )
+    modes, moments = _counts(tally.kills_by_mode), _counts(tally.moments)
     durability = f", durability {tally.durability}" if tally.durability else ""
     rows = [
         ("verdict", tally.verdict + (" (interrupted)" if tally.interrupted else "")),
@@ -221,8 +214,17 @@ def lock_text(tally: Tally) -> str:
 
 
 def _missing_text(tally: Tally) -> str:
-    few = ", ".join(f"{count} {moment}" for moment, count in sorted(tally.moments_missing.items()))
-    return f"{few}: under {ENOUGH_HITS} hits a moment is not measured"
+    return (
+        f"{_counts(tally.moments_missing)}: under {ENOUGH_HITS} hits a moment is not measured;"
+        " a longer run has more of them"
+    )
+
+
+def _counts(of: Mapping[str, int]) -> str:
+    """Each with its number, never torn apart at the end of a line."""
+    return ", ".join(
+        f"{count} {what}".replace(" ", _NO_BREAK) for what, count in sorted(of.items())
+    )
 
 
 def rounds_text(tally: Tally) -> str:
