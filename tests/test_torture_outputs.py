@@ -107,7 +107,17 @@ def test_the_live_table_shows_the_figures_and_is_gone_at_the_end(
     progress.tell("[red]a line")
     assert "[red]a line" in stream.getvalue()
     progress.done()
-    assert stream.getvalue().endswith("\x1b[2K")
+    assert stream.getvalue().endswith("\x1b[2K\r\x1b[K")
+
+
+def test_the_result_has_a_line_of_its_own_if_ctrl_c_comes_before_there_is_a_table(
+    live: tuple[LiveProgress, io.StringIO],
+) -> None:
+    progress, stream = live
+    progress.tell("8 processes commit")
+    stream.write("^C")  # as the terminal does
+    progress.done()
+    assert stream.getvalue().endswith("^C\r\x1b[K")
 
 
 @pytest.mark.parametrize(

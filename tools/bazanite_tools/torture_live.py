@@ -53,6 +53,7 @@ class LiveProgress(Progress):
     def done(self) -> None:
         if self._live.is_started:
             self._live.stop()
+        super().done()  # the terminal has written ^C there, also before there is a table
 
     def _picture(self, tally: Tally, seconds: float) -> Group:
         tone = "bold red" if tally.violation_count else "green"
