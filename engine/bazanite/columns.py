@@ -27,6 +27,7 @@ MANY_ROWS = 50_000
 """From how many slots on it is worth importing NumPy."""
 _WORD = 8
 _WIDEST = 16
+_FIRST_STAR = bytes(byte == ord("*") for byte in range(256))
 _CONTINUES = bytes(0x80 <= byte < 0xC0 for byte in range(256))
 
 
@@ -65,6 +66,14 @@ def are_texts(data: bytes, size: int, start: int, end: int) -> bool:
     # and no character reaches across the column's ends
     edges = data[start::size] + data[end::size]
     return not any(edges.translate(_CONTINUES))
+
+
+def stars_agree(data: bytes, size: int, start: int) -> bool:
+    """Whether this column of a row begins with a star if and only if the row does."""
+    if b"*" not in data:
+        return True
+    own = data[start::size].translate(_FIRST_STAR)
+    return own == data[::size].translate(_FIRST_STAR)
 
 
 def texts(place: Place, cond: FieldCond, value: object) -> Texts | None:
@@ -126,9 +135,9 @@ def _equal(data: bytes, place: Place, wanted: bytes, np: Any) -> list[int]:
 
 def _words(data: bytes, size: int, start: int, np: Any) -> Any:
     """Eight bytes of each row as a little-endian word."""
+    count = len(data) // size
     if start + _WORD > size:
         data += bytes(_WORD)
-    count = len(data) // size
     return np.ndarray((count,), "<u8", data, start, (size,)).copy()
 
 

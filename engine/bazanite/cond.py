@@ -17,7 +17,7 @@ from .schema import Schema
 class BaseCond(ABC):
     """A condition with named parameters; ``eval`` says whether a row fulfils it."""
 
-    def __init__(self, **params: Any) -> None:
+    def __init__(self, /, **params: Any) -> None:
         if not params:
             raise ValidationError("A condition needs at least one field")
         self.params = params
@@ -65,7 +65,7 @@ class GT(FieldCond):
 
 
 class _TextCond(FieldCond):
-    def __init__(self, **params: Any) -> None:
+    def __init__(self, /, **params: Any) -> None:
         super().__init__(**params)
         for name, value in params.items():
             if not isinstance(value, str):

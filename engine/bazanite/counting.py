@@ -14,8 +14,11 @@ from typing import Any
 from bazanite_wal.layer import View
 
 from .codec import RowCodec
+from .columns import stars_agree
 from .decoder import NUMBERS
+from .row import Row
 from .schema import DELETED
+from .textfile import TextReader
 
 
 def count_by(view: View, codec: RowCodec, name: str) -> Counter[Any]:
@@ -25,19 +28,21 @@ def count_by(view: View, codec: RowCodec, name: str) -> Counter[Any]:
     """
     kind = next(field.type for field in codec.schema.schema if field.name == name)
     if type(kind) not in NUMBERS:
-        return Counter(row[name] for row in _rows(view, codec) if row[name] is not None)
+        return Counter(row[name] for row in _rows(view, codec, name) if row[name] is not None)
     start = codec.offsets[name]
     rest = codec.row_size - start - kind.size
     column = struct.Struct(f"{start}x{kind.size}s{rest}x")
-    deleted = bytes((DELETED,)) * kind.size
     counts: Counter[Any] = Counter()
     for first, data in codec.chunks(view):
+        if not stars_agree(data, codec.row_size, start):
+            counts.update(row[name] for row in codec.live_rows(first, data))
+            continue
         found = Counter(column.iter_unpack(data))
         try:
             decoded = [
                 (kind.deserialize(value, 0)[0], count)
                 for (value,), count in found.items()
-                if value != deleted
+                if value[0] != DELETED
             ]
         except ValueError:
             codec.explain(first, data)
@@ -50,10 +55,14 @@ def count_by(view: View, codec: RowCodec, name: str) -> Counter[Any]:
 
 def links(view: View, codec: RowCodec, name: str) -> dict[int, Any]:
     """For each row's id its value of this field, NULL left out."""
-    return {row["id"]: row[name] for row in _rows(view, codec) if row[name] is not None}
+    return {row["id"]: row[name] for row in _rows(view, codec, name) if row[name] is not None}
 
 
-def _rows(view: View, codec: RowCodec) -> Iterator[Any]:
-    """Every row, TEXT as offsets."""
+def _rows(view: View, codec: RowCodec, name: str) -> Iterator[Row]:
+    """Every row; of its TEXT values only this one if it is one, the others as offsets."""
+    texts = TextReader(view, codec.files) if name in codec.text_fields else None
     for first, data in codec.chunks(view):
-        yield from codec.live_rows(first, data)
+        for row in codec.live_rows(first, data):
+            if texts is not None and row[name] is not None:
+                row[name] = texts.get(row[name])
+            yield row

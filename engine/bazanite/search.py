@@ -32,7 +32,6 @@ _MOST_VERDICTS = 50_000
 _MANY_FOUND = 8192
 """So many rows are decoded together: that costs less than a few at a time."""
 _nothing: frozenset[int] = frozenset()
-_FIRST_STAR = bytes(byte == DELETED for byte in range(256))
 
 
 def find(view: View, codec: RowCodec, cond: BaseCond) -> list[Row]:
@@ -142,17 +141,11 @@ class ColumnTest:
                     for number, own in enumerate(column)
                     if (finds_null if own == null else holds(int(own)))
                 ]
-            if not self._is_text and b"*" in data:
-                self._check_stars(data)
+            if not (self._is_text or columns.stars_agree(data, self._size, self._start)):
+                raise ValueError("a star in a number")
             return list(compress(range(count), map(self._verdicts.__getitem__, column)))
         except ValueError:
             return [number for number in range(count) if self._holds(first, data, number)]
-
-    def _check_stars(self, data: bytes) -> None:
-        """ValueError unless this column of a row begins with a star if and only if the row does."""
-        own = data[self._start :: self._size].translate(_FIRST_STAR)
-        if own != data[:: self._size].translate(_FIRST_STAR):
-            raise ValueError("a star in a number")
 
     def _holds(self, first: int, data: bytes, number: int) -> bool:
         """The same for one row; an error if its bytes are none."""
