@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from . import shared
 from .apply import apply_up_to, redo_generation
+from .context import once_more
 from .core import Core
 from .frame import initial_chain
 from .group import GroupCommit
+from .lock import let_go
 from .log import LogSettings, next_generation
 
 _SHORT_REDO_BYTES = 256 << 10
@@ -70,9 +72,11 @@ def sync_data_files(core: Core, *, redo: bool = False) -> None:
         core.unheard = unheard and not redo
         core.counts["data_syncs"] += len(core.files.names())
     finally:
-        # in place, not in a function: an interrupt could strike at its door
-        if core.data_sync_lock.owned():
-            core.data_sync_lock.release()
+        try:
+            let_go(core.data_sync_lock)
+        except BaseException:
+            once_more(lambda: let_go(core.data_sync_lock))  # else no thread could sync any more
+            raise
 
 
 def checkpoint_locked(core: Core, group: GroupCommit, settings: LogSettings | None = None) -> None:

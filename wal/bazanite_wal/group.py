@@ -22,8 +22,7 @@ from .context import closing_contextmanager, once_more
 from .core import Core
 from .errors import CommittedNotApplied, CommitUncertain, CorruptionError
 from .header import Header
-from .lock import nap_lengths
-from .system import ThreadLock
+from .lock import let_go, nap_lengths
 
 _FOLLOWER_WAIT_SECONDS = 0.05
 
@@ -96,9 +95,9 @@ class GroupCommit:
                     self._lead(lsn, deadline, help_apply)
             finally:
                 try:
-                    _release(self._leader_turn)
+                    let_go(self._leader_turn)
                 except BaseException:
-                    once_more(lambda: _release(self._leader_turn))  # as above
+                    once_more(lambda: let_go(self._leader_turn))  # as above
                     raise
 
     def wait_durable(self, lsn: int) -> None:
@@ -142,7 +141,7 @@ class GroupCommit:
         """Free ``.sync`` and this process's turn, whichever of them this thread holds."""
         if self._sync_turn.owned():
             self._core.sync_file.unlock()
-            _release(self._sync_turn)
+            let_go(self._sync_turn)
 
     def _sync(self) -> None:
         """Sync the log and publish how far it is durable.  Caller holds ``.sync``."""
@@ -209,8 +208,3 @@ class GroupCommit:
             f" that syncs it is {who}. The outcome"
             " of this transaction is unknown until the database is used again"
         )
-
-
-def _release(lock: ThreadLock) -> None:
-    if lock.owned():
-        lock.release()

@@ -19,7 +19,7 @@ from datetime import datetime
 
 from . import shared
 from .errors import Holder, LockTimeout
-from .system import LATEST_TIME, LockFile, System, Words
+from .system import LATEST_TIME, LockFile, System, ThreadLock, Words
 
 _FIRST_NAP_SECONDS = 0.00005
 _LONGEST_NAP_SECONDS = 0.002
@@ -149,6 +149,12 @@ class GlobalLock:
     def _long(mark: int, now: float) -> bool:
         """Whether who set this mark has waited long, but not so long that it must be stopped."""
         return _LONG_WAIT_SECONDS <= now - mark / 1000 < _LOST_WAIT_SECONDS
+
+
+def let_go(lock: ThreadLock) -> None:
+    """Release a thread lock if the calling thread has it; once more after an interrupt."""
+    if lock.owned():
+        lock.release()
 
 
 def lock_holder(system: System, words: Words | None) -> Holder | None:

@@ -12,10 +12,11 @@ from typing import Protocol
 from weakref import ReferenceType, WeakSet, ref
 
 from .attach import attach, detach
+from .context import once_more
 from .core import Core
 from .errors import DirectoryError, DurabilityMismatch, LockTimeout
 from .group import GroupCommit
-from .lock import nap_lengths
+from .lock import let_go, nap_lengths
 from .options import StoreOptions
 from .posix import PerThread
 from .recovery import RecoveryReport
@@ -99,8 +100,11 @@ def acquire(
         found.users += 1
         return found
     finally:
-        if place.lock.owned():
-            place.lock.release()
+        try:
+            let_go(place.lock)
+        except BaseException:
+            once_more(lambda: let_go(place.lock))  # else no thread could open or close any more
+            raise
 
 
 def release(system: System, attachment: Attachment) -> None:
@@ -127,8 +131,11 @@ def _released(place: _Place, attachment: Attachment) -> bool:
             detach(attachment.core, attachment.group)
         return True
     finally:
-        if place.lock.owned():
-            place.lock.release()
+        try:
+            let_go(place.lock)
+        except BaseException:
+            once_more(lambda: let_go(place.lock))  # else no thread could open or close any more
+            raise
 
 
 def _place(system: System, identity: tuple[int, int]) -> _Place:

@@ -91,6 +91,7 @@ class Store:
                     commit.transaction(used.core, used.group, self._options.lock_timeout) as tx,
                     self._innermost(used, tx, None),
                 ):
+                    used.reading = None  # as in _exclusive
                     used.core.inside = private
                     yield tx
             finally:
@@ -108,6 +109,7 @@ class Store:
         def alone(tx: Transaction) -> T:
             nonlocal opened
             opened = used.transaction = tx
+            used.reading = None  # as in _exclusive
             try:
                 used.core.inside = True
                 return body(tx)
@@ -349,8 +351,11 @@ class Store:
     @closing_contextmanager
     def _exclusive(self, used: registry.Attachment) -> Iterator[Transaction | None]:
         """Hold the global lock; gives the transaction that this thread has open, if any."""
-        inside = used.transaction if used.core.lock.owned() else None
+        nested = used.core.lock.owned()
+        inside = used.transaction if nested else None
         with exclusive(used.core, used.group, self._options.lock_timeout):
+            if not nested:  # what is set was left by an interrupt: nobody else has the lock
+                used.transaction = used.reading = None
             yield inside
 
     def _checkpoint_ahead(self, used: registry.Attachment, *, even_if_not_due: bool) -> None:
