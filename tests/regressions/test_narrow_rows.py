@@ -26,7 +26,7 @@ FIELDS: list[dict[str, FieldType]] = [
 ]
 
 
-@pytest.mark.parametrize("fields", FIELDS, ids=repr)
+@pytest.mark.parametrize("fields", FIELDS, ids="-".join)
 @pytest.mark.parametrize("rows", [1, 2, 3, 99])
 def test_a_search_of_narrow_rows_finds_what_is_there(
     tmp_path: Path, fields: dict[str, FieldType], rows: int
