@@ -13,12 +13,13 @@ from bazanite_stress.bench.campaign import Campaign
 from bazanite_stress.bench.engine import Counters
 from bazanite_stress.bench.engines import ENGINES
 from bazanite_stress.bench.environment import describe, mount_of
-from bazanite_stress.bench.figures import at, fairness, ratio, round_of, told
+from bazanite_stress.bench.figures import ratio, round_of, told
 from bazanite_stress.bench.loop import SECOND
 from bazanite_stress.bench.orders import Part
 from bazanite_stress.bench.plan import Settings, plan, reason_against, rotated
 from bazanite_stress.bench.report import WIDTH, about, as_table, duration, number
 from bazanite_stress.bench.workloads import CHOICES, WORKLOADS, Shape
+from bazanite_stress.shares import at, fairness
 from bench_support import cell, one_round
 
 

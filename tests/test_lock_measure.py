@@ -16,14 +16,13 @@ from bazanite_stress.locks.actors import SilentError
 from bazanite_stress.locks.measure import (
     LockSettings,
     Turn,
-    fairness,
     hammer,
     measure,
     overlaps,
-    quantile,
     waits_beyond,
 )
 from bazanite_stress.locks.takeover import takeovers
+from bazanite_stress.shares import fairness, quantile
 from store_support import FORK
 
 pytestmark = pytest.mark.filterwarnings(FORK)

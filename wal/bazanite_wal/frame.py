@@ -40,9 +40,6 @@ LARGEST_FILE = 1 << 43
 LARGEST_FILL = 1 << 30
 _WRITE_LINE = re.compile(rb"write ([A-Za-z0-9_.-]{1,255}) (\d{1,12}) (\d{1,12})\n")
 """A write as almost all are: with numbers that are below LARGEST_FILE for sure."""
-_MOST_NAMES = 1_000
-_known_names: dict[bytes, str] = {}
-"""Names that were looked at already."""
 _LONGEST_LINE = 400
 """An operation's line: a file name of at most 255 bytes and three numbers."""
 
@@ -223,7 +220,7 @@ def decode_operations(payload: bytes) -> list[Operation]:
         if simple is not None:
             name, offset, count = simple.groups()
             start, end = simple.end(), simple.end() + int(count)
-            known = _known_names.get(name) or _name(name)
+            known = _name(name)
             if payload[end : end + 1] == b"\n":
                 operations.append(Write(known, int(offset), payload[start:end]))
                 position = end + 1
@@ -273,10 +270,9 @@ def _byte(text: bytes) -> int:
     return int(text, 16)
 
 
+@lru_cache(maxsize=256)  # as above
 def _name(text: bytes) -> str:
     name = text.decode("ascii", "replace")
     if not is_data_file_name(name):
         raise FrameError(f"not a data file's name: {name[:40]!r}")
-    if len(_known_names) < _MOST_NAMES:
-        _known_names[text] = name
     return name

@@ -95,8 +95,7 @@ class Store:
                     used.core.inside = private
                     yield tx
             finally:
-                if tx is not None:
-                    self._seen.lsn = tx.lsn or tx.refused_at or self._seen.lsn
+                self._remember_position(tx)
             self._checkpoint_if_due(used)
 
     def run(self, body: Callable[[Transaction], T]) -> T:
@@ -121,10 +120,14 @@ class Store:
             try:
                 result = commit.run(used.core, used.group, self._options.lock_timeout, alone)
             finally:
-                if opened is not None:
-                    self._seen.lsn = opened.lsn or opened.refused_at or self._seen.lsn
+                self._remember_position(opened)
             self._checkpoint_if_due(used)
             return result
+
+    def _remember_position(self, tx: Transaction | None) -> None:
+        """What ``read_lsn`` tells behind this transaction, if one was begun."""
+        if tx is not None:
+            self._seen.lsn = tx.lsn or tx.refused_at or self._seen.lsn
 
     @closing_contextmanager
     def reading(self) -> Iterator[View]:

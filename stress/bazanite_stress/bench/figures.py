@@ -10,9 +10,10 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from math import ceil
 from statistics import median
 from typing import Any
+
+from bazanite_stress.shares import at, fairness
 
 from .loop import SECOND
 from .orders import Part
@@ -99,16 +100,6 @@ def ratio(mine: Sequence[Round | None], theirs: Sequence[Round | None]) -> float
         if one is not None and other is not None and other.ops_per_second
     ]
     return _rounded(median(ratios)) if ratios else None
-
-
-def at(ordered: Sequence[int], share: float) -> int:
-    """The smallest value that so large a share of all does not exceed; 0 of none."""
-    return ordered[max(0, ceil(share * len(ordered)) - 1)] if ordered else 0
-
-
-def fairness(done: Sequence[int]) -> float:
-    """The fewest of a process (or thread, where there is one process) through the most."""
-    return min(done) / max(done) if max(done) else 0.0
 
 
 def _sum(values: Iterable[int | None]) -> int | None:

@@ -20,11 +20,11 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import ceil
 from pathlib import Path
 from random import Random
 
 from bazanite import DB
+from bazanite_stress.shares import fairness, quantile
 from bazanite_wal.lock import GlobalLock
 
 from .actors import Actor, SilentError, Wire
@@ -120,16 +120,6 @@ def measure(
         takeover_max_ms=1000 * quantile(times, 1),
         load=(load, os.getloadavg()[0]),
     )
-
-
-def fairness(commits: Sequence[int]) -> float:
-    """The fewest of a process through the most; 0 if somebody had none."""
-    return min(commits) / max(commits) if min(commits, default=0) else 0.0
-
-
-def quantile(values: Sequence[float], share: float) -> float:
-    """The smallest value that so large a share of all does not exceed; 0 of none."""
-    return sorted(values)[max(0, ceil(share * len(values)) - 1)] if values else 0.0
 
 
 def waits_beyond(turns: Sequence[Turn]) -> list[float]:
