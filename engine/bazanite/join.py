@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .cond import EQ
@@ -154,8 +154,10 @@ def _is_reference(value: Any) -> bool:
 def _grouped(rows: list[Row], join: InverseJoin, table: Table) -> list[Row]:
     groups: dict[Any, list[Row]] = {row["id"]: [] for row in rows}
     for other in table.iterate():
-        value = other[join.fk_attr]
-        group = groups.get(value) if isinstance(value, Hashable) else None
+        try:
+            group = groups.get(other[join.fk_attr])
+        except TypeError:
+            continue  # a program's own type; what has no hash is no id
         if group is not None:
             group.append(other)
     if len(groups) == len(rows):
