@@ -29,7 +29,7 @@ from .plans import Plans, Setting
 from .record import Record
 from .verdict import events_of, judge
 
-_STRIKE_CALLS, _STRIKE_SECONDS = 25, 0.25
+_STRIKE_CALLS, _STRIKE_SECONDS = 10, 0.25
 """How many calls come between two strikes from outside, on an average; how long at most."""
 _RECOVERIES = 4
 """At most so many processes then try to be the first to open, one after another."""
