@@ -9,7 +9,7 @@ its ``truncate`` emptied, and a sequence with too many digits.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from bazanite_wal.layer import View, WriteSet
 
@@ -57,7 +57,7 @@ def verify(view: View, layout: Layout, present: Collection[str]) -> None:
     """DirectoryError or CorruptionError unless the table's files can be taken as they are."""
     files = layout.files
     if view.size(files.rows):
-        require_files(files, layout.has_text, present)
+        require_files(files, files.names(has_text=layout.has_text), present)
         sequence.read(view, files)
     elif view.size(files.sequence):
         sequence.read(view, files)
@@ -76,11 +76,9 @@ def settle(tx: WriteSet, layout: Layout) -> None:
         tx.truncate(files.free, 0)
 
 
-def require_files(
-    files: TableFiles, has_text: bool, present: Collection[str], checksums: bool = False
-) -> None:
-    """DirectoryError naming the first of the table's files that is missing."""
-    for name in [*files.names(has_text), *([files.sums] if checksums else [])]:
+def require_files(files: TableFiles, names: Iterable[str], present: Collection[str]) -> None:
+    """DirectoryError naming the first of these files of the table that is missing."""
+    for name in names:
         if name not in present:
             raise DirectoryError(
                 f"{files.directory}/{name}: this file of table '{files.table}' is missing. Restore "

@@ -13,36 +13,57 @@ widths, NULLs and the tables referred to.  A type of the program's own is known 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
+from itertools import count
 from typing import Any, NoReturn
 
 from .errors import CorruptionError, SchemaMismatch, ValidationError
-from .fields import CHAR, FK, INT, PK, TEXT, TEXT_WIDTH, FieldType
-from .files import CATALOG_NAME, check_table_name
+from .fields import CHAR, FK, INT, KEEP, ON_DELETE, PK, SET_NULL, TEXT, TEXT_WIDTH, FieldType
+from .files import CATALOG_NAME, TableFiles, check_table_name
 from .schema import Schema
 
 FORMAT = "bazanite 1"
 CHECKED_FORMAT = "bazanite 2"
 """The format of a catalog in which some table has checksums."""
+INTEGRITY_FORMAT = "bazanite 3"
+"""The format of a catalog with indexes, or with deletes that look at who refers."""
 WIDTHS = range(2, 19)
 """Widths that integers of a directory may have; 18 digits stay below 2**63."""
+
+TEXT_TYPES = frozenset({"TEXT"})
+"""Types whose values are in the text file."""
 
 _CHECK_START = b'{\n  "check": "'
 _NO_CHECK = "0" * 16
 _LARGEST_FIELD = 1 << 30
+_NOT_IN_FILES = re.compile(r"[^A-Za-z0-9_-]")
+_INDEX_NAME = re.compile(r"[A-Za-z0-9_-]{1,30}(\.[0-9]{1,9})?\Z")
+_LONGEST_INDEX_NAME = 30
 _BUILT_IN: dict[str, type[FieldType]] = {kind.__name__: kind for kind in (PK, INT, CHAR, FK, TEXT)}
 
 
 @dataclass(frozen=True, slots=True)
 class FieldSpec:
-    """One column as the catalog knows it; ``table`` is what an FK refers to."""
+    """One column as the catalog knows it; ``table`` is what an FK refers to.
+
+    ``on_delete`` says what becomes of the row when the one that it refers to is deleted: one of
+    ``fields.ON_DELETE``; None for any other type, and in a class that does not say.
+    """
 
     name: str
     type: str
     size: int
     null: bool
     table: str | None = None
+    on_delete: str | None = None
+
+    @property
+    def in_text_file(self) -> bool:
+        """Whether its values are in the table's text file, and the row has their offsets."""
+        return self.type in TEXT_TYPES
 
     def __str__(self) -> str:
         target = f" to '{self.table}'" if self.table is not None else ""
@@ -50,11 +71,33 @@ class FieldSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class IndexSpec:
+    """One index of a table: its columns in order, whether they must be unique, its file's name.
+
+    ``built`` is None once every row is in it, else it has the rows of the slots below that.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    unique: bool = False
+    built: int | None = None
+
+    def __str__(self) -> str:
+        return f"{'unique' if self.unique else 'index'} ({', '.join(self.columns)})"
+
+    @property
+    def ready(self) -> bool:
+        """Whether it has every row."""
+        return self.built is None
+
+
+@dataclass(frozen=True, slots=True)
 class TableSpec:
-    """One table's columns, in order, and whether there are checksums of its files."""
+    """One table's columns, in order, its indexes, and whether its files have checksums."""
 
     fields: tuple[FieldSpec, ...]
     checksums: bool = False
+    indexes: tuple[IndexSpec, ...] = ()
 
     @property
     def row_size(self) -> int:
@@ -64,7 +107,12 @@ class TableSpec:
     @property
     def has_text(self) -> bool:
         """Whether the table has a text file."""
-        return any(field.type == "TEXT" for field in self.fields)
+        return any(field.in_text_file for field in self.fields)
+
+    def files(self, directory: str, table: str) -> list[str]:
+        """The names of the table's files, but that of the checksums."""
+        names = [index.name for index in self.indexes]
+        return TableFiles(directory, table).names(has_text=self.has_text, indexes=names)
 
     def references(self, table: str) -> list[tuple[int, int]]:
         """(offset in the row, width) of each column that refers to this table."""
@@ -78,24 +126,64 @@ class TableSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class MigrationRecord:
+    """A migration that the directory has seen, and how many of its steps were made."""
+
+    version: int
+    name: str
+    done: int
+
+
+@dataclass(frozen=True, slots=True)
 class Catalog:
-    """All tables of a directory, and how wide its unsized integers are."""
+    """All tables of a directory, how wide its unsized integers are, and what changed it."""
 
     int_width: int
     tables: dict[str, TableSpec]
+    migrations: tuple[MigrationRecord, ...] = ()
 
     @property
     def has_checksums(self) -> bool:
         """Whether any table has them."""
         return any(spec.checksums for spec in self.tables.values())
 
+    @property
+    def format(self) -> str:
+        """The oldest one whose programs keep all that is in it."""
+        specs = self.tables.values()
+        actions = {field.on_delete for spec in specs for field in spec.fields}
+        if actions - {None, KEEP} or any(spec.indexes for spec in specs) or self.migrations:
+            return INTEGRITY_FORMAT
+        return CHECKED_FORMAT if self.has_checksums else FORMAT
+
 
 def spec_of(schema: Schema) -> TableSpec:
     """What the catalog keeps of a bound schema."""
-    return TableSpec(tuple(_field_spec(name, kind) for name, kind in schema.schema))
+    indexes: list[IndexSpec] = []
+    for columns, unique in schema.keys:
+        indexes.append(IndexSpec(index_name(columns, indexes), columns, unique))
+    fields = tuple(field_spec(name, kind) for name, kind in schema.schema)
+    return TableSpec(fields, indexes=tuple(indexes))
 
 
-def _field_spec(name: str, kind: FieldType) -> FieldSpec:
+def index_name(columns: Iterable[str], taken: Iterable[IndexSpec]) -> str:
+    """A name for an index, of which its file is called; columns may be called anything."""
+    name = _NOT_IN_FILES.sub("_", "-".join(columns))[:_LONGEST_INDEX_NAME]
+    names = {index.name for index in taken}
+    return next(n for n in (name, *(f"{name}.{i}" for i in count(2))) if n not in names)
+
+
+def settled(spec: TableSpec, on_delete: str) -> TableSpec:
+    """The same, with this in every reference that does not say what a delete does."""
+    fields = [
+        replace(f, on_delete=on_delete) if f.table is not None and f.on_delete is None else f
+        for f in spec.fields
+    ]
+    return replace(spec, fields=tuple(fields))
+
+
+def field_spec(name: str, kind: FieldType) -> FieldSpec:
+    """What the catalog keeps of a bound field."""
     if isinstance(kind, TEXT) and type(kind) is not TEXT:
         raise ValidationError(f"'{name}': TEXT cannot be subclassed")
     own = type(kind).__name__
@@ -105,17 +193,32 @@ def _field_spec(name: str, kind: FieldType) -> FieldSpec:
         raise ValidationError(f"'{name}': a type of one's own cannot be called {own!r}")
     if not 0 < kind.size < _LARGEST_FIELD:
         raise ValidationError(f"'{name}': a field has from 1 to {_LARGEST_FIELD - 1} bytes")
-    target = kind.params["rel_name"] if isinstance(kind, FK) else None
-    return FieldSpec(name, type(kind).__name__, kind.size, kind.null, target)
+    if not isinstance(kind, FK):
+        return FieldSpec(name, type(kind).__name__, kind.size, kind.null)
+    target = kind.params["rel_name"]
+    return FieldSpec(name, type(kind).__name__, kind.size, kind.null, target, kind.on_delete)
 
 
 def compare(table: str, stored: TableSpec, declared: TableSpec) -> None:
-    """SchemaMismatch naming the first difference, if there is one."""
+    """SchemaMismatch naming the first difference; the directory may have more indexes."""
+    compare_columns(table, stored, declared)
+    for index in declared.indexes:
+        same = [i for i in stored.indexes if i.columns == index.columns]
+        if not any(i.unique or not index.unique for i in same):
+            raise SchemaMismatch(
+                f"table '{table}': declared {index} is not stored; a migration can add it"
+            )
+
+
+def compare_columns(table: str, stored: TableSpec, declared: TableSpec) -> None:
+    """SchemaMismatch naming the first column that differs."""
     for old, new in zip(stored.fields, declared.fields, strict=False):
         if old.name != new.name:
             raise SchemaMismatch(
                 f"table '{table}': stored '{old.name}' {old}, declared '{new.name}' {new}"
             )
+        if new.on_delete is None:
+            new = replace(new, on_delete=old.on_delete)  # noqa: PLW2901  whatever is stored
         if old != new:
             raise SchemaMismatch(f"table '{table}', '{old.name}': stored {old}, declared {new}")
     shared = min(len(stored.fields), len(declared.fields))
@@ -130,11 +233,14 @@ def encode(catalog: Catalog) -> bytes:
     tables = {
         name: {"fields": [_field_json(field) for field in spec.fields]}
         | ({"checksums": True} if spec.checksums else {})
+        | ({"indexes": [_index_json(index) for index in spec.indexes]} if spec.indexes else {})
         for name, spec in catalog.tables.items()
     }
-    document = {"format": FORMAT, "int_width": catalog.int_width, "tables": tables}
+    document = {"format": catalog.format, "int_width": catalog.int_width, "tables": tables}
     if catalog.has_checksums:
-        document |= {"format": CHECKED_FORMAT, "check": _NO_CHECK}
+        document["check"] = _NO_CHECK
+    if catalog.migrations:
+        document["migrations"] = [asdict(record) for record in catalog.migrations]
     data = json.dumps(document, indent=2, sort_keys=True).encode() + b"\n"
     return _checked(data) if catalog.has_checksums else data
 
@@ -156,6 +262,17 @@ def _field_json(field: FieldSpec) -> dict[str, Any]:
     }
     if field.table is not None:
         result["table"] = field.table
+    if field.on_delete not in (None, KEEP):
+        result["on_delete"] = field.on_delete
+    return result
+
+
+def _index_json(index: IndexSpec) -> dict[str, Any]:
+    result: dict[str, Any] = {"name": index.name, "columns": [*index.columns]}
+    if index.unique:
+        result["unique"] = True
+    if index.built is not None:
+        result["built"] = index.built
     return result
 
 
@@ -180,19 +297,22 @@ class _Decoder:
         except (ValueError, RecursionError) as error:
             position = getattr(error, "pos", getattr(error, "start", 0))
             raise CorruptionError(self._path, position, "a JSON document", str(error)) from error
-        kind = CHECKED_FORMAT if checked else FORMAT
-        if not isinstance(document, dict) or document.get("format") != kind:
+        kinds = (CHECKED_FORMAT if checked else FORMAT, INTEGRITY_FORMAT)
+        if not isinstance(document, dict) or document.get("format") not in kinds:
             shown = document.get("format") if isinstance(document, dict) else document
-            self._refuse(f'a catalog of format "{kind}"', shown)
+            self._refuse(f'a catalog of format "{kinds[0]}" or "{kinds[1]}"', shown)
         width = document.get("int_width")
         if type(width) is not int or width not in WIDTHS:
             self._refuse(f"int_width from {WIDTHS.start} to {WIDTHS.stop - 1}", width)
         tables = document.get("tables")
         if not isinstance(tables, dict):
             self._refuse("an object 'tables'", tables)
-        catalog = Catalog(width, {self._name(n): self._table(n, t) for n, t in tables.items()})
+        specs = {self._name(n): self._table(n, t) for n, t in tables.items()}
+        catalog = Catalog(width, specs, self._migrations(document.get("migrations", [])))
         if catalog.has_checksums != checked:
             self._refuse("checksums of a table if there is one of the catalog", None)
+        if catalog.format != document["format"]:
+            self._refuse(f'a catalog of format "{catalog.format}"', document["format"])
         return catalog
 
     def _refuse(self, expected: str, found: object) -> NoReturn:
@@ -206,6 +326,22 @@ class _Decoder:
         except ValidationError:
             self._refuse("a table's name", name)
 
+    def _migrations(self, document: object) -> tuple[MigrationRecord, ...]:
+        if not isinstance(document, list):
+            self._refuse("a list of migrations", document)
+        records: list[MigrationRecord] = []
+        for item in document:
+            known = isinstance(item, dict) and item.keys() == {"version", "name", "done"}
+            if not known or not isinstance(item["name"], str) or not item["name"].isprintable():
+                self._refuse("a migration", item)
+            if any(type(item[key]) is not int or item[key] < 0 for key in ("version", "done")):
+                self._refuse("a migration", item)
+            records.append(MigrationRecord(**item))
+        versions = [record.version for record in records]
+        if versions != sorted(set(versions)):
+            self._refuse("migrations in their order", versions)
+        return tuple(records)
+
     def _table(self, table: str, document: object) -> TableSpec:
         fields = document.get("fields") if isinstance(document, dict) else None
         if not isinstance(fields, list) or not fields:
@@ -216,7 +352,34 @@ class _Decoder:
         checksums = document.get("checksums", False) if isinstance(document, dict) else False
         if not isinstance(checksums, bool):
             self._refuse(f"whether table '{table}' has checksums", checksums)
-        return TableSpec(specs, checksums)
+        assert isinstance(document, dict)
+        return TableSpec(specs, checksums, self._indexes(table, specs, document.get("indexes", [])))
+
+    def _indexes(
+        self, table: str, fields: tuple[FieldSpec, ...], document: object
+    ) -> tuple[IndexSpec, ...]:
+        if not isinstance(document, list):
+            self._refuse(f"a list of indexes of table '{table}'", document)
+        found = tuple(self._index(table, {field.name for field in fields}, d) for d in document)
+        if len({index.name for index in found}) != len(found):
+            self._refuse(f"different index names in table '{table}'", [i.name for i in found])
+        return found
+
+    def _index(self, table: str, fields: set[str], document: object) -> IndexSpec:
+        expected = f"an index of table '{table}'"
+        if not isinstance(document, dict):
+            self._refuse(expected, document)
+        name, columns = document.get("name"), document.get("columns")
+        unique, built = document.get("unique", False), document.get("built")
+        if not (isinstance(name, str) and _INDEX_NAME.match(name) and isinstance(unique, bool)):
+            self._refuse(expected, document)
+        if not (isinstance(columns, list) and columns and all(c in fields for c in columns)):
+            self._refuse(f"{expected} of columns that it has", document)
+        if len(set(columns)) != len(columns):
+            self._refuse(f"{expected} of different columns", document)
+        if built is not None and (type(built) is not int or built < 0):
+            self._refuse(expected, document)
+        return IndexSpec(name, tuple(columns), unique, built)
 
     def _field(self, table: str, document: object) -> FieldSpec:
         expected = f"a field of table '{table}'"
@@ -232,9 +395,13 @@ class _Decoder:
             self._refuse(expected, document)
         if kind == "TEXT" and size != TEXT_WIDTH:
             self._refuse(f"{expected} with a TEXT of {TEXT_WIDTH}", document)
-        target = document.get("table")
-        if target is not None:
-            target = self._name(target)
-        elif kind == "FK":
-            self._refuse(f"{expected} with the table that it refers to", document)
-        return FieldSpec(name, kind, size, null, target)
+        target, action = document.get("table"), document.get("on_delete")
+        if target is None:
+            if kind == "FK" or action is not None:
+                self._refuse(f"{expected} with the table that it refers to", document)
+            return FieldSpec(name, kind, size, null)
+        if action is None:
+            action = KEEP
+        elif action not in ON_DELETE or (action == SET_NULL and not null):
+            self._refuse(f"{expected} with what a delete does", document)
+        return FieldSpec(name, kind, size, null, self._name(target), action)

@@ -7,8 +7,8 @@ write.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
 
 from bazanite_wal.layer import View, WriteSet
 
@@ -22,6 +22,10 @@ from .freestack import FreeStack
 from .insert import check_text_offset, checked_id
 from .row import Row
 from .textfile import TextReader
+
+if TYPE_CHECKING:
+    from .keyed import TableKeys
+    from .rules import TableRules
 
 
 def stored_row(view: View, layout: Layout, pk: int) -> tuple[int, Row, bytes]:
@@ -42,10 +46,11 @@ def find_slot(view: View, layout: Layout, pk: int) -> int | None:
     return layout.index.find(view, pk) if pk < layout.id_limit else None
 
 
-def delete_row(tx: WriteSet, layout: Layout, pk: int) -> None:
-    """Delete the row with this id, or NotFoundError."""
-    slot, row, _ = stored_row(tx, layout, pk)
-    files = layout.files
+def delete_stored(tx: WriteSet, layout: Layout, keys: TableKeys, slot: int, row: Row) -> None:
+    """Delete this row, TEXT given as offsets, from its slot."""
+    files, pk = layout.files, row["id"]
+    if keys:
+        keys.remove(tx, [(slot, full(tx, layout, row))])
     for name in layout.codec.text_fields:
         if row[name] is not None:
             textfile.erase(tx, files, row[name])
@@ -54,8 +59,34 @@ def delete_row(tx: WriteSet, layout: Layout, pk: int) -> None:
     FreeStack(tx, files, layout.int_width).push(tx, slot)
 
 
+def full(view: View, layout: Layout, row: Row) -> Row:
+    """A copy of a stored row with its TEXT values."""
+    return layout.codec.with_text(Row(row), TextReader(view, layout.files))
+
+
+def clear_fields(
+    tx: WriteSet, layout: Layout, keys: TableKeys, pk: int, names: Collection[str]
+) -> None:
+    """Store NULL in these fields, none of them a TEXT, of the row with this id."""
+    slot, old, data = stored_row(tx, layout, pk)
+    changed = bytearray(data)
+    for field in layout.schema.schema:
+        if field.name in names:
+            start = layout.codec.offsets[field.name]
+            changed[start : start + field.type.size] = field.type.serialize(None)
+    if keys:
+        before = full(tx, layout, old)
+        keys.change(tx, slot, before, {**before, **dict.fromkeys(names)})
+    tx.write(layout.files.rows, slot * layout.row_size, bytes(changed))
+
+
 def update_row(
-    tx: WriteSet, layout: Layout, pk: int, values: Mapping[str, Any], foreign: ForeignKeys
+    tx: WriteSet,
+    layout: Layout,
+    pk: int,
+    values: Mapping[str, Any],
+    foreign: ForeignKeys,
+    rules: TableRules,
 ) -> Row:
     """Change the named fields of the row with this id, and return the whole row."""
     schema = layout.schema
@@ -65,14 +96,24 @@ def update_row(
     if foreign.relations:
         foreign.check(tx, values, ())
     slot, old, data = stored_row(tx, layout, pk)
-    new_pk = _checked_id_change(tx, layout, pk, values) if "id" in values else pk
+    new_pk = _checked_id_change(tx, layout, pk, values, rules) if "id" in values else pk
     quick = None
     if plain and schema.encoder is not None:
         quick = schema.encoder.changed(values, new_pk, old, data)
+    texts = None
     if quick is not None:
         changed, row = quick
     else:
-        changed, row = _change_carefully(tx, layout, values, slot, old, data)
+        changed, row, texts = _change_carefully(tx, layout, values, slot, old, data)
+    keys = rules.keys
+    if keys:
+        before = full(tx, layout, old)
+        after = {**row, **{name: before[name] for name in layout.codec.text_fields}}
+        after |= texts.new if texts is not None else {}
+        keys.refuse_twin(tx, slot, after)
+        keys.change(tx, slot, before, after)
+    if texts is not None:
+        texts.save()
     if changed != data:
         tx.write(layout.files.rows, slot * layout.row_size, changed)
     if new_pk != pk:
@@ -83,8 +124,8 @@ def update_row(
 
 def _change_carefully(
     tx: WriteSet, layout: Layout, values: Mapping[str, Any], slot: int, old: Row, data: bytes
-) -> tuple[bytes, Row]:
-    """The row's new bytes and the row, TEXT as offsets; the text file is changed already."""
+) -> tuple[bytes, Row, _TextChanges]:
+    """The row's new bytes, the row, TEXT as offsets, and what is to be done to the text file."""
     schema = layout.schema
     changes = tx.changes
     texts = _TextChanges(tx, layout)
@@ -105,8 +146,7 @@ def _change_carefully(
         raise TransactionError(
             "a field type used the database while it converted values for an update"
         )
-    texts.save()
-    return changed, row
+    return changed, row, texts
 
 
 class _TextChanges:
@@ -119,10 +159,13 @@ class _TextChanges:
         self._start = self._end = tx.size(layout.files.text) if layout.has_text else 0
         self._erased: list[int] = []
         self._added: list[bytes] = []
+        self.new: dict[str, str | None] = {}
+        """The values of the fields that were given."""
 
     def replace(self, field: Field, old: int | None, value: str | bytes | None) -> int | None:
         """The offset for the new value: the old one if the text stays the same."""
         data = None if value is None else utf8(value)
+        self.new[field.name] = None if data is None else data.decode()
         if old is not None:
             if data is not None and self._reader.get(old).encode() == data:
                 return old
@@ -143,9 +186,13 @@ class _TextChanges:
             self._tx.write(self._files.text, self._start, b"".join(self._added))
 
 
-def _checked_id_change(tx: WriteSet, layout: Layout, pk: int, values: Mapping[str, Any]) -> int:
+def _checked_id_change(
+    tx: WriteSet, layout: Layout, pk: int, values: Mapping[str, Any], rules: TableRules
+) -> int:
     """The id that the row will have, which is given among the values."""
     new_pk = checked_id(layout, values["id"])
+    if new_pk != pk:
+        rules.refuse_referred(tx, pk)
     if new_pk != pk and layout.index.find(tx, new_pk) is not None:
         raise ValidationError(f"'id': row with id {new_pk} already exists")
     return new_pk

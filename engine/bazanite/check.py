@@ -16,6 +16,7 @@ from bazanite_wal.errors import DBError
 from bazanite_wal.layer import View
 
 from .catalog import Catalog, decode
+from .check_keys import KeyCheck
 from .check_layout import layouts
 from .check_reader import Findings, Problem, Reader
 from .check_sums import SumCheck
@@ -58,12 +59,15 @@ def check(view: View, catalog: Catalog, present: Collection[str] | None = None) 
     for name, layout in sorted(tables.items()):
         spec = catalog.tables[name]
         sums = [layout.files.sums] if spec.checksums else []
-        for file in [*layout.files.names(spec.has_text), *sums]:
+        for file in [*spec.files("", name), *sums]:
             if present is not None and file not in present:
                 findings.problem(file, 0, None, f"is missing; table '{name}' needs it")
+        found = len(findings.problems)
         counts[name] = TableCheck(layout, tables, reader, findings).run()
+        if spec.indexes and len(findings.problems) == found:  # else there is no telling
+            KeyCheck(catalog, name, view, findings).run()
         if spec.checksums and (present is None or layout.files.sums in present):
-            SumCheck(sum_file(layout.files, spec.has_text), reader, findings).run()
+            SumCheck(sum_file(layout.files, spec), reader, findings).run()
             counts[name] = replace(counts[name], checksums=True)
         elif reader.size(layout.files.sums):
             what = f"holds checksums of table '{name}', which has none by the catalog"

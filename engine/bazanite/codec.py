@@ -117,6 +117,15 @@ class RowCodec:
         row, _ = self.row_at(view, slot, pk)
         return self.with_text(row, TextReader(view, self.files)) if self.text_fields else row
 
+    def live_row_at(self, view: View, slot: int) -> Row:
+        """The row that an index has in this slot, with its TEXT values."""
+        data = self.read_slot(view, slot)
+        offset = slot * self.row_size
+        if data[0] == DELETED:
+            raise self.files.damaged(self.files.rows, offset, "a row, by an index", data)
+        row = self._decode_strictly(data, offset)
+        return self.with_text(row, TextReader(view, self.files)) if self.text_fields else row
+
     def with_text(self, row: Row, texts: TextReader) -> Row:
         """The same row with TEXT offsets replaced by their values."""
         for name in self.text_fields:
@@ -124,12 +133,18 @@ class RowCodec:
                 row[name] = texts.get(row[name])
         return row
 
-    def chunks(self, view: View) -> Iterator[tuple[int, bytes]]:
-        """(first slot, bytes of whole slots) through the file, newlines checked."""
+    def chunks(
+        self, view: View, begin: int = 0, end: int | None = None
+    ) -> Iterator[tuple[int, bytes]]:
+        """(first slot, bytes of whole slots) through the file, or from one slot up to another.
+
+        Newlines are checked.
+        """
         size = self.row_size
         count = self.slot_count(view)
+        count = count if end is None else min(count, end)
         step = max(1, SCAN_SIZE_BYTES // size)
-        for slot in range(0, count, step):
+        for slot in range(begin, count, step):
             wanted = min(step, count - slot)
             data = view.read(self._name, slot * size, wanted * size)
             ends = data[size - 1 :: size]
@@ -154,6 +169,17 @@ class RowCodec:
                 for row in rows:
                     self.with_text(row, texts)
             yield rows
+
+    def slot_rows(
+        self, view: View, begin: int = 0, end: int | None = None
+    ) -> Iterator[tuple[int, Row]]:
+        """(slot, row with its TEXT values) of each row from one slot up to another."""
+        texts = TextReader(view, self.files)
+        for first, data in self.chunks(view, begin, end):
+            firsts = data[:: self.row_size]
+            slots = [first + place for place, byte in enumerate(firsts) if byte != DELETED]
+            for slot, row in zip(slots, self.live_rows(first, data), strict=True):
+                yield slot, self.with_text(row, texts)
 
     def all_rows(self, view: View) -> list[Row]:
         """Every row with its TEXT values, in slot order."""

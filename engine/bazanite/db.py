@@ -21,7 +21,8 @@ from .emptying import truncate
 from .errors import ValidationError, listed
 from .files import PathLike, path_text
 from .join import BaseJoin, checked_joins, perform
-from .opening import check_width, checked_classes
+from .migrator import Migration, checked_migrations, migrate
+from .opening import check_width, checked_classes, has_catalog
 from .row import Row
 from .storage import Storage
 from .table import Table
@@ -38,19 +39,24 @@ class DB:
 
     ``int_width`` (9 for a new directory) is how many digits unsized integers have; 6 is what
     Bazoola 0.0.7 can read.  ``checksums``: True gives these tables checksums, False takes them
-    away, None leaves it as it is.  ValidationError, SchemaMismatch, DirectoryError and
-    CorruptionError leave the tables as they were.
+    away, None leaves it as it is.  ``migrations`` are made first, those that the directory has not
+    seen (``migrate``); in a new one they are taken as made, as the classes are what they lead to.
+    With None for ``cls_tables`` all tables of the directory are opened, as its catalog has them.
+
+    ValidationError, SchemaMismatch, DirectoryError and CorruptionError leave the tables as they
+    were; MigrationError after the steps that could be made.
     """
 
     def __init__(
         self,
-        cls_tables: Sequence[type[Table]],
+        cls_tables: Sequence[type[Table]] | None,
         base_dir: str | PathLike = "data",
         *,
         durability: str = "full",
         lock_timeout: float | None = None,
         int_width: int | None = None,
         checksums: bool | None = None,
+        migrations: Sequence[Migration] = (),
         log_size_bytes: int = 4 << 20,
         checkpoint_bytes: int | None = None,
         powersafe_overwrite: bool = True,
@@ -59,8 +65,11 @@ class DB:
         commit_timeout: float = 60.0,
         system: System | None = None,
     ) -> None:
-        classes = listed(cls_tables, "a list of table classes")
-        checked_classes(classes)
+        classes = None
+        if cls_tables is not None:
+            classes = listed(cls_tables, "a list of table classes")
+            checked_classes(classes)
+        versions = checked_migrations(migrations)
         check_width(int_width)
         if checksums is not None and not isinstance(checksums, bool):
             raise ValidationError(f"checksums={checksums!r}: must be True, False or None")
@@ -77,7 +86,10 @@ class DB:
         )
         store = open_store(path, options, system)
         try:
-            self.storage = Storage(store, path, classes, int_width, checksums)
+            records = [migration.record for migration in versions]
+            if versions and has_catalog(store):
+                migrate(store, path, versions)
+            self.storage = Storage(store, path, classes, int_width, checksums, records)
         except BaseException:
             store.abandon()
             raise
@@ -109,7 +121,7 @@ class DB:
         return self.storage.table(table_name).update_by_id(pk, values)
 
     def delete_by_id(self, table_name: str, pk: int) -> None:
-        """Delete a row, or NotFoundError; rows that refer to it stay, dangling, as in Bazoola."""
+        """Delete a row, or NotFoundError; see ``Table.delete_by_id``."""
         self.storage.table(table_name).delete_by_id(pk)
 
     def find_by_id(
@@ -157,9 +169,21 @@ class DB:
         storage.table(table_name)
         with storage.store.transaction(private=True) as tx:
             writes = storage.writes(tx)
-            catalog = storage.catalog(tx)
-            truncate(writes, storage.base_dir, catalog, storage.tables, table_name, cascade)
+            truncate(writes, storage.rules(tx), storage.tables, table_name, cascade)
             finish(writes)
+
+    def migrate(self, migrations: Sequence[Migration]) -> list[int]:
+        """Make the migrations that the directory has not seen; returns their versions.
+
+        Each step is atomic and durable when it is done; a crash leaves it undone or done, and the
+        next call goes on from there.  Others may read and write meanwhile; those that have a table
+        open which is changed get SchemaMismatch from then on, and open it again.  Here the tables
+        are those of the new schema afterwards, of this handle's classes where these still fit.
+        MigrationError names the rows that are in the way of a step.
+        """
+        made = migrate(self.storage.store, self.storage.base_dir, checked_migrations(migrations))
+        self.storage.reload()
+        return made
 
     def transaction(self) -> AbstractContextManager[Transaction]:
         """All calls of this thread inside the ``with``, stored together or not at all.

@@ -12,19 +12,21 @@ from bazanite_wal.layer import View, WriteSet
 from . import sequence
 from .catalog import Catalog, TableSpec
 from .files import CHUNK_SIZE_BYTES, TableFiles
+from .rules import Rules
 from .schema import DELETED
 
 _NULL = ord("#")
 
 
 def truncate(
-    tx: WriteSet, directory: str, catalog: Catalog, order: Iterable[str], table: str, cascade: bool
+    tx: WriteSet, rules: Rules, order: Iterable[str], table: str, cascade: bool
 ) -> None:
     """Empty the table: no rows, no freed slots, and the next automatic id is 1.
 
     ValueError if another table has rows that refer to it, unless ``cascade`` empties those too.
     ``order`` are the tables to look at first.
     """
+    catalog, directory = rules.catalog, rules.directory
     names = list(dict.fromkeys([*order, *catalog.tables]))
     if not cascade:
         for name in names:
@@ -35,7 +37,9 @@ def truncate(
                     f"Use `cascade` option to truncate dependent tables."
                 )
     for name in _dependents(catalog, table) if cascade else [table]:
-        _empty(tx, TableFiles(directory, name), catalog.tables[name].has_text)
+        _empty(tx, TableFiles(directory, name), catalog.tables[name])
+        if catalog.tables[name].indexes:
+            rules.table(name).keys.clear(tx)
 
 
 def _dependents(catalog: Catalog, table: str) -> list[str]:
@@ -48,8 +52,8 @@ def _dependents(catalog: Catalog, table: str) -> list[str]:
     return result
 
 
-def _empty(tx: WriteSet, files: TableFiles, has_text: bool) -> None:
-    for name in files.names(has_text):
+def _empty(tx: WriteSet, files: TableFiles, spec: TableSpec) -> None:
+    for name in spec.files(files.directory, files.table):
         if name != files.sequence and tx.size(name):
             tx.truncate(name, 0)
     sequence.write(tx, files, 0)

@@ -1,6 +1,7 @@
 """Every error a program can see, under one import; see ``bazanite_wal.errors`` for the list.
 
-One is added here, because only tables know it: a stored NULL where the schema allows none.
+Two are added here, because only tables know them: a stored NULL where the schema allows none, and
+rows that would contradict each other.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ __all__ = [
     "DurabilityMismatch",
     "Holder",
     "InconsistentDataError",
+    "IntegrityError",
     "LockTimeout",
+    "MigrationError",
     "NetworkFileSystemError",
     "NotFoundError",
     "PoisonedError",
@@ -67,3 +70,30 @@ class InconsistentDataError(CorruptionError, ValueError):
         super().__init__(path, offset, expected, found)
         self.message = f"Inconsistent data: {self.message}"
         self.args = (self.message,)
+
+
+class IntegrityError(ValidationError, ValueError):
+    """Rows would contradict each other: values that must be unique, or a reference to nothing.
+
+    ``ids`` are rows of ``table`` that are in the way, with their values of ``columns``.  Nothing
+    was changed.
+    """
+
+    def __init__(
+        self, message: str, table: str, columns: Iterable[str], ids: Iterable[int] = ()
+    ) -> None:
+        super().__init__(message)
+        self.table = table
+        self.columns = tuple(columns)
+        self.ids = tuple(ids)
+
+
+class MigrationError(ValidationError):
+    """A change of the schema that cannot be made; ``ids`` are the rows that are in the way.
+
+    Steps that were made before stay, and are recorded; of this one nothing was.
+    """
+
+    def __init__(self, message: str, ids: Iterable[int] = ()) -> None:
+        super().__init__(message)
+        self.ids = tuple(ids)

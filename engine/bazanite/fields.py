@@ -19,6 +19,8 @@ from .errors import ValidationError, shown_value
 DEFAULT_INT_WIDTH = 9
 _WIDEST_INT = 640
 """As many digits as Python converts whatever its limit is set to."""
+RESTRICT, CASCADE, SET_NULL, KEEP = ON_DELETE = ("restrict", "cascade", "set_null", "keep")
+"""What becomes of rows that refer to one that is deleted."""
 TEXT_WIDTH = 9
 """Width of a TEXT's offset in the row and of its length in the text file, in every directory."""
 
@@ -135,11 +137,24 @@ class PK(INT):
 
 
 class FK(INT):
-    """The id of a row of another table, which must exist when it is stored."""
+    """The id of a row of another table, which must exist when it is stored.
 
-    def __init__(self, rel_name: str, null: bool = False) -> None:
+    ``on_delete``, when that row is to be deleted: "restrict" refuses, "cascade" deletes this one
+    too, "set_null" stores NULL here, and "keep" leaves it dangling, as Bazoola does.  None is what
+    the directory has; for a new table "restrict".
+    """
+
+    on_delete: str | None
+
+    def __init__(self, rel_name: str, null: bool = False, *, on_delete: str | None = None) -> None:
         super().__init__(null=null)
+        if on_delete is not None and on_delete not in ON_DELETE:
+            expected = ", ".join(f'"{action}"' for action in ON_DELETE)
+            raise ValidationError(f"on_delete={shown_value(on_delete)}: must be one of {expected}")
+        if on_delete == SET_NULL and not null:
+            raise ValidationError('on_delete="set_null" needs null=True')
         self.params["rel_name"] = rel_name
+        self.on_delete = on_delete
 
 
 class CHAR(FieldType):

@@ -7,6 +7,7 @@ name of another table's file, whichever tables come later.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -94,10 +95,14 @@ class TableFiles:
         for name, ending in _ENDINGS.items():
             object.__setattr__(self, name, f"{self.table}{ending}")
 
-    def names(self, has_text: bool) -> list[str]:
+    def names(self, *, has_text: bool, indexes: Iterable[str] = ()) -> list[str]:
         """All but the checksums; the text file only if the table has TEXT fields."""
         names = [self.rows, self.index, self.free, self.sequence]
-        return [*names, self.text] if has_text else names
+        return [*names, *([self.text] if has_text else []), *map(self.keyed, indexes)]
+
+    def keyed(self, index: str) -> str:
+        """The file of the table's index of this name."""
+        return f"{self.table}.{index}.index.dat"
 
     def damaged(self, name: str, offset: int, expected: str, found: bytes | str) -> CorruptionError:
         """The error to raise for wrong bytes at ``offset`` of file ``name``."""

@@ -12,6 +12,7 @@ careful path, from the first row of the chunk on, so that errors and their order
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from bazanite_wal.layer import WriteSet
@@ -23,6 +24,7 @@ from .errors import DBError, TransactionError, ValidationError
 from .fields import TEXT, TEXT_WIDTH, utf8
 from .foreign import ForeignKeys
 from .freestack import FreeStack
+from .keyed import NewKeys, TableKeys
 from .many import made_at_once
 from .newrows import NewIds, Piece, merged
 from .row import Row
@@ -46,8 +48,11 @@ def checked_id(layout: Layout, value: Any) -> int:
 class RowBatch:
     """Rows about to be inserted by one transaction."""
 
-    def __init__(self, tx: WriteSet, layout: Layout, foreign: ForeignKeys) -> None:
+    def __init__(
+        self, tx: WriteSet, layout: Layout, foreign: ForeignKeys, keys: TableKeys
+    ) -> None:
         files = layout.files
+        self._keys = NewKeys(keys, tx)
         self._tx = tx
         self._layout = layout
         self._foreign = foreign
@@ -86,6 +91,8 @@ class RowBatch:
         for piece in texts:
             self._texts.append(piece)
             self._text_end += len(piece)
+        if self._keys:
+            self._keys.add(slot, row)
         self._slots.add(pk, slot)
         self._rows.append((slot, 1, data))
         return row
@@ -116,6 +123,7 @@ class RowBatch:
             tx.write(files.rows, slot * self._layout.row_size, data)
         for pk, entries in merged(self._slots.pieces(self._layout.int_width)):
             self._layout.index.put_entries(tx, pk, entries)
+        self._keys.save(tx)
         self._free.save(tx)
         if self._sequence != self._stored_sequence:
             sequence.write(tx, files, self._sequence)
@@ -157,7 +165,7 @@ class RowBatch:
             return None  # a damaged file, which may matter to a later row only
         if ids is None:
             return None
-        made = encoder.many(ids, columns, self._text_end, rows=not ids_only)
+        made = encoder.many(ids, columns, self._text_end, rows=bool(self._keys) or not ids_only)
         if made is None:
             return None
         data, rows, texts, self._text_end = made
@@ -174,6 +182,9 @@ class RowBatch:
             self._end_slot = fresh.stop
         self._slots.add_all(ids[: len(reused)], reused)
         self._slots.add_all(ids[len(reused) :], fresh)
+        if self._keys:
+            for slot, row in zip(chain(reused, fresh), rows, strict=True):
+                self._keys.add(slot, row)
         return list(ids) if ids_only else rows
 
     def _new_ids(self, given: list[Any] | None, count: int) -> Sequence[int] | None:

@@ -13,10 +13,31 @@ from typing import TYPE_CHECKING
 from bazanite_wal.layer import View, WriteSet
 
 from . import adopt, sums
-from .catalog import WIDTHS, Catalog, TableSpec, compare, decode, encode, spec_of
+from .catalog import (
+    WIDTHS,
+    Catalog,
+    MigrationRecord,
+    TableSpec,
+    compare,
+    compare_columns,
+    decode,
+    encode,
+    settled,
+    spec_of,
+)
 from .codec import Layout
-from .errors import CorruptionError, SchemaMismatch, TransactionError, ValidationError, shown_value
+from .stored_schema import schema_of
+from .errors import (
+    CorruptionError,
+    DirectoryError,
+    SchemaMismatch,
+    TransactionError,
+    ValidationError,
+    shown_value,
+)
+from .fields import KEEP, RESTRICT
 from .files import CATALOG_NAME, TableFiles, check_table_name
+from .keyed import TableKeys
 from .schema import Schema
 from .table import Table
 
@@ -67,16 +88,38 @@ def read_catalog_bytes(view: View) -> bytes:
     return view.read(CATALOG_NAME, 0, view.size(CATALOG_NAME))
 
 
+def has_catalog(store: Store) -> bool:
+    """Whether the directory has tables already."""
+    with store.reading() as view:
+        return view.size(CATALOG_NAME) > 0
+
+
+def stored_classes(store: Store, directory: str) -> dict[str, type[Table]]:
+    """A class for each table of the directory, by its catalog; DirectoryError if it has none."""
+    with store.reading() as view:
+        catalog = read_catalog(view, directory)
+    if catalog is None:
+        raise DirectoryError(f"{directory}: there are no tables yet; give their classes")
+    return {name: class_of(name, spec) for name, spec in catalog.tables.items()}
+
+
+def class_of(name: str, spec: TableSpec) -> type[Table]:
+    """A class that declares what the catalog says of a table."""
+    return type(name, (Table,), {"name": name, "schema": schema_of(spec)})
+
+
 def open_tables(
     store: Store,
     directory: str,
     classes: dict[str, type[Table]],
     int_width: int | None,
     checksums: bool | None = None,
+    records: Iterable[MigrationRecord] = (),
 ) -> tuple[dict[str, Layout], Catalog]:
     """The layout of each table, all of them in the catalog and with all their files; the catalog.
 
     ``checksums``: whether these tables are to have them; None: as they are, new ones as others.
+    ``records``: migrations that a new directory need not see, as the classes are what they lead to.
 
     SchemaMismatch if a stored table differs from its class, or the width from ``int_width``;
     DirectoryError if a file is missing; CorruptionError if a Bazoola table cannot be adopted, or
@@ -104,25 +147,29 @@ def open_tables(
             if name in known:
                 compare(name, known[name], spec_of(layout.schema))
                 summed = known[name].checksums and checksums is not False
-                adopt.require_files(layout.files, layout.has_text, present, summed)
+                needed = known[name].files(directory, name)
+                needed += [layout.files.sums] if summed else []
+                adopt.require_files(layout.files, needed, present)
             else:
                 adopt.verify(tx, layout, present)
-        specs = _specs(stored, layouts, checksums)
+        specs = _specs(tx, stored, layouts, checksums)
         changed = {name for name, spec in specs.items() if known.get(name) != spec}
         if changed and inside:
             raise TransactionError("a transaction is open: open new tables before it begins")
-        catalog = Catalog(width, {**known, **specs})
+        seen = stored.migrations if stored is not None else tuple(records)
+        catalog = Catalog(width, {**known, **specs}, seen)
         if changed:
-            names = [n for a in added for n in files[a].names(layouts[a].has_text)]
+            names = [n for a in added for n in specs[a].files(directory, a)]
             names += [files[n].sums for n in sorted(changed) if specs[n].checksums]
             store.create_files([CATALOG_NAME, *names])
             for name in added:
                 adopt.settle(tx, layouts[name])
+                TableKeys(layouts[name], specs[name].indexes).build(tx)
             for name in sorted(changed):
                 if name in known and specs[name].checksums:
                     adopt.verify(tx, layouts[name], present)  # what is damaged gets none
                 if specs[name].checksums:
-                    sums.build(tx, sums.sum_file(files[name], layouts[name].has_text))
+                    sums.build(tx, sums.sum_file(files[name], specs[name]))
             data = encode(catalog)
             tx.write(CATALOG_NAME, 0, data)
             tx.truncate(CATALOG_NAME, len(data))
@@ -152,14 +199,40 @@ def refuse_unclaimed(view: View, files: TableFiles, spec: TableSpec | None) -> N
         )
 
 
+def refuse_changed(name: str, stored: TableSpec | None, schema: Schema) -> None:
+    """SchemaMismatch if an open table is no longer as it was when it was opened."""
+    advice = "another program changed it since it was opened here; open the database again"
+    if stored is None:
+        raise SchemaMismatch(f"table '{name}' is gone: {advice}")
+    try:
+        compare_columns(name, stored, spec_of(schema))
+    except SchemaMismatch as error:
+        raise SchemaMismatch(f"{error.message}: {advice}") from error
+
+
+def fits(stored: TableSpec, schema: Schema) -> bool:
+    """Whether a declared schema has the columns that are stored."""
+    try:
+        compare_columns("", stored, spec_of(schema))
+    except SchemaMismatch:
+        return False
+    return True
+
+
 def _specs(
-    stored: Catalog | None, layouts: dict[str, Layout], checksums: bool | None
+    view: View, stored: Catalog | None, layouts: dict[str, Layout], checksums: bool | None
 ) -> dict[str, TableSpec]:
-    """What the catalog is to say of each of these tables."""
+    """What the catalog is to say of each of these tables.
+
+    One that Bazoola filled may have references to nothing, and its programs delete freely.
+    """
     usual = stored is not None and stored.has_checksums
     result: dict[str, TableSpec] = {}
     for name, layout in layouts.items():
         spec = stored.tables.get(name) if stored is not None else None
-        spec = spec or replace(spec_of(layout.schema), checksums=usual)
+        if spec is None:
+            filled = view.size(layout.files.rows) or view.size(layout.files.sequence)
+            spec = settled(spec_of(layout.schema), KEEP if filled else RESTRICT)
+            spec = replace(spec, checksums=usual)
         result[name] = spec if checksums is None else replace(spec, checksums=checksums)
     return result

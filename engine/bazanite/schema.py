@@ -14,17 +14,26 @@ from functools import cached_property
 from typing import Any
 
 from .encoder import RowEncoder, row_encoder
-from .errors import ValidationError, shown_value
+from .errors import ValidationError, listed, shown_value
 from .fields import FK, INT, TEXT, Field, FieldType
+from .keys import key_size
 from .row import Row
 
 DELETED = ord("*")
+Key = str | tuple[str, ...]
+"""A column, or several."""
 
 
 class Schema:
-    """An ordered list of fields; ValidationError if they cannot make a table."""
+    """An ordered list of fields; ValidationError if they cannot make a table.
 
-    def __init__(self, schema: list[Field]) -> None:
+    ``unique`` lists columns, or tuples of columns, of which no two rows may have the same values
+    (NULL is like nothing else); ``indexes`` those by which rows are often looked for.
+    """
+
+    def __init__(
+        self, schema: list[Field], *, unique: Iterable[Key] = (), indexes: Iterable[Key] = ()
+    ) -> None:
         if not isinstance(schema, Sequence):
             raise ValidationError(f"A schema is a list of fields, not {shown_value(schema)}")
         if not schema:
@@ -47,10 +56,38 @@ class Schema:
             names.add(name)
         self.schema = list(schema)
         self.names = frozenset(names)
+        self.keys = self._all_keys(unique, indexes)
 
     def bind(self, int_width: int) -> Schema:
         """A copy whose unsized integers are ``int_width`` bytes wide."""
-        return Schema([Field(name, kind.bind_width(int_width)) for name, kind in self.schema])
+        bound = Schema([Field(name, kind.bind_width(int_width)) for name, kind in self.schema])
+        bound.keys = self.keys
+        return bound
+
+    def _all_keys(
+        self, unique: Iterable[Key], indexes: Iterable[Key]
+    ) -> list[tuple[tuple[str, ...], bool]]:
+        """(columns, whether they are unique) of each index that is declared, each once."""
+        keys: dict[tuple[str, ...], bool] = {}
+        for name, kind in self.schema:
+            if getattr(kind, "unique", False) or getattr(kind, "index", False):
+                keys[self._columns(name)] = bool(getattr(kind, "unique", False))
+        for given, is_unique in ((unique, True), (indexes, False)):
+            for key in listed(given, "a list of columns"):
+                columns = self._columns(key)
+                keys[columns] = keys.get(columns, False) or is_unique
+        return list(keys.items())
+
+    def _columns(self, key: object) -> tuple[str, ...]:
+        columns = (key,) if isinstance(key, str) else key
+        if not isinstance(columns, (tuple, list)) or not columns:
+            raise ValidationError(f"{shown_value(key)} is neither a column nor a tuple of columns")
+        self.check_names(columns)
+        for column in columns:
+            self.check_indexable(column)
+        if len(set(columns)) != len(columns):
+            raise ValidationError(f"{shown_value(key)}: a column is named twice")
+        return tuple(columns)
 
     def check_id(self) -> None:
         """ValidationError unless there is an ``id`` that can serve as one."""
@@ -67,6 +104,12 @@ class Schema:
             if name not in self.names:
                 shown = f"'{name}'" if isinstance(name, str) else shown_value(name)
                 raise ValidationError(f"{shown}: no such field")
+
+    def check_indexable(self, name: str) -> None:
+        """ValidationError if no index can have this column."""
+        kind = next(field.type for field in self.schema if field.name == name)
+        if key_size(kind) is None:
+            raise ValidationError(f"'{name}': {type(kind).__name__} cannot be in an index")
 
     def row_size(self) -> int:
         """Width of a row in bytes, with its newline."""

@@ -16,6 +16,7 @@ from hashlib import blake2b
 
 from bazanite_wal.layer import View, WriteSet
 
+from .catalog import TableSpec
 from .errors import CorruptionError
 from .files import CHUNK_SIZE_BYTES, TableFiles, shown
 
@@ -82,9 +83,9 @@ Covered = Mapping[str, tuple[SumFile, int]]
 """For each file that has checksums: where they are, and its column there."""
 
 
-def sum_file(files: TableFiles, has_text: bool) -> SumFile:
+def sum_file(files: TableFiles, spec: TableSpec) -> SumFile:
     """The checksum file of a table."""
-    return SumFile(files.directory, files.sums, tuple(files.names(has_text)))
+    return SumFile(files.directory, files.sums, tuple(spec.files(files.directory, files.table)))
 
 
 def covered(sum_files: Iterable[SumFile]) -> Covered:

@@ -14,11 +14,12 @@ from bazanite_wal.glance import Glance, Indexed
 from bazanite_wal.layer import View
 from bazanite_wal.transaction import Transaction
 
-from .change import delete_row, find_slot, update_row
+from .change import find_slot, update_row
 from .codec import Layout
 from .cond import BaseCond
 from .counting import count_by, links
 from .decoder import DecodeOne
+from .deleting import Deletion
 from .encoder import PLAIN
 from .errors import CorruptionError, ValidationError, listed, shown_value
 from .insert import RowBatch
@@ -74,7 +75,8 @@ class Table:
 
         def write(tx: Transaction) -> T:
             writes = storage.writes(tx)
-            batch = RowBatch(writes, self.layout, storage.foreign_keys(self))
+            keys = storage.rules(tx).table(self.name).keys
+            batch = RowBatch(writes, self.layout, storage.foreign_keys(self), keys)
             result = add(batch)
             batch.save()
             finish(writes)
@@ -91,20 +93,24 @@ class Table:
 
         def write(tx: Transaction) -> Row:
             writes = storage.writes(tx)
-            foreign = storage.foreign_keys(self)
-            row = update_row(writes, self.layout, pk, _checked_values(values), foreign)
+            foreign, rules = storage.foreign_keys(self), storage.rules(tx).table(self.name)
+            row = update_row(writes, self.layout, pk, _checked_values(values), foreign, rules)
             finish(writes)
             return row
 
         return storage.store.run(write)
 
     def delete_by_id(self, pk: int) -> None:
-        """Delete the row; NotFoundError if there is none.  Rows that refer to it stay."""
+        """Delete the row; NotFoundError if there is none.
+
+        What becomes of rows that refer to it is what their FK says (``on_delete``); IntegrityError
+        if one of them is in the way.
+        """
         storage = self._storage
 
         def write(tx: Transaction) -> None:
             writes = storage.writes(tx)
-            delete_row(writes, self.layout, pk)
+            Deletion(writes, storage.rules(tx)).run(self.name, pk)
             finish(writes)
 
         storage.store.run(write)
@@ -132,13 +138,13 @@ class Table:
             return None if slot is None else layout.codec.full_row_at(view, slot, pk)
 
         if not storage.has_checksums:
-            row = storage.store.quick_read(read)
+            row = storage.quick_read(read)
             if not layout.has_text and (self._glance is None or self._glance.is_stale):
                 self._one = layout.codec.compiled.one()
-                self._glance = storage.store.glance(self._where)
+                self._glance = storage.store.glance(self._where, storage.epoch)
             return row
         try:
-            return storage.store.quick_read(lambda view: read(storage.quickly_verified(view)))
+            return storage.quick_read(lambda view: read(storage.quickly_verified(view)))
         except CorruptionError:
             # it counts only if the table still has the checksums that this handle knew of
             with storage.store.reading() as view:

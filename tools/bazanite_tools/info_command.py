@@ -62,7 +62,7 @@ def _tables(view: View, catalog: Catalog) -> dict[str, dict[str, Any]]:
             "rows": max(slots - free, 0),
             "free_slots": free,
             "row_bytes": spec.row_size,
-            "size_bytes": sum(view.size(file) for file in files.names(spec.has_text)),
+            "size_bytes": sum(view.size(file) for file in spec.files(files.directory, files.table)),
             "checksums": spec.checksums,
             "checksum_bytes": view.size(files.sums) if spec.checksums else 0,
             "fields": {field.name: str(field) for field in spec.fields},

@@ -2,8 +2,8 @@
 
 ``Store.quick_read`` does the same for any reading, and is what remains to be done whenever there is
 no answer here.  The rules are the same: what was read counts only if the apply sequence was even
-before and is unchanged after, nothing was poisoned, and the files are not older than the overlay
-that ``durability="normal"`` reads from.
+before and is unchanged after, nothing was poisoned, the files are not older than the overlay that
+``durability="normal"`` reads from, and nobody has changed how they are laid out.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import DBError
 from .registry import Attachment
-from .shared import APPLIED, DURABILITY, POISONED, SEQUENCE
+from .shared import APPLIED, DURABILITY, LAYOUT, POISONED, SEQUENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,12 +41,13 @@ class Glance:
     """
 
     __slots__ = (
-        "_incarnation", "_mine", "_owned", "_read_index", "_read_record", "_size", "_store",
+        "_incarnation", "_layout", "_mine", "_owned", "_read_index", "_read_record", "_size", "_store",
         "_token", "_width", "_words",
     )  # fmt: skip
 
-    def __init__(self, store: Store, attachment: Attachment, where: Indexed) -> None:
+    def __init__(self, store: Store, attachment: Attachment, where: Indexed, layout: int) -> None:
         core = attachment.core
+        self._layout = layout
         self._store = store
         self._token = attachment.token  # not itself: interrupts may take all of its handles
         self._words = core.words
@@ -68,7 +69,12 @@ class Glance:
     def is_stale(self) -> bool:
         """Whether the handle is no longer attached as it was when this was made."""
         used = self._store._attachment
-        return used is None or used.token is not self._token or self._mine != self._incarnation()
+        return (
+            used is None
+            or used.token is not self._token
+            or self._mine != self._incarnation()
+            or self._words[LAYOUT] != self._layout
+        )
 
     def record(self, number: int) -> bytes | None:
         """The record that entry ``number`` points at; None whenever that is not so simple.
@@ -91,6 +97,8 @@ class Glance:
             data = self._read_record(size, slot * size)
             lsn = words[APPLIED]
             if before & 1 or words[SEQUENCE] != before or words[POISONED]:
+                return None
+            if words[LAYOUT] != self._layout:
                 return None
         except (ValueError, OSError, OverflowError):
             return None  # no such entry, no such place, or another thread closed the database

@@ -198,9 +198,24 @@ class Store:
         with self.reading() as view:
             return read(view)
 
-    def glance(self, where: Indexed) -> Glance:
-        """A reader of such records that takes fewer steps than ``quick_read``, and may decline."""
-        return Glance(self, self._use(), where)
+    def glance(self, where: Indexed, layout: int) -> Glance:
+        """A reader of such records that takes fewer steps than ``quick_read``, and may decline.
+
+        It declines once the ``layout`` is another one.
+        """
+        return Glance(self, self._use(), where, layout)
+
+    @property
+    def layout(self) -> int:
+        """A number that is another one once anybody has changed how the files are laid out."""
+        return self._use().core.words[shared.LAYOUT]
+
+    def layout_changed(self) -> None:
+        """Within a transaction: what it changes makes others read the files in another way."""
+        core = self._use().core
+        if not core.lock.owned():
+            raise TransactionError("a layout is changed within a transaction")
+        core.words[shared.LAYOUT] += 1
 
     @closing_contextmanager
     def lock(self) -> Iterator[None]:

@@ -5,11 +5,11 @@ Rule R17 of docs/crash-model.md: a verdict never asks the engine what is right.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .workload import GROUPS, Columns, Step
+from .workload import GROUPS, Columns, Step, more
 
 Values = dict[str, Any]
 
@@ -36,6 +36,13 @@ class TableModel:
         while number in self.rows:
             number += 1
         return number
+
+    def refuse_twin(self, row: Values, but: int | None = None) -> None:
+        """ModelError if another row has the same value in a column that is unique."""
+        for name, kind in self.columns.items():
+            if more(kind).get("unique") and row[name] is not None:
+                if any(r[name] == row[name] for pk, r in self.rows.items() if pk != but):
+                    raise ModelError("IntegrityError")
 
     def clone(self) -> TableModel:
         """A copy that shares the rows themselves."""
@@ -92,11 +99,17 @@ class Model:
         target = self.tables[table]
         self._check_relations(target, values)
         number = values.get("id")
+        last_id = target.last_id
         if number is None:
             number = target.last_id = target.next_id()
         elif number in target.rows:
             raise ModelError("ValidationError")
         row = {"id": number} | {name: values.get(name) for name in target.columns}
+        try:
+            target.refuse_twin(row)
+        except ModelError:
+            target.last_id = last_id
+            raise
         target.rows[number] = row
         return row
 
@@ -114,16 +127,52 @@ class Model:
         if number not in target.rows:
             raise ModelError("NotFoundError")
         moved = values.get("id", number)
-        if moved != number and moved in target.rows:
-            raise ModelError("ValidationError")
-        row = target.rows.pop(number) | values
+        if moved != number:
+            if any(True for _ in self._referring(table, number)):
+                raise ModelError("IntegrityError")
+            if moved in target.rows:
+                raise ModelError("ValidationError")
+        row = target.rows[number] | values
+        target.refuse_twin(row, but=number)
+        del target.rows[number]
         target.rows[moved] = row
         return row
 
     def _delete(self, table: str, number: int) -> None:
         if number not in self.tables[table].rows:
             raise ModelError("NotFoundError")
-        del self.tables[table].rows[number]
+        doomed = {(table, number)}
+        waiting = [(table, number)]
+        cleared: list[tuple[str, int, str]] = []
+        in_the_way: set[tuple[str, int]] = set()
+        while waiting:
+            for other, pk, column, action in self._referring(*waiting.pop()):
+                if action == "restrict":
+                    in_the_way.add((other, pk))
+                elif action == "set_null":
+                    cleared.append((other, pk, column))
+                elif (other, pk) not in doomed:
+                    doomed.add((other, pk))
+                    waiting.append((other, pk))
+        if in_the_way - doomed:
+            raise ModelError("IntegrityError")
+        for other, pk, column in cleared:
+            rows = self.tables[other].rows
+            rows[pk] = rows[pk] | {column: None}
+        for other, pk in doomed:
+            del self.tables[other].rows[pk]
+
+    def _referring(self, table: str, number: int) -> Iterator[tuple[str, int, str, str]]:
+        """(table, id, column, what a delete does) of each reference that is looked after."""
+        for name, target in self.tables.items():
+            for column, kind in target.columns.items():
+                if kind[:2] != ["fk", table]:
+                    continue
+                action = more(kind).get("on_delete", "keep")
+                if action != "keep":
+                    for pk, row in target.rows.items():
+                        if row[column] == number:
+                            yield name, pk, column, action
 
     def _truncate(self, table: str, cascade: bool) -> None:
         emptied = [table]

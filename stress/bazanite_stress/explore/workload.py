@@ -23,6 +23,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from bazanite import CHAR, FK, INT, PK, TEXT, Field, Schema, Table
+from bazanite.fields import KEEP
 
 from .workload_check import GROUPS, check_workload
 
@@ -32,7 +33,11 @@ Step = list[Any]
 """A call's name and its arguments; JSON can hold it."""
 
 Columns = Mapping[str, list[Any]]
-"""Column name to type and arguments: ["char", 8], ["int"], ["text"], ["fk", "people"]."""
+"""Column name to type and arguments: ["char", 8], ["int"], ["text"], ["fk", "people"].
+
+Last may come an object of keyword arguments: ["fk", "people", {"on_delete": "cascade"}] (else
+"keep"), ["char", 8, {"unique": true}], ["int", {"index": true}].
+"""
 
 _TYPES = {"int": INT, "char": CHAR, "text": TEXT, "fk": FK}
 _SMALL_LOG = {"log_size_bytes": 8192}
@@ -108,9 +113,20 @@ def all_steps(steps: list[Step]) -> Iterator[Step]:
             yield from all_steps(step[1])
 
 
+def arguments(kind: list[Any]) -> list[Any]:
+    """A column type's arguments by position."""
+    return [argument for argument in kind[1:] if not isinstance(argument, dict)]
+
+
+def more(kind: list[Any]) -> dict[str, Any]:
+    """A column type's arguments by name."""
+    return kind[-1] if isinstance(kind[-1], dict) else {}
+
+
 def table_class(name: str, columns: Columns) -> type[Table]:
     """A table with an id and these columns, all of which may be NULL."""
     fields = [Field("id", PK())]
-    for column, (kind, *arguments) in columns.items():
-        fields.append(Field(column, _TYPES[kind](*arguments, null=True)))
+    for column, kind in columns.items():
+        options = {"null": True} | ({"on_delete": KEEP} if kind[0] == "fk" else {})
+        fields.append(Field(column, _TYPES[kind[0]](*arguments(kind), **options | more(kind))))
     return type(name.title(), (Table,), {"name": name, "schema": Schema(fields)})

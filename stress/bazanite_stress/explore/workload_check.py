@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bazanite import CHAR, DB
 from bazanite.errors import DBError, ValidationError
-from bazanite.fields import DEFAULT_INT_WIDTH, Field
+from bazanite.fields import DEFAULT_INT_WIDTH, ON_DELETE, Field
 from bazanite_stress.simulation.disk import Disk
 from bazanite_stress.simulation.machine import PATH, Machine
 from bazanite_stress.simulation.system import SimulatedSystem
@@ -110,6 +110,7 @@ def _check_kind(where: str, kind: Any, tables: Mapping[str, Any]) -> None:
     if not isinstance(kind, list) or not kind or not isinstance(kind[0], str):
         raise WrongWorkload(f"{where}: a type is a list such as ['char', 8], not {_shown(kind)}")
     name, *arguments = kind
+    options = arguments.pop() if arguments and isinstance(arguments[-1], dict) else {}
     if name not in _KINDS:
         raise WrongWorkload(f"{where}: no such type: {name!r}; there are {', '.join(_KINDS)}")
     wanted, types, least = _KINDS[name]
@@ -118,6 +119,11 @@ def _check_kind(where: str, kind: Any, tables: Mapping[str, Any]) -> None:
         raise WrongWorkload(f"{where}: {kind!r}: {name} takes {wanted}")
     if name == "fk" and arguments[0] not in tables:
         raise WrongWorkload(f"{where}: {kind!r}: no table {arguments[0]!r}")
+    known = {"unique": (True, False), "index": (True, False)}
+    known |= {"on_delete": ON_DELETE} if name == "fk" else {}
+    for option, value in options.items():
+        if option not in known or value not in known[option]:
+            raise WrongWorkload(f"{where}: {kind!r}: {option}={value!r} is no option of {name}")
 
 
 def _check_options(options: Any) -> None:

@@ -1,0 +1,76 @@
+"""Building an index of a table that has rows, while others read and write it.
+
+The catalog says up to which slot the index has the rows.  Each transaction takes the next few
+thousand; meanwhile whoever changes a row below that changes the index too, and leaves those above
+alone, as the builder will come to them.  So a crash costs nothing, and nobody waits for long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from .catalog import Catalog, IndexSpec, decode
+from .errors import IntegrityError, MigrationError
+from .keyed import NewKeys, TableKeys
+from .opening import read_catalog_bytes
+from .tables import Tables
+
+if TYPE_CHECKING:
+    from bazanite_wal.store import Store
+
+    from .steps import AddIndex
+
+SLOTS_AT_ONCE = 4096
+"""Others wait as long as it takes to put so many rows in."""
+
+
+def build(
+    store: Store, directory: str, step: AddIndex, recorded: Callable[[Catalog], Catalog]
+) -> None:
+    """Put all rows in; ``recorded`` gives the catalog that says the step is done.
+
+    MigrationError, and the index is gone, if its values are not unique.
+    """
+    refused: IntegrityError | None = None
+    while True:
+        with store.transaction() as tx:
+            catalog = decode(read_catalog_bytes(tx), directory)
+            tables = Tables(store, tx, directory, catalog)
+            index = step.found(tables.spec(step.table))
+            if index is None or index.ready:
+                break  # another process has finished it, or found that it cannot be
+            if refused is not None:
+                tables.drop_index(step.table, index)
+                tables.finish()
+                break
+            try:
+                _take_some(tables, step.table, index)
+            except IntegrityError as error:
+                refused = error
+                continue
+            if step.found(tables.spec(step.table)) is None:
+                raise AssertionError("an index that was built is not there")
+            if tables.index(step.table, index.name).ready:
+                tables.catalog = recorded(tables.catalog)
+            tables.finish()
+    if refused is not None:
+        columns = ", ".join(step.columns)
+        raise MigrationError(
+            f"table '{step.table}': ({columns}) cannot be unique: {refused.message}", refused.ids
+        ) from refused
+
+
+def _take_some(tables: Tables, table: str, index: IndexSpec) -> None:
+    """Put the rows of the next slots in, and say so in the catalog."""
+    layout = tables.layout(table)
+    begin = index.built or 0
+    count = layout.codec.slot_count(tables.view)
+    end = min(begin + SLOTS_AT_ONCE, count)
+    whole = replace(index, built=None)
+    new = NewKeys(TableKeys(layout, [whole]), tables.view)
+    for slot, row in layout.codec.slot_rows(tables.view, begin, end):
+        new.add(slot, row)
+    new.save(tables.writes)
+    tables.set_index(table, replace(index, built=None if end >= count else end))

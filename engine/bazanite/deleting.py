@@ -1,0 +1,80 @@
+"""Deleting rows that others refer to: refused, carried on to those, or their reference cleared.
+
+As SQL has it: what a delete does to others is decided for the whole call, after all that goes with
+it is known; so a row that refers to a deleted one and is deleted itself is in nobody's way.
+Nothing is written before everything is decided.
+"""
+
+from __future__ import annotations
+
+from bazanite_wal.layer import WriteSet
+
+from .change import clear_fields, delete_stored, stored_row
+from .fields import CASCADE, RESTRICT
+from .referrers import Reference, referring, refused
+from .row import Row
+from .rules import Rules, TableRules
+
+
+class Deletion:
+    """One delete and all that follows from it; ``run`` once."""
+
+    def __init__(self, tx: WriteSet, rules: Rules) -> None:
+        self._tx = tx
+        self._rules = rules
+        self._doomed: dict[str, dict[int, tuple[int, Row]]] = {}
+        self._cleared: dict[str, dict[int, set[str]]] = {}
+        self._in_the_way: list[tuple[Reference, int, int]] = []
+
+    def run(self, table: str, pk: int) -> None:
+        """Delete the row with this id; NotFoundError if there is none, IntegrityError if it may not."""
+        rules = self._rules.table(table)
+        self._doomed[table] = {pk: stored_row(self._tx, rules.layout, pk)[:2]}
+        waiting: list[tuple[str, list[int]]] = [(table, [pk])]
+        while waiting:
+            name, ids = waiting.pop()
+            for reference in self._rules.table(name).referrers:
+                fresh = self._follow(name, reference, ids)
+                if fresh:
+                    waiting.append((reference.table, fresh))
+        self._refuse()
+        for name, rows in self._cleared.items():
+            self._clear(self._rules.table(name), rows)
+        for name, doomed in self._doomed.items():
+            rules = self._rules.table(name)
+            for slot, row in doomed.values():
+                delete_stored(self._tx, rules.layout, rules.keys, slot, row)
+
+    def _follow(self, parent: str, reference: Reference, ids: list[int]) -> list[int]:
+        """What becomes of those that refer to these ids; the ids of rows that go too, and are new."""
+        rules = self._rules.table(reference.table)
+        doomed = self._doomed.setdefault(reference.table, {})
+        fresh: list[int] = []
+        for row in referring(self._tx, rules, reference.field, ids):
+            pk = row["id"]
+            if reference.on_delete == CASCADE:
+                if pk not in doomed:
+                    doomed[pk] = stored_row(self._tx, rules.layout, pk)[:2]
+                    fresh.append(pk)
+            elif reference.on_delete == RESTRICT:
+                self._in_the_way.append((reference, pk, row[reference.field]))
+            else:
+                cleared = self._cleared.setdefault(reference.table, {})
+                cleared.setdefault(pk, set()).add(reference.field)
+        return fresh
+
+    def _refuse(self) -> None:
+        left = [
+            (reference, pk, target)
+            for reference, pk, target in self._in_the_way
+            if pk not in self._doomed.get(reference.table, {})
+        ]
+        if left:
+            reference, _, target = left[0]
+            ids = [pk for other, pk, _ in left if other == reference]
+            raise refused(reference, target, ids)
+
+    def _clear(self, rules: TableRules, rows: dict[int, set[str]]) -> None:
+        for pk, names in rows.items():
+            if pk not in self._doomed.get(rules.name, {}):
+                clear_fields(self._tx, rules.layout, rules.keys, pk, names)

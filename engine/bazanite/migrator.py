@@ -1,0 +1,134 @@
+"""Changing the schema of a directory: step by step, each atomic, and recorded when it is done.
+
+Steps that need one transaction share it with their neighbours of the same migration; an index is
+built in many, so that others get their turn, and whoever comes after a crash goes on where it
+stopped.  Several processes may migrate at the same time: each step is taken under the lock, by what
+the catalog says then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from . import building
+from .catalog import Catalog, MigrationRecord, decode, encode
+from .errors import MigrationError, SchemaMismatch, TransactionError, ValidationError, listed
+from .files import CATALOG_NAME
+from .opening import read_catalog_bytes
+from .steps import AddIndex, Step
+from .tables import Tables
+
+if TYPE_CHECKING:
+    from bazanite_wal.store import Store
+
+
+@dataclass(frozen=True)
+class Migration:
+    """A numbered change of the schema: its steps are made once, in order, in every directory."""
+
+    version: int
+    name: str
+    steps: tuple[Step, ...]
+
+    def __init__(self, version: int, name: str, steps: Iterable[Step]) -> None:
+        if type(version) is not int or version <= 0:
+            raise ValidationError(f"a migration's version is a positive number, not {version!r}")
+        if not isinstance(name, str) or not name.isprintable():
+            raise ValidationError(f"migration {version}: its name must be a line of text")
+        given = listed(steps, "a list of steps")
+        for step in given:
+            one: object = step
+            if not isinstance(one, Step):
+                raise ValidationError(f"migration {version}: {one!r} is not a step")
+        object.__setattr__(self, "version", version)
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "steps", tuple(given))
+
+    @property
+    def record(self) -> MigrationRecord:
+        """What the catalog says of it when it is done."""
+        return MigrationRecord(self.version, self.name, len(self.steps))
+
+
+def checked_migrations(migrations: Iterable[Migration]) -> list[Migration]:
+    """The migrations as a list; ValidationError unless their versions go up."""
+    result = listed(migrations, "a list of migrations")
+    last = 0
+    for migration in result:
+        one: object = migration
+        if not isinstance(one, Migration):
+            raise ValidationError(f"{one!r} is not a migration")
+        if migration.version <= last:
+            raise ValidationError(f"migration {migration.version} comes behind {last}")
+        last = migration.version
+    return result
+
+
+def migrate(store: Store, directory: str, migrations: Sequence[Migration]) -> list[int]:
+    """Make what the directory has not seen yet; returns the versions that were made here.
+
+    MigrationError if rows are in the way: the steps before it stay.  SchemaMismatch if the
+    directory has seen a migration that is not among these: a newer program's.
+    """
+    if store.in_transaction():
+        raise TransactionError("a transaction is open: migrate before it begins")
+    made: list[int] = []
+    while True:
+        with store.transaction() as tx:
+            data = read_catalog_bytes(tx)
+            if not data:
+                raise SchemaMismatch(f"{directory}: there are no tables yet that could be migrated")
+            tables = Tables(store, tx, directory, decode(data, directory))
+            pending = _pending(tables.catalog, migrations)
+            if pending is None:
+                return made
+            migration, done = pending
+            step = migration.steps[done] if done < len(migration.steps) else None
+            if isinstance(step, AddIndex):
+                step.change(tables)
+            else:
+                while done < len(migration.steps) and not isinstance(migration.steps[done], AddIndex):
+                    migration.steps[done].change(tables)
+                    done += 1
+                tables.catalog = _recorded(tables.catalog, migration, done)
+            tables.finish()
+        if isinstance(step, AddIndex):
+            building.build(
+                store, directory, step, lambda c, m=migration, d=done: _recorded(c, m, d + 1)
+            )
+            done += 1
+        if done >= len(migration.steps):
+            made.append(migration.version)
+
+
+def _pending(catalog: Catalog, migrations: Sequence[Migration]) -> tuple[Migration, int] | None:
+    """The next migration and how many of its steps were made; None if all were."""
+    known = {record.version: record for record in catalog.migrations}
+    given = {migration.version for migration in migrations}
+    for record in catalog.migrations:
+        if record.version not in given and (not given or record.version > max(given)):
+            raise SchemaMismatch(
+                f"the directory has seen migration {record.version} ({record.name}), which this "
+                f"program does not know: a newer program's"
+            )
+    for migration in migrations:
+        record = known.get(migration.version)
+        if record is None:
+            return migration, 0
+        if record.name != migration.name:
+            raise SchemaMismatch(
+                f"migration {migration.version} is '{migration.name}' here, and was "
+                f"'{record.name}' when the directory saw it"
+            )
+        if record.done < len(migration.steps):
+            return migration, record.done
+    return None
+
+
+def _recorded(catalog: Catalog, migration: Migration, done: int) -> Catalog:
+    record = MigrationRecord(migration.version, migration.name, done)
+    others = [r for r in catalog.migrations if r.version != migration.version]
+    records = sorted([*others, record], key=lambda r: r.version)
+    return replace(catalog, migrations=tuple(records))

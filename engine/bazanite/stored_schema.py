@@ -1,0 +1,49 @@
+"""Schemas made from the catalog: of tables that no class was given for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from .catalog import FieldSpec, TableSpec
+from .fields import CHAR, FK, INT, PK, TEXT, Field, FieldType
+from .schema import Schema
+
+
+class Opaque(FieldType):
+    """Stands for a type of a program's own, which is not here: its bytes, as they are."""
+
+    def serialize(self, val: bytes) -> bytes:
+        return val
+
+    def deserialize(self, row: bytes, start: int) -> tuple[bytes, int]:
+        end = start + self.size
+        return row[start:end], end
+
+    def validate_type(self, val: Any) -> None:
+        if val is not None and (type(val) is not bytes or len(val) != self.size):
+            raise ValueError(f"needs exactly {self.size} bytes")
+
+
+def schema_of(spec: TableSpec, given: Mapping[str, FieldType] = MappingProxyType({})) -> Schema:
+    """The schema of a table in the catalog; a type that is neither ours nor given: ``Opaque``."""
+    return Schema([Field(f.name, given.get(f.name) or _kind(f)) for f in spec.fields])
+
+
+def _kind(field: FieldSpec) -> FieldType:
+    if field.type == "PK":
+        kind: FieldType = PK()
+        kind.size = field.size
+        return kind
+    if field.type == "INT":
+        return INT(field.size, field.null)
+    if field.type == "CHAR":
+        return CHAR(field.size, field.null)
+    if field.type == "TEXT":
+        return TEXT(field.null)
+    if field.type == "FK" and field.table is not None:
+        kind = FK(field.table, field.null)
+        kind.size = field.size
+        return kind
+    return Opaque(field.size, field.null)
