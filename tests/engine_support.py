@@ -10,7 +10,8 @@ from typing import Any
 import bazoola
 import pytest
 
-from bazanite import CHAR, DB, FK, INT, PK, TEXT, Field, Schema, Table
+from bazanite import CHAR, DB, INT, PK, TEXT, Field, Schema, Table
+from bazanite.bazoola import FK  # with deletes that look at nobody
 from bazanite_wal.layer import PageLayer
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import bazanite
+import bazanite.bazoola as bazanite
 from bazanite import (
     CorruptionError,
     DirectoryError,

@@ -11,7 +11,7 @@ from typing import Any
 import bazoola
 import pytest
 
-import bazanite
+import bazanite.bazoola as bazanite
 from bazanite import (
     CorruptionError,
     SchemaMismatch,

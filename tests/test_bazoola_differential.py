@@ -18,7 +18,7 @@ import bazoola
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-import bazanite
+import bazanite.bazoola as bazanite
 from bazanite import DB
 from engine_support import data_bytes
 

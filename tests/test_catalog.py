@@ -36,7 +36,7 @@ FULL = Schema(
         Field("id", PK()),
         Field("s", CHAR(5, null=True)),
         Field("n", INT(size=3)),
-        Field("ref", FK("other")),
+        Field("ref", FK("other", on_delete="keep")),
         Field("t", TEXT(null=True)),
         Field("own", MARK(2)),
     ]

@@ -78,9 +78,16 @@ def _calls() -> st.SearchStrategy[tuple[Any, ...]]:
     """insert, insert_many, update and delete of any table."""
     names = st.sampled_from(sorted(TABLES))
 
+    def free_of_itself(values: dict[str, Any]) -> bool:
+        # A row that is stored or renumbered in this very call cannot be its own boss here, as in
+        # Bazoola; SQL looks when all is done.
+        return values.get("boss") is None or "id" not in values
+
     def of_table(name: str) -> st.SearchStrategy[tuple[Any, ...]]:
         row = st.fixed_dictionaries({"id": IDS} | VALUES[name])
+        row = row.filter(lambda values: values.get("boss") != values["id"])
         change = st.fixed_dictionaries({}, optional=VALUES[name] | {"id": IDS}).filter(bool)
+        change = change.filter(free_of_itself)
         return st.one_of(
             st.tuples(st.just("insert"), st.just(name), row),
             st.tuples(st.just("insert"), st.just(name), row),

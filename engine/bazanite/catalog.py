@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
-from itertools import count
+from itertools import chain, count
 from typing import Any, NoReturn
 
 from .errors import CorruptionError, SchemaMismatch, ValidationError
@@ -170,7 +170,8 @@ def index_name(columns: Iterable[str], taken: Iterable[IndexSpec]) -> str:
     """A name for an index, of which its file is called; columns may be called anything."""
     name = _NOT_IN_FILES.sub("_", "-".join(columns))[:_LONGEST_INDEX_NAME]
     names = {index.name for index in taken}
-    return next(n for n in (name, *(f"{name}.{i}" for i in count(2))) if n not in names)
+    tries = chain([name], (f"{name}.{number}" for number in count(2)))
+    return next(candidate for candidate in tries if candidate not in names)
 
 
 def settled(spec: TableSpec, on_delete: str) -> TableSpec:

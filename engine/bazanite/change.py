@@ -192,7 +192,7 @@ def _checked_id_change(
     """The id that the row will have, which is given among the values."""
     new_pk = checked_id(layout, values["id"])
     if new_pk != pk:
+        if layout.index.find(tx, new_pk) is not None:
+            raise ValidationError(f"'id': row with id {new_pk} already exists")
         rules.refuse_referred(tx, pk)
-    if new_pk != pk and layout.index.find(tx, new_pk) is not None:
-        raise ValidationError(f"'id': row with id {new_pk} already exists")
     return new_pk

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from bazanite_wal.errors import DBError
 from bazanite_wal.layer import View
 
+from .btree_node import NODE_SIZE
 from .catalog import Catalog
 from .check_reader import Findings
 from .keyed import TableIndex
@@ -40,7 +41,7 @@ class KeyCheck:
     def _check(self, index: TableIndex) -> None:
         sound = True
         for node, what in index.tree.check(self._view):
-            self._findings.problem(index.file, index.tree.offset(node), None, what)
+            self._findings.problem(index.file, node * NODE_SIZE, None, what)
             sound = False
         if not sound:
             return

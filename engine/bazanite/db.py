@@ -28,6 +28,9 @@ from .storage import Storage
 from .table import Table
 from .verified import finish
 
+_STORED: list[type[Table]] = []
+"""Itself, and nothing equal to it, says that the catalog's tables are meant."""
+
 if TYPE_CHECKING:
     from bazanite_wal.system import System
 
@@ -41,7 +44,7 @@ class DB:
     Bazoola 0.0.7 can read.  ``checksums``: True gives these tables checksums, False takes them
     away, None leaves it as it is.  ``migrations`` are made first, those that the directory has not
     seen (``migrate``); in a new one they are taken as made, as the classes are what they lead to.
-    With None for ``cls_tables`` all tables of the directory are opened, as its catalog has them.
+    ``DB.open`` takes the tables as the directory has them, without classes.
 
     ValidationError, SchemaMismatch, DirectoryError and CorruptionError leave the tables as they
     were; MigrationError after the steps that could be made.
@@ -49,7 +52,7 @@ class DB:
 
     def __init__(
         self,
-        cls_tables: Sequence[type[Table]] | None,
+        cls_tables: Sequence[type[Table]],
         base_dir: str | PathLike = "data",
         *,
         durability: str = "full",
@@ -66,7 +69,7 @@ class DB:
         system: System | None = None,
     ) -> None:
         classes = None
-        if cls_tables is not None:
+        if cls_tables is not _STORED:
             classes = listed(cls_tables, "a list of table classes")
             checked_classes(classes)
         versions = checked_migrations(migrations)
@@ -93,6 +96,15 @@ class DB:
         except BaseException:
             store.abandon()
             raise
+
+    @classmethod
+    def open(cls, base_dir: str | PathLike = "data", **options: Any) -> Self:
+        """Open all tables of a directory as its catalog has them; the options are those of ``DB``.
+
+        DirectoryError if it has none yet.  Of a field whose type is a program's own the values are
+        its bytes; validators and defaults are in classes only, and so not asked.
+        """
+        return cls(_STORED, base_dir, **options)
 
     @property
     def tables(self) -> dict[str, Table]:

@@ -128,10 +128,10 @@ class Model:
             raise ModelError("NotFoundError")
         moved = values.get("id", number)
         if moved != number:
-            if any(True for _ in self._referring(table, number)):
-                raise ModelError("IntegrityError")
             if moved in target.rows:
                 raise ModelError("ValidationError")
+            if any(True for _ in self._referring(table, number)):
+                raise ModelError("IntegrityError")
         row = target.rows[number] | values
         target.refuse_twin(row, but=number)
         del target.rows[number]
