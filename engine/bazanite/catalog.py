@@ -7,46 +7,67 @@ Where a table has checksums the catalog has one too, of its own bytes, and anoth
 that a program which does not know checksums refuses the directory.
 
 Invariant: two schemas are the same if and only if their rows mean the same: order, names, types,
-widths, NULLs and the tables referred to.  A type of the program's own is known by its class name.
+widths, NULLs, what else a type needs to be read, and the tables referred to.  A type of the
+program's own is known by its class name.
+
+The format's number is the lowest of which every program keeps all that the catalog says; one that
+is too old for a directory refuses it.  A type that came with a later format may have been a
+program's own before, by the same name: in the catalogs of older formats that is what it is.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any, NoReturn
 
 from .errors import CorruptionError, SchemaMismatch, ValidationError
-from .fields import CHAR, FK, INT, PK, TEXT, TEXT_WIDTH, FieldType
+from .fields import FK, TEXT_WIDTH, FieldType, LongType
 from .files import CATALOG_NAME, check_table_name
+from .kinds import FIRST, LATER, LONG
 from .schema import Schema
 
 FORMAT = "bazanite 1"
 CHECKED_FORMAT = "bazanite 2"
 """The format of a catalog in which some table has checksums."""
+LATER_FORMAT = "bazanite 3"
+"""The format of a catalog with one of the types that came later, with checksums or without."""
 WIDTHS = range(2, 19)
 """Widths that integers of a directory may have; 18 digits stay below 2**63."""
 
 _CHECK_START = b'{\n  "check": "'
 _NO_CHECK = "0" * 16
 _LARGEST_FIELD = 1 << 30
-_BUILT_IN: dict[str, type[FieldType]] = {kind.__name__: kind for kind in (PK, INT, CHAR, FK, TEXT)}
+_OWN = "own:"
+"""Stands before the name of a program's own type that is called like a built-in one."""
+_PARAMS = {"DECIMAL": ("digits", "places"), "DATETIME": ("utc",)}
+"""What must be known of a type beside its width to read it."""
 
 
 @dataclass(frozen=True, slots=True)
 class FieldSpec:
-    """One column as the catalog knows it; ``table`` is what an FK refers to."""
+    """One column as the catalog knows it; ``table`` is what an FK refers to.
+
+    ``params`` are a type's other arguments that its bytes depend on, by name.
+    """
 
     name: str
     type: str
     size: int
     null: bool
     table: str | None = None
+    params: tuple[tuple[str, Any], ...] = ()
 
     def __str__(self) -> str:
         target = f" to '{self.table}'" if self.table is not None else ""
-        return f"{self.type}({self.size}){target}{' null' if self.null else ''}"
+        params = "".join(f", {name}={value}" for name, value in self.params)
+        return f"{self.type}({self.size}{params}){target}{' null' if self.null else ''}"
+
+    def later_type(self) -> FieldType | None:
+        """The type, if it is one of those that came later; ValidationError if it cannot be."""
+        made: Any = LATER.get(self.type)
+        return None if made is None else made(**dict(self.params), null=self.null)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +85,7 @@ class TableSpec:
     @property
     def has_text(self) -> bool:
         """Whether the table has a text file."""
-        return any(field.type == "TEXT" for field in self.fields)
+        return any(field.type in LONG for field in self.fields)
 
     def references(self, table: str) -> list[tuple[int, int]]:
         """(offset in the row, width) of each column that refers to this table."""
@@ -89,6 +110,13 @@ class Catalog:
         """Whether any table has them."""
         return any(spec.checksums for spec in self.tables.values())
 
+    @property
+    def format(self) -> str:
+        """The lowest one whose programs keep all that is in it."""
+        if any(field.type in LATER for spec in self.tables.values() for field in spec.fields):
+            return LATER_FORMAT
+        return CHECKED_FORMAT if self.has_checksums else FORMAT
+
 
 def spec_of(schema: Schema) -> TableSpec:
     """What the catalog keeps of a bound schema."""
@@ -96,17 +124,21 @@ def spec_of(schema: Schema) -> TableSpec:
 
 
 def _field_spec(name: str, kind: FieldType) -> FieldSpec:
-    if isinstance(kind, TEXT) and type(kind) is not TEXT:
-        raise ValidationError(f"'{name}': TEXT cannot be subclassed")
     own = type(kind).__name__
+    built_in = type(kind) in (*FIRST.values(), *LATER.values())
+    if isinstance(kind, LongType) and not built_in:
+        raise ValidationError(f"'{name}': {', '.join(LONG)} cannot be subclassed")
     if not (name + own).isprintable():
         raise ValidationError(f"{name!a}: names of fields and types must be printable")
-    if not own or (own in _BUILT_IN and type(kind) is not _BUILT_IN[own]):
+    if not own or own.startswith(_OWN) or (own in FIRST and not built_in):
         raise ValidationError(f"'{name}': a type of one's own cannot be called {own!r}")
+    if own in LATER and not built_in:
+        own = _OWN + own
     if not 0 < kind.size < _LARGEST_FIELD:
         raise ValidationError(f"'{name}': a field has from 1 to {_LARGEST_FIELD - 1} bytes")
     target = kind.params["rel_name"] if isinstance(kind, FK) else None
-    return FieldSpec(name, type(kind).__name__, kind.size, kind.null, target)
+    params = tuple((key, kind.params[key]) for key in _PARAMS.get(own, ()))
+    return FieldSpec(name, own, kind.size, kind.null, target, params)
 
 
 def compare(table: str, stored: TableSpec, declared: TableSpec) -> None:
@@ -127,14 +159,15 @@ def compare(table: str, stored: TableSpec, declared: TableSpec) -> None:
 
 def encode(catalog: Catalog) -> bytes:
     """The bytes of ``schema.json``."""
+    form = catalog.format
     tables = {
-        name: {"fields": [_field_json(field) for field in spec.fields]}
+        name: {"fields": [_field_json(field, form) for field in spec.fields]}
         | ({"checksums": True} if spec.checksums else {})
         for name, spec in catalog.tables.items()
     }
-    document = {"format": FORMAT, "int_width": catalog.int_width, "tables": tables}
+    document = {"format": form, "int_width": catalog.int_width, "tables": tables}
     if catalog.has_checksums:
-        document |= {"format": CHECKED_FORMAT, "check": _NO_CHECK}
+        document |= {"check": _NO_CHECK}
     data = json.dumps(document, indent=2, sort_keys=True).encode() + b"\n"
     return _checked(data) if catalog.has_checksums else data
 
@@ -147,12 +180,13 @@ def _checked(data: bytes) -> bytes:
     return _CHECK_START + digits + data[end:]
 
 
-def _field_json(field: FieldSpec) -> dict[str, Any]:
+def _field_json(field: FieldSpec, form: str) -> dict[str, Any]:
     result: dict[str, Any] = {
         "name": field.name,
-        "type": field.type,
+        "type": field.type if form == LATER_FORMAT else field.type.removeprefix(_OWN),
         "size": field.size,
         "null": field.null,
+        **dict(field.params),
     }
     if field.table is not None:
         result["table"] = field.table
@@ -167,6 +201,7 @@ def decode(data: bytes, directory: str = ".") -> Catalog:
 class _Decoder:
     def __init__(self, path: str) -> None:
         self._path = path
+        self._format = FORMAT
 
     def catalog(self, data: bytes) -> Catalog:
         checked = data.startswith(_CHECK_START)
@@ -180,10 +215,11 @@ class _Decoder:
         except (ValueError, RecursionError) as error:
             position = getattr(error, "pos", getattr(error, "start", 0))
             raise CorruptionError(self._path, position, "a JSON document", str(error)) from error
-        kind = CHECKED_FORMAT if checked else FORMAT
-        if not isinstance(document, dict) or document.get("format") != kind:
+        kinds = (CHECKED_FORMAT if checked else FORMAT, LATER_FORMAT)
+        if not isinstance(document, dict) or document.get("format") not in kinds:
             shown = document.get("format") if isinstance(document, dict) else document
-            self._refuse(f'a catalog of format "{kind}"', shown)
+            self._refuse(f'a catalog of format "{kinds[0]}" or "{kinds[1]}"', shown)
+        self._format = document["format"]
         width = document.get("int_width")
         if type(width) is not int or width not in WIDTHS:
             self._refuse(f"int_width from {WIDTHS.start} to {WIDTHS.stop - 1}", width)
@@ -193,6 +229,8 @@ class _Decoder:
         catalog = Catalog(width, {self._name(n): self._table(n, t) for n, t in tables.items()})
         if catalog.has_checksums != checked:
             self._refuse("checksums of a table if there is one of the catalog", None)
+        if catalog.format != self._format:
+            self._refuse(f'a catalog of format "{catalog.format}"', self._format)
         return catalog
 
     def _refuse(self, expected: str, found: object) -> NoReturn:
@@ -237,4 +275,28 @@ class _Decoder:
             target = self._name(target)
         elif kind == "FK":
             self._refuse(f"{expected} with the table that it refers to", document)
-        return FieldSpec(name, kind, size, null, target)
+        spec = FieldSpec(name, self._type(kind, expected), size, null, target)
+        spec = replace(spec, params=self._params(spec.type, document, expected))
+        later = spec.later_type()
+        if later is not None and later.size != size:
+            self._refuse(f"{expected} with a {kind} of {later.size}", document)
+        return spec
+
+    def _type(self, kind: str, expected: str) -> str:
+        """The type's name, with a sign before it if it is a program's own in spite of its name."""
+        if self._format != LATER_FORMAT:
+            return _OWN + kind if kind in LATER else kind
+        if kind.startswith(_OWN) and kind.removeprefix(_OWN) not in LATER:
+            self._refuse(expected, kind)
+        return kind
+
+    def _params(
+        self, kind: str, document: dict[str, Any], expected: str
+    ) -> tuple[tuple[str, Any], ...]:
+        names = _PARAMS.get(kind, ())
+        params = tuple((name, document.get(name)) for name in names)
+        try:
+            FieldSpec("", kind, 0, False, None, params).later_type()
+        except ValidationError:
+            self._refuse(f"{expected} with {' and '.join(names)}", document)
+        return params

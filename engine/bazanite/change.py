@@ -16,7 +16,7 @@ from . import textfile
 from .codec import Layout
 from .encoder import PLAIN
 from .errors import NotFoundError, TransactionError, ValidationError, shown_value
-from .fields import TEXT, Field, utf8
+from .fields import Field, LongType
 from .foreign import ForeignKeys
 from .freestack import FreeStack
 from .insert import check_text_offset, checked_id
@@ -66,13 +66,20 @@ def update_row(
         foreign.check(tx, values, ())
     slot, old, data = stored_row(tx, layout, pk)
     new_pk = _checked_id_change(tx, layout, pk, values) if "id" in values else pk
-    quick = None
+    quick = texts = None
+    changes = tx.changes
     if plain and schema.encoder is not None:
         quick = schema.encoder.changed(values, new_pk, old, data)
     if quick is not None:
         changed, row = quick
     else:
-        changed, row = _change_carefully(tx, layout, values, slot, old, data)
+        changed, row, texts = _change_carefully(tx, layout, values, slot, old, data)
+    if schema.checks:
+        schema.ask_checks(row if texts is None else {**row, **texts.new}, values)
+    if tx.changes != changes:
+        raise TransactionError("a field's type or check changed the database during an update")
+    if texts is not None:
+        texts.save()
     if changed != data:
         tx.write(layout.files.rows, slot * layout.row_size, changed)
     if new_pk != pk:
@@ -83,30 +90,24 @@ def update_row(
 
 def _change_carefully(
     tx: WriteSet, layout: Layout, values: Mapping[str, Any], slot: int, old: Row, data: bytes
-) -> tuple[bytes, Row]:
-    """The row's new bytes and the row, TEXT as offsets; the text file is changed already."""
+) -> tuple[bytes, Row, _TextChanges]:
+    """The row's new bytes, the row, long values as offsets, and what the text file is to become."""
     schema = layout.schema
-    changes = tx.changes
     texts = _TextChanges(tx, layout)
     columns: list[bytes] = []
     for field in schema.schema:
         if field.name in values:
             value = values[field.name]
             field.validate(value)
-            if isinstance(field.type, TEXT):
-                value = texts.replace(field, old[field.name], value)
+            if isinstance(field.type, LongType):
+                value = texts.replace(field, field.type, old[field.name], value)
             columns.append(schema.column(field, value))
         else:
             start = layout.codec.offsets[field.name]
             columns.append(data[start : start + field.type.size])
     changed = schema.join_columns(columns)
     row = layout.codec.decode(changed, slot)
-    if tx.changes != changes:
-        raise TransactionError(
-            "a field type used the database while it converted values for an update"
-        )
-    texts.save()
-    return changed, row
+    return changed, row, texts
 
 
 class _TextChanges:
@@ -119,12 +120,15 @@ class _TextChanges:
         self._start = self._end = tx.size(layout.files.text) if layout.has_text else 0
         self._erased: list[int] = []
         self._added: list[bytes] = []
+        self.new: dict[str, Any] = {}
+        """The values of the fields that were given, as they will read."""
 
-    def replace(self, field: Field, old: int | None, value: str | bytes | None) -> int | None:
-        """The offset for the new value: the old one if the text stays the same."""
-        data = None if value is None else utf8(value)
+    def replace(self, field: Field, kind: LongType, old: int | None, value: Any) -> int | None:
+        """The offset for the new value: the old one if it stays the same."""
+        data = None if value is None else kind.to_text(value)
+        self.new[field.name] = None if data is None else kind.from_text(data)
         if old is not None:
-            if data is not None and self._reader.get(old).encode() == data:
+            if data is not None and kind.to_text(self._reader.get(old, kind.from_text)) == data:
                 return old
             self._erased.append(old)
         if data is None:

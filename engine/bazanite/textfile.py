@@ -1,10 +1,13 @@
-"""The text file: values of TEXT fields, each its length in 9 bytes and then its bytes.
+"""The text file: values of TEXT, BLOB and JSON, each its length in 9 bytes and then its bytes.
 
 Values are appended; the row holds the offset.  A deleted value is overwritten with ``#``, header
 included, so an offset that no row holds any more never reads as a value.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 from bazanite_wal.layer import View, WriteSet
 
@@ -33,8 +36,11 @@ class TextReader:
         self._window = b""
         self._size = _FIRST_WINDOW_SIZE
 
-    def get(self, offset: int) -> str:
-        """The value at this offset; CorruptionError if none stands there."""
+    def get(self, offset: int, read: Callable[[bytes], Any] = bytes.decode) -> Any:
+        """The value at this offset; CorruptionError if none stands there.
+
+        ``read`` makes it of its bytes, ValueError if they are none: without it, text.
+        """
         start = offset + TEXT_WIDTH
         length = self.length(offset)
         data = self._read(start, length)
@@ -42,11 +48,14 @@ class TextReader:
             expected = f"{length} bytes of text"
             raise self._files.damaged(self._files.text, start, expected, f"{len(data)} bytes")
         try:
-            return data.decode()
+            return read(data)
         except UnicodeDecodeError as error:
             bad = start + error.start
             found = data[error.start :]
             raise self._files.damaged(self._files.text, bad, "UTF-8", found) from error
+        except ValueError as error:
+            expected = "a value of its field's type"
+            raise self._files.damaged(self._files.text, start, expected, data) from error
 
     def length(self, offset: int) -> int:
         """How many bytes the value at this offset has, without its header."""
