@@ -49,13 +49,15 @@ class JSON(LongType):
     """
 
     def to_text(self, val: Any) -> bytes:
+        if val is None:
+            raise ValidationError("The value can't be None")
         _check(val, DEEPEST)
         return utf8(_encoder.encode(val))
 
     def from_text(self, data: bytes) -> Any:
         try:
             value = json.loads(data.decode())
-            if value is None or self.to_text(value) != data:
+            if self.to_text(value) != data:
                 raise ValueError("not as JSON is written here")
         except (ValidationError, RecursionError) as error:
             raise ValueError(str(error)) from error
