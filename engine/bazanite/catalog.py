@@ -127,7 +127,8 @@ def _field_spec(name: str, kind: FieldType) -> FieldSpec:
     own = type(kind).__name__
     built_in = type(kind) in (*FIRST.values(), *LATER.values())
     if isinstance(kind, LongType) and not built_in:
-        raise ValidationError(f"'{name}': {', '.join(LONG)} cannot be subclassed")
+        base = next((c.__name__ for c in type(kind).__mro__ if c.__name__ in LONG), "LongType")
+        raise ValidationError(f"'{name}': {base} cannot be subclassed")
     if not (name + own).isprintable():
         raise ValidationError(f"{name!a}: names of fields and types must be printable")
     if not own or own.startswith(_OWN) or (own in FIRST and not built_in):

@@ -1,8 +1,8 @@
 """Changing and deleting one row.
 
-An update keeps the row's slot and the bytes of every column that it does not name; a TEXT whose
-value stays the same keeps its place in the text file.  Everything is checked before the first
-write.
+An update keeps the row's slot and the bytes of every column that it does not name; a long value
+keeps its place in the text file if it stays the same or if there is room for the new one.
+Everything is checked before the first write.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def _change_carefully(
 
 
 class _TextChanges:
-    """What an update does to the text file: old values erased, new ones appended."""
+    """What an update does to the text file: values replaced, old ones erased, new ones appended."""
 
     def __init__(self, tx: WriteSet, layout: Layout) -> None:
         self._tx = tx
@@ -119,16 +119,22 @@ class _TextChanges:
         self._reader = TextReader(tx, layout.files)
         self._start = self._end = tx.size(layout.files.text) if layout.has_text else 0
         self._erased: list[int] = []
+        self._replaced: list[tuple[int, bytes]] = []
         self._added: list[bytes] = []
         self.new: dict[str, Any] = {}
         """The values of the fields that were given, as they will read."""
 
     def replace(self, field: Field, kind: LongType, old: int | None, value: Any) -> int | None:
-        """The offset for the new value: the old one if it stays the same."""
+        """The offset for the new value: the old one if it stays the same or there is room."""
         data = None if value is None else kind.to_text(value)
         self.new[field.name] = None if data is None else kind.from_text(data)
         if old is not None:
             if data is not None and kind.to_text(self._reader.get(old, kind.from_text)) == data:
+                return old
+            if data is not None and textfile.has_room(
+                self._tx, self._files, old, textfile.encode(data)
+            ):
+                self._replaced.append((old, textfile.encode(data)))
                 return old
             self._erased.append(old)
         if data is None:
@@ -141,6 +147,8 @@ class _TextChanges:
 
     def save(self) -> None:
         """Write it into the transaction."""
+        for offset, value in self._replaced:
+            textfile.replace(self._tx, self._files, offset, value)
         for offset in self._erased:
             textfile.erase(self._tx, self._files, offset)
         if self._added:

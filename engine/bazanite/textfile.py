@@ -2,6 +2,10 @@
 
 Values are appended; the row holds the offset.  A deleted value is overwritten with ``#``, header
 included, so an offset that no row holds any more never reads as a value.
+
+A changed value keeps its place if there is room: its own bytes, and the ``#`` right behind them.
+What stands behind a value is the header of another, which begins with a digit, or a deleted one; so
+``#`` there is no one's, wherever else it might be part of a text.
 """
 
 from __future__ import annotations
@@ -79,6 +83,25 @@ class TextReader:
         self._window = self._view.read(self._files.text, offset, max(size, self._size))
         self._size = min(2 * self._size, _WINDOW_SIZE)
         return self._window[:size]
+
+
+def has_room(view: View, files: TableFiles, offset: int, new: bytes) -> bool:
+    """Whether these bytes, as ``encode`` gives them, can replace the value at this offset."""
+    old = TEXT_WIDTH + TextReader(view, files).length(offset)
+    more = len(new) - old
+    if more <= 0:
+        return True
+    if view.read(files.text, offset + old, 1) != b"#":
+        return False
+    return view.read(files.text, offset + old, more) == b"#" * more
+
+
+def replace(tx: WriteSet, files: TableFiles, offset: int, new: bytes) -> None:
+    """Write these bytes over the value at this offset, for which there is room."""
+    rest = TEXT_WIDTH + TextReader(tx, files).length(offset) - len(new)
+    tx.write(files.text, offset, new)
+    if rest > 0:
+        tx.fill(files.text, offset + len(new), ord("#"), rest)
 
 
 def erase(tx: WriteSet, files: TableFiles, offset: int) -> None:
