@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,30 +16,21 @@ from hypothesis import strategies as st
 from bazanite import (
     BLOB,
     BOOL,
-    CHAR,
     DATE,
     DATETIME,
     DB,
     DECIMAL,
     EQ,
-    FK,
     GT,
-    INT,
     JSON,
     LT,
-    PK,
     SUBSTR,
-    TEXT,
     CorruptionError,
-    Field,
     FieldType,
-    Schema,
-    SchemaMismatch,
-    Table,
     ValidationError,
 )
-from bazanite.catalog import CHECKED_FORMAT, FORMAT, LATER_FORMAT, Catalog, decode, encode, spec_of
 from bazanite.documents import DEEPEST
+from types_support import Things, one_column
 
 MOMENT = datetime.fromisoformat("2026-11-26 15:33:10.123456")
 IN_UTC = MOMENT.replace(tzinfo=UTC)
@@ -69,18 +59,6 @@ DOCUMENTS = st.recursive(
     ),
     max_leaves=8,
 )
-FIELDS = [
-    Field("id", PK()),
-    Field("b", BOOL(null=True)),
-    Field("d", DATE(null=True)),
-    Field("at", DATETIME(null=True)),
-    Field("utc", DATETIME(null=True, utc=True)),
-    Field("p", DECIMAL(6, 2, null=True)),
-    Field("big", DECIMAL(40, 40, null=True)),
-    Field("blob", BLOB(null=True)),
-    Field("doc", JSON(null=True)),
-    Field("text", TEXT(null=True)),
-]
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "b": st.booleans(),
     "d": st.dates(),
@@ -93,16 +71,6 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "doc": DOCUMENTS,
     "text": st.text(st.characters(exclude_categories=["Cs"])),
 }
-
-
-class Things(Table):
-    name = "things"
-    schema = Schema(FIELDS)
-
-
-def one_column(kind: FieldType, name: str = "f") -> type[Table]:
-    fields = [Field("id", PK()), Field(name, kind)]
-    return type("One", (Table,), {"name": "one", "schema": Schema(fields)})
 
 
 ROW = st.fixed_dictionaries({}, optional={n: st.none() | v for n, v in VALUES.items()})
@@ -259,20 +227,6 @@ def test_a_moment_in_a_zone_is_stored_in_utc() -> None:
 
 
 @pytest.mark.parametrize(
-    "make",
-    [
-        lambda: DECIMAL(0), lambda: DECIMAL(641), lambda: DECIMAL(3, 4), lambda: DECIMAL(3, -1),
-        lambda: DECIMAL(cast("Any", "3")), lambda: DATETIME(utc=cast("Any", 1)),
-        lambda: INT(3, unique=cast("Any", 1)), lambda: INT(3, index=cast("Any", "x")),
-        lambda: INT(3, check=cast("Any", 5)),
-    ],
-)  # fmt: skip
-def test_a_declaration_that_makes_no_sense_is_refused(make: Callable[[], FieldType]) -> None:
-    with pytest.raises(ValidationError):
-        make()
-
-
-@pytest.mark.parametrize(
     "kind, data",
     [
         (BOOL(), b"t"), (BOOL(), b"1"), (BOOL(), b"#"), (BOOL(), b"*"),
@@ -399,252 +353,3 @@ def test_a_document_that_stays_the_same_keeps_its_place(tmp_path: Path) -> None:
         given["c"] = 3
         assert row["doc"] == {"a": 1, "b": 2}
         assert row["blob"] == b"x"
-
-
-@pytest.mark.parametrize(
-    "stored, declared",
-    [
-        (DECIMAL(4, 2), DECIMAL(3, 2, null=True)), (DECIMAL(3, 3), DECIMAL(4, 3)),
-        (DECIMAL(5, 2), DECIMAL(5, 3)), (DATETIME(), DATETIME(utc=True)), (BLOB(), JSON()),
-        (JSON(), TEXT()), (DATE(), CHAR(10)), (BOOL(), INT(1)),
-    ],
-)  # fmt: skip
-def test_another_type_or_another_argument_is_a_mismatch(
-    stored: FieldType, declared: FieldType, tmp_path: Path
-) -> None:
-    DB([one_column(stored)], str(tmp_path)).close()
-    DB([one_column(stored)], str(tmp_path)).close()
-    with pytest.raises(SchemaMismatch, match="'f': stored"):
-        DB([one_column(declared)], str(tmp_path))
-    DB([one_column(stored)], str(tmp_path)).close()
-
-
-def _format(directory: Path) -> str:
-    found: str = json.loads((directory / "schema.json").read_bytes())["format"]
-    return found
-
-
-@pytest.mark.parametrize("checksums", [False, True])
-def test_only_a_directory_with_a_later_type_has_the_format_that_older_programs_refuse(
-    tmp_path: Path, checksums: bool
-) -> None:
-    class Old(Table):
-        name = "old"
-        schema = Schema([Field("id", PK()), Field("n", INT(5, default=1, check=bool))])
-
-    DB([Old], str(tmp_path), checksums=checksums).close()
-    assert _format(tmp_path) == (CHECKED_FORMAT if checksums else FORMAT)
-    DB([Old, Things], str(tmp_path)).close()
-    assert _format(tmp_path) == LATER_FORMAT
-    with DB([Old, Things], str(tmp_path)) as db:
-        assert db.check().problems == []
-
-
-def own(name: str, size: int) -> FieldType:
-    """A type of a program's own that an older release let it call so."""
-    made: FieldType = type(name, (CHAR,), {})(size)
-    return made
-
-
-@pytest.mark.parametrize("name, size", [("DATE", 10), ("JSON", 9), ("BOOL", 1)])
-def test_a_programs_own_type_of_that_name_stays_its_own(
-    name: str, size: int, tmp_path: Path
-) -> None:
-    mine = one_column(own(name, size))
-    with DB([mine], str(tmp_path)) as db:
-        db.insert("one", {"f": "x"})
-    fields = json.loads((tmp_path / "schema.json").read_bytes())["tables"]["one"]["fields"]
-    assert (fields[1]["type"], _format(tmp_path)) == (name, FORMAT)
-    built_in = {"DATE": DATE(), "JSON": JSON(), "BOOL": BOOL()}[name]
-    with pytest.raises(SchemaMismatch, match=f"stored own:{name}"):
-        DB([one_column(built_in)], str(tmp_path))
-    DB([mine, Things], str(tmp_path)).close()
-    assert _format(tmp_path) == LATER_FORMAT
-    with pytest.raises(SchemaMismatch, match=f"stored own:{name}"):
-        DB([one_column(built_in)], str(tmp_path))
-    with DB([mine, Things], str(tmp_path)) as db:
-        assert db.find_all("one") == [{"id": 1, "f": "x"}]
-        assert db.check().problems == []
-
-
-CATALOG = encode(decode(b'{"format": "bazanite 1", "int_width": 9, "tables": {}}'))
-
-
-@pytest.mark.parametrize(
-    "number, change",
-    [
-        (5, {"places": 7}), (5, {"places": None}), (5, {"digits": 7}), (5, {"digits": "6"}),
-        (5, {"size": 9}), (4, {"utc": False}), (4, {"utc": 1}), (3, {"utc": True}),
-        (1, {"size": 2}), (7, {"size": 8}), (2, {"type": "own:CHAR"}), (2, {"type": "own:"}),
-    ],
-)  # fmt: skip
-def test_a_catalog_with_impossible_arguments_is_damaged(
-    number: int, change: dict[str, Any]
-) -> None:
-    document = json.loads(CATALOG)
-    document |= {"format": LATER_FORMAT, "tables": {"t": {"fields": _fields()}}}
-    assert decode(json.dumps(document).encode()).tables["t"] == spec_of(Things.schema.bind(9))
-    document["tables"]["t"]["fields"][number] |= change
-    with pytest.raises(CorruptionError):
-        decode(json.dumps(document).encode())
-
-
-def test_a_catalog_of_a_later_format_without_a_later_type_is_damaged() -> None:
-    with pytest.raises(CorruptionError, match='format "bazanite 1"'):
-        decode(CATALOG.replace(b"bazanite 1", b"bazanite 3"))
-    with pytest.raises(CorruptionError, match='format "bazanite 1" or "bazanite 3"'):
-        decode(CATALOG.replace(b"bazanite 1", b"bazanite 4"))
-
-
-def _fields() -> Any:
-    data = encode(Catalog(9, {"t": spec_of(Things.schema.bind(9))}))
-    return json.loads(data)["tables"]["t"]["fields"]
-
-
-def test_a_default_is_for_what_is_left_out_and_a_callable_is_called_for_each_row(
-    tmp_path: Path,
-) -> None:
-    calls = iter(range(1000))
-
-    class Owners(Table):
-        name = "owners"
-        schema = Schema([Field("id", PK())])
-
-    class Made(Table):
-        name = "made"
-        schema = Schema(
-            [
-                Field("id", PK()), Field("n", INT(null=True, default=lambda: next(calls))),
-                Field("doc", JSON(default={})), Field("owner", FK("owners", default=1)),
-                Field("name", CHAR(5, null=True, default="x ")),
-            ]
-        )  # fmt: skip
-
-    with DB([Owners, Made], str(tmp_path)) as db:
-        with pytest.raises(ValueError, match="owner"):
-            db.insert("made", {})
-        db.insert("owners", {})
-        first = next(calls) + 1
-        assert db.insert("made", {}) == {
-            "id": 1, "n": first, "doc": {}, "owner": 1, "name": "x",
-        }  # fmt: skip
-        rows = db.insert_many("made", [{}, {"n": None, "name": None}, *([{}] * 30)])
-        assert [row["n"] for row in rows] == [first + 1, None, *range(first + 2, first + 32)]
-        assert rows[1]["name"] is None
-        odd: list[Any] = [{"name": b"abc"}, *([{}] * 30)]
-        assert [row["n"] for row in db.insert_many("made", odd)] == [*range(first + 32, first + 63)]
-        rows[0]["doc"]["a"] = 1
-        assert db.insert("made", {})["doc"] == {}
-        assert db.update_by_id("made", 1, {"n": None})["n"] is None
-
-
-def test_a_check_is_asked_about_what_will_be_read_and_names_its_field(tmp_path: Path) -> None:
-    asked: list[object] = []
-
-    def looked_at(value: object) -> bool:
-        asked.append(value)
-        return value != "no"
-
-    def refuses(value: int) -> bool:
-        if value > 5:
-            raise ValueError("above five")
-        if value == 3:
-            raise ValidationError("three")
-        return value != 4
-
-    class Checked(Table):
-        name = "checked"
-        schema = Schema(
-            [
-                Field("id", PK(check=lambda pk: pk != 99)),
-                Field("name", CHAR(5, check=looked_at)),
-                Field("n", INT(null=True, check=refuses)),
-                Field("note", TEXT(null=True, check=lambda text: text.islower())),
-            ]
-        )
-
-    with DB([Checked], str(tmp_path)) as db:
-        db.insert("checked", {"name": b"a  ", "note": "low"})
-        assert asked == ["a"]
-        for values, message in [
-            ({"name": "no"}, "'name': The check refuses `'no'`"),
-            ({"name": "b", "n": 6}, "'n': above five"),
-            ({"name": "b", "n": 3}, "'n': three"),
-            ({"name": "b", "n": 4}, "'n': The check refuses `4`"),
-            ({"name": "b", "note": "High"}, "'note': The check refuses `'High'`"),
-            ({"name": "b", "id": 99}, "'id': The check refuses `99`"),
-        ]:
-            for call in (
-                lambda values=values: db.insert("checked", values),
-                lambda values=values: db.insert_many("checked", [{"name": "b"}] * 20 + [values]),
-                lambda values=values: (
-                    db.insert_ids(
-                        "checked", [{"name": "b", "n": None, "note": None, **values}] * 20
-                    )
-                    if "id" not in values
-                    else db.insert("checked", values)
-                ),
-                lambda values=values: db.update_by_id("checked", 1, values),
-            ):
-                with pytest.raises(ValidationError) as caught:
-                    call()
-                assert caught.value.message == message
-        asked.clear()
-        assert db.update_by_id("checked", 1, {"n": 1})["note"] == "low"
-        assert asked == []
-        assert db.find_all("checked") == [{"id": 1, "name": "a", "n": 1, "note": "low"}]
-        assert db.check().problems == []
-
-
-class OldStyle(FieldType):
-    """A type that never heard of these arguments, and uses their names for its own purposes."""
-
-    def __init__(self, null: bool = False) -> None:
-        super().__init__(3, null)
-        self.default = "own"
-        self.index = 5
-
-    def check(self, value: object) -> None:
-        raise AssertionError("not for the engine to call")
-
-    def validate_type(self, val: Any) -> None:
-        if val == self.default:
-            self.check(val)
-
-    def serialize(self, val: Any) -> bytes:
-        return b"---" if val is None else str(val).ljust(3).encode()
-
-    def deserialize(self, row: bytes, start: int) -> tuple[Any, int]:
-        return row[start : start + 3].decode(), start + 3
-
-
-class Bare(OldStyle):
-    """One that does not even call the base."""
-
-    def __init__(self) -> None:
-        self.size, self.null, self.params = 3, True, {}
-
-
-@pytest.mark.parametrize("kind", [OldStyle(null=True), Bare()])
-def test_a_type_of_a_programs_own_that_knows_nothing_of_this_goes_on_working(
-    kind: FieldType, tmp_path: Path
-) -> None:
-    with DB([one_column(kind)], str(tmp_path)) as db:
-        assert db.insert("one", {"f": "abc"})["f"] == "abc"
-        assert db.insert("one", {})["f"] == "---"
-        assert db.update_by_id("one", 1, {"f": "xyz"})["f"] == "xyz"
-
-
-def test_a_long_type_cannot_be_subclassed(tmp_path: Path) -> None:
-    class Mine(BLOB):
-        pass
-
-    with pytest.raises(ValidationError, match="BLOB cannot be subclassed"):
-        DB([one_column(Mine())], str(tmp_path))
-
-
-def test_arguments_are_attributes_of_the_type() -> None:
-    kind = INT(3, unique=True, index=True, default=5, check=bool)
-    assert (kind.unique, kind.index, kind.default, kind.check) == (True, True, 5, bool)
-    plain = kind.bind_width(6), INT(null=True).bind_width(6)
-    assert [(k.unique, k.check) for k in plain] == [(True, bool), (False, None)]
