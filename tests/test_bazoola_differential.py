@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 import bazanite.bazoola as bazanite
-from bazanite import DB
+from bazanite import DB, ValidationError
 from engine_support import data_bytes
 
 # Bazoola strips every kind of white space at the end of a text, and reads a leading NUL as None.
@@ -236,7 +236,7 @@ class Pair:
 
 def assert_same_error(ours: Exception, theirs: Exception | None) -> None:
     if isinstance(theirs, AssertionError | TypeError):
-        assert isinstance(ours, bazanite.ValidationError)
+        assert isinstance(ours, ValidationError)
     else:
         assert type(ours).__name__ == type(theirs).__name__
         assert str(ours) == str(theirs)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 from types import MappingProxyType, SimpleNamespace
 from typing import Any, cast
 
@@ -12,14 +14,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bazanite import CHAR, FK, INT, PK, TEXT, Field, Row, Schema, insert
-from bazanite.change import delete_row, update_row
+from bazanite import (
+    BLOB,
+    BOOL,
+    CHAR,
+    DATE,
+    DATETIME,
+    DECIMAL,
+    FK,
+    INT,
+    JSON,
+    PK,
+    TEXT,
+    Field,
+    Row,
+    Schema,
+    insert,
+)
+from bazanite.catalog import Catalog, spec_of
+from bazanite.change import update_row
 from bazanite.codec import Layout
+from bazanite.deleting import Deletion
 from bazanite.digits import consecutive
 from bazanite.errors import DBError
 from bazanite.files import TableFiles
 from bazanite.foreign import ForeignKeys
 from bazanite.many import made_at_once
+from bazanite.rules import Rules
 from bazanite.storage import Storage
 from bazanite_wal.frame import Operation
 from bazanite_wal.transaction import Transaction
@@ -34,6 +55,10 @@ class Word(str):
     __slots__ = ()
 
 
+class Moment(datetime):
+    pass
+
+
 class Sly(dict[str, Any]):
     """A dict that says something else than it holds."""
 
@@ -41,6 +66,13 @@ class Sly(dict[str, Any]):
         return 7 if key == "n" else super().get(key, default)
 
 
+def _refuses_long(text: str) -> bool:
+    if len(text) > 200:
+        raise ValueError("too long to read")
+    return True
+
+
+MOMENT = datetime.fromisoformat("2026-11-26 15:33:10.5")
 SCHEMAS = {
     "usual": [
         Field("id", PK()), Field("n", INT()), Field("name", CHAR(16)), Field("m", INT(null=True)),
@@ -53,6 +85,17 @@ SCHEMAS = {
     "wide": [
         Field("it's", CHAR(300, null=True)), Field("n", INT(30, null=True)), Field("id", PK()),
     ],
+    "later": [
+        Field("day", DATE(null=True)), Field("b", BOOL()), Field("at", DATETIME(null=True)),
+        Field("m", DATETIME(null=True, utc=True)), Field("id", PK()), Field("p", DECIMAL(4, 2)),
+        Field("doc", JSON(null=True)), Field("raw", BLOB()), Field("t", TEXT(null=True)),
+    ],
+    "declared": [
+        Field("id", PK()), Field("n", INT(3, default=7, check=lambda n: n != 50)),
+        Field("name", CHAR(9, null=True, default="x ", check=lambda name: "b" not in name)),
+        Field("doc", JSON(null=True, default=list, check=lambda doc: doc != 999)),
+        Field("note", TEXT(check=_refuses_long)),
+    ],
     "id only": [Field("id", PK())],
 }  # fmt: skip
 OWNERS = 4
@@ -61,12 +104,21 @@ FINE: dict[type, st.SearchStrategy[Any]] = {
     FK: st.integers(1, OWNERS),
     CHAR: st.text("ab c*ż", max_size=3),
     TEXT: st.text("ab\nż# ", max_size=12),
+    BOOL: st.booleans(),
+    DATE: st.dates(),
+    DATETIME: st.sampled_from([MOMENT, MOMENT.replace(tzinfo=UTC)]),
+    DECIMAL: st.integers(-9999, 9999).map(lambda n: Decimal(n) / 100),
+    JSON: st.lists(st.integers(0, 3) | st.text('ż"', max_size=2), max_size=3),
+    BLOB: st.binary(max_size=4),
 }
 ODD: list[Any] = [
         None, True, False, 0, -1, 10**8, 10**9 - 1, 10**9, 10**40, -(10**8) + 1, -(10**8),
         10**30 - 1, 10**30, -(10**29), 1.5, Number(3), Word("w"),
         "", " ", "x ", "x \n", "*", "*x", "x*", "\0", "\0x", "x\0", "\ud800", "żółw", "ż" * 150,
         "long " * 70, b"", b"by", b"\xff", b"*", b"x ", bytearray(b"x"), [], (1,), 50, 999,
+        MOMENT, MOMENT.replace(fold=1), MOMENT.replace(tzinfo=UTC), MOMENT.date(), Decimal("-0"),
+        MOMENT.replace(tzinfo=timezone(timedelta(hours=2))), Decimal("1.230"), Decimal("1.234"),
+        Decimal("NaN"), {"b": 1, "a": [None]}, {1: 2}, [(1,)], float("nan"), Moment(2026, 1, 2),
 ]  # fmt: skip
 WRAPPED = st.sampled_from([dict, dict, Row, Sly, MappingProxyType])
 
@@ -88,6 +140,8 @@ class Side:
             schema.__dict__["encoder"] = None
         tables = {"t": SimpleNamespace(layout=self.layout), "o": SimpleNamespace(layout=others)}
         self.storage = cast("Storage", SimpleNamespace(tables=tables, base_dir="dir"))
+        catalog = Catalog(width, {"t": spec_of(schema)})
+        self.rules = Rules("dir", catalog, {"t": self.layout})
 
     def insert(
         self, rows: list[Mapping[str, Any]], *, ids_only: bool = False
@@ -97,7 +151,7 @@ class Side:
         outcome: object
         try:
             foreign = ForeignKeys(self.storage, self.layout.schema, "t")
-            batch = insert.RowBatch(tx, self.layout, foreign)
+            batch = insert.RowBatch(tx, self.layout, foreign, self.rules.table("t").keys)
             made: list[Any] = (batch.add_ids if ids_only else batch.add_all)(list(rows))
             batch.save()
         except (DBError, ValueError) as error:
@@ -115,7 +169,7 @@ class Side:
         tx = Transaction(self.files)
         try:
             foreign = ForeignKeys(self.storage, self.layout.schema, "t")
-            row = update_row(tx, self.layout, pk, values, foreign)
+            row = update_row(tx, self.layout, pk, values, foreign, self.rules.table("t"))
         except (DBError, ValueError) as error:
             return (type(error), str(error)), []
         if tx.has_changes and tx.furthest[0] < 1 << 20:
@@ -125,7 +179,7 @@ class Side:
     def delete(self, pk: int) -> tuple[object, list[Operation]]:
         tx = Transaction(self.files)
         try:
-            delete_row(tx, self.layout, pk)
+            Deletion(tx, self.rules).run("t", pk)
         except DBError as error:
             return str(error), []
         self.files.apply(tx.operations)
@@ -202,7 +256,10 @@ def test_each_odd_value_in_each_field_is_taken_or_refused_alike(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fields = SCHEMAS[name]
-    fine: dict[type, object] = {INT: 5, FK: 1, CHAR: "c", TEXT: "text"}
+    fine: dict[type, object] = {
+        INT: 5, FK: 1, CHAR: "c", TEXT: "text", BOOL: True, DATE: MOMENT.date(), JSON: [1],
+        DATETIME: None, DECIMAL: Decimal(1), BLOB: b"b",
+    }  # fmt: skip
     monkeypatch.setattr(insert, "_FEW_ROWS", 3)
     for field in fields:
         for odd in ODD:
@@ -237,7 +294,7 @@ def test_a_table_with_more_slots_than_its_width_has_numbers_is_full_alike(
 
 def test_plain_rows_do_not_take_the_careful_path(monkeypatch: pytest.MonkeyPatch) -> None:
     side = Side(SCHEMAS["texts"], 9, quick=True)
-    monkeypatch.setattr(insert.RowBatch, "add", lambda *_: pytest.fail("one by one"))
+    monkeypatch.setattr(insert.RowBatch, "_add", lambda *_: pytest.fail("one by one"))
     rows = [{"name": f"n{i} "[:5], "b": "ż" * i, "o": i % OWNERS + 1, "a": None} for i in range(50)]
     made, operations = side.insert(list(rows))
     assert len(cast("list[object]", made)) == 50

@@ -7,7 +7,6 @@ that restrict are NO ACTION in SQL: decided when all that goes with a delete is 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -178,21 +177,19 @@ def _rows(db: DB, table: str) -> list[tuple[Any, ...]]:
     return sorted((tuple(row.values()) for row in db.find_all(table)), key=lambda row: row[0])
 
 
-
-
 @pytest.fixture(scope="module")
-def scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Path]]:
-    yield [tmp_path_factory.mktemp("integrity")]
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("integrity")
 
 
 @settings(max_examples=120)
 @given(calls=st.lists(_calls(), min_size=1, max_size=30), checksums=st.booleans())
 def test_the_same_calls_give_the_same_rows_and_refusals(
-    scratch: list[Path], calls: list[tuple[Any, ...]], checksums: bool
+    scratch: Path, calls: list[tuple[Any, ...]], checksums: bool
 ) -> None:
-    count = len(list(scratch[0].iterdir()))
+    count = len(list(scratch.iterdir()))
     sqlite = _Sqlite()
-    path = scratch[0] / str(count)
+    path = scratch / str(count)
     with DB(list(TABLES.values()), path, durability="off", checksums=checksums) as db:
         for call in calls:
             expected = sqlite.perform(call)
@@ -212,7 +209,8 @@ def test_refusals_are_integrity_errors_that_name_the_rows(tmp_path: Path) -> Non
             db.insert("houses", {"name": "a"})
         db.insert("people", {"house": 1})
         db.insert("keys", {"owner": 1})
-        with pytest.raises(IntegrityError, match="referred to by 'keys.owner': row with id 1") as e:
+        with pytest.raises(IntegrityError, match=r"by 'keys\.owner': row with id 1") as refused:
             db.delete_by_id("houses", 1)
-        assert (e.value.table, e.value.columns, e.value.ids) == ("keys", ("owner",), (1,))
+        error = refused.value
+        assert (error.table, error.columns, error.ids) == ("keys", ("owner",), (1,))
         assert [len(db.find_all(name)) for name in ("houses", "people", "keys")] == [1, 1, 1]

@@ -7,21 +7,30 @@ Bazoola, the files' format and the protocol.
 from . import errors
 from .cond import EQ, GT, ISUBSTR, LT, SUBSTR, BaseCond
 from .db import DB
+from .decimals import DECIMAL
+from .documents import BLOB, JSON
 from .errors import *  # noqa: F403 - that module is the list of errors, and no more
 from .fields import CHAR, FK, INT, PK, TEXT, Field, FieldType
 from .join import BaseJoin, InverseCount, InverseJoin, Join
+from .moments import BOOL, DATE, DATETIME
 from .row import Row
 from .schema import Schema
 from .table import Table
 
 __all__ = [
+    "BLOB",
+    "BOOL",
     "CHAR",
+    "DATE",
+    "DATETIME",
     "DB",
+    "DECIMAL",
     "EQ",
     "FK",
     "GT",
     "INT",
     "ISUBSTR",
+    "JSON",
     "LT",
     "PK",
     "SUBSTR",

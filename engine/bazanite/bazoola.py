@@ -7,13 +7,17 @@ runs as it did, crash-safe.  What is different from ``bazanite`` itself: a new t
 
 from __future__ import annotations
 
-from . import *  # noqa: F403
-from . import __all__ as _all
-from . import fields as _fields
+import bazanite
 
-__all__ = [*_all]
+from . import *  # noqa: F403 - whatever a program can import
+from .fields import KEEP
+
+__all__ = bazanite.__all__
 
 
-def FK(rel_name: str, null: bool = False, *, on_delete: str | None = _fields.KEEP) -> _fields.FK:  # noqa: N802
+def _keeping(rel_name: str, null: bool = False, *, on_delete: str | None = KEEP) -> bazanite.FK:
     """The id of a row of another table, which must exist when it is stored; see ``bazanite.FK``."""
-    return _fields.FK(rel_name, null, on_delete=on_delete)
+    return bazanite.FK(rel_name, null, on_delete=on_delete)
+
+
+globals()["FK"] = _keeping

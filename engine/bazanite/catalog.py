@@ -7,7 +7,12 @@ Where a table has checksums the catalog has one too, of its own bytes, and anoth
 that a program which does not know checksums refuses the directory.
 
 Invariant: two schemas are the same if and only if their rows mean the same: order, names, types,
-widths, NULLs and the tables referred to.  A type of the program's own is known by its class name.
+widths, NULLs, what else a type needs to be read, and the tables referred to.  A type of the
+program's own is known by its class name.
+
+The format's number is the lowest of which every program keeps all that the catalog says; one that
+is too old for a directory refuses it.  A type that came with a later format may have been a
+program's own before, by the same name: in the catalogs of older formats that is what it is.
 """
 
 from __future__ import annotations
@@ -21,20 +26,21 @@ from itertools import chain, count
 from typing import Any, NoReturn
 
 from .errors import CorruptionError, SchemaMismatch, ValidationError
-from .fields import CHAR, FK, INT, KEEP, ON_DELETE, PK, SET_NULL, TEXT, TEXT_WIDTH, FieldType
+from .fields import FK, KEEP, ON_DELETE, SET_NULL, TEXT_WIDTH, FieldType, LongType
 from .files import CATALOG_NAME, TableFiles, check_table_name
+from .kinds import FIRST, LATER, LONG
 from .schema import Schema
 
 FORMAT = "bazanite 1"
 CHECKED_FORMAT = "bazanite 2"
 """The format of a catalog in which some table has checksums."""
-INTEGRITY_FORMAT = "bazanite 3"
-"""The format of a catalog with indexes, or with deletes that look at who refers."""
+LATER_FORMAT = "bazanite 3"
+"""The format of a catalog with what came later, with checksums or without: other types, indexes,
+deletes that look at who refers, migrations.
+"""
 WIDTHS = range(2, 19)
 """Widths that integers of a directory may have; 18 digits stay below 2**63."""
 
-TEXT_TYPES = frozenset({"TEXT"})
-"""Types whose values are in the text file."""
 
 _CHECK_START = b'{\n  "check": "'
 _NO_CHECK = "0" * 16
@@ -42,7 +48,10 @@ _LARGEST_FIELD = 1 << 30
 _NOT_IN_FILES = re.compile(r"[^A-Za-z0-9_-]")
 _INDEX_NAME = re.compile(r"[A-Za-z0-9_-]{1,30}(\.[0-9]{1,9})?\Z")
 _LONGEST_INDEX_NAME = 30
-_BUILT_IN: dict[str, type[FieldType]] = {kind.__name__: kind for kind in (PK, INT, CHAR, FK, TEXT)}
+_OWN = "own:"
+"""Stands before the name of a program's own type that is called like a built-in one."""
+_PARAMS = {"DECIMAL": ("digits", "places"), "DATETIME": ("utc",)}
+"""What must be known of a type beside its width to read it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +60,7 @@ class FieldSpec:
 
     ``on_delete`` says what becomes of the row when the one that it refers to is deleted: one of
     ``fields.ON_DELETE``; None for any other type, and in a class that does not say.
+    ``params`` are a type's other arguments that its bytes depend on, by name.
     """
 
     name: str
@@ -58,16 +68,23 @@ class FieldSpec:
     size: int
     null: bool
     table: str | None = None
+    params: tuple[tuple[str, Any], ...] = ()
     on_delete: str | None = None
 
     @property
     def in_text_file(self) -> bool:
         """Whether its values are in the table's text file, and the row has their offsets."""
-        return self.type in TEXT_TYPES
+        return self.type in LONG
 
     def __str__(self) -> str:
         target = f" to '{self.table}'" if self.table is not None else ""
-        return f"{self.type}({self.size}){target}{' null' if self.null else ''}"
+        params = "".join(f", {name}={value}" for name, value in self.params)
+        return f"{self.type}({self.size}{params}){target}{' null' if self.null else ''}"
+
+    def later_type(self) -> FieldType | None:
+        """The type, if it is one of those that came later; ValidationError if it cannot be."""
+        made: Any = LATER.get(self.type)
+        return None if made is None else made(**dict(self.params), null=self.null)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +166,12 @@ class Catalog:
 
     @property
     def format(self) -> str:
-        """The oldest one whose programs keep all that is in it."""
+        """The lowest one whose programs keep all that is in it."""
         specs = self.tables.values()
-        actions = {field.on_delete for spec in specs for field in spec.fields}
-        if actions - {None, KEEP} or any(spec.indexes for spec in specs) or self.migrations:
-            return INTEGRITY_FORMAT
+        fields = [field for spec in specs for field in spec.fields]
+        later = any(f.type in LATER or f.on_delete not in (None, KEEP) for f in fields)
+        if later or self.migrations or any(spec.indexes for spec in specs):
+            return LATER_FORMAT
         return CHECKED_FORMAT if self.has_checksums else FORMAT
 
 
@@ -185,19 +203,24 @@ def settled(spec: TableSpec, on_delete: str) -> TableSpec:
 
 def field_spec(name: str, kind: FieldType) -> FieldSpec:
     """What the catalog keeps of a bound field."""
-    if isinstance(kind, TEXT) and type(kind) is not TEXT:
-        raise ValidationError(f"'{name}': TEXT cannot be subclassed")
     own = type(kind).__name__
+    built_in = type(kind) in (*FIRST.values(), *LATER.values())
+    if isinstance(kind, LongType) and not built_in:
+        base = next((c.__name__ for c in type(kind).__mro__ if c.__name__ in LONG), "LongType")
+        raise ValidationError(f"'{name}': {base} cannot be subclassed")
     if not (name + own).isprintable():
         raise ValidationError(f"{name!a}: names of fields and types must be printable")
-    if not own or (own in _BUILT_IN and type(kind) is not _BUILT_IN[own]):
+    if not own or own.startswith(_OWN) or (own in FIRST and not built_in):
         raise ValidationError(f"'{name}': a type of one's own cannot be called {own!r}")
+    if own in LATER and not built_in:
+        own = _OWN + own
     if not 0 < kind.size < _LARGEST_FIELD:
         raise ValidationError(f"'{name}': a field has from 1 to {_LARGEST_FIELD - 1} bytes")
-    if not isinstance(kind, FK):
-        return FieldSpec(name, type(kind).__name__, kind.size, kind.null)
-    target = kind.params["rel_name"]
-    return FieldSpec(name, type(kind).__name__, kind.size, kind.null, target, kind.on_delete)
+    target, on_delete = None, None
+    if isinstance(kind, FK):
+        target, on_delete = kind.params["rel_name"], kind.on_delete
+    params = tuple((key, kind.params[key]) for key in _PARAMS.get(own, ()))
+    return FieldSpec(name, own, kind.size, kind.null, target, params, on_delete)
 
 
 def compare(table: str, stored: TableSpec, declared: TableSpec) -> None:
@@ -231,13 +254,14 @@ def compare_columns(table: str, stored: TableSpec, declared: TableSpec) -> None:
 
 def encode(catalog: Catalog) -> bytes:
     """The bytes of ``schema.json``."""
+    form = catalog.format
     tables = {
-        name: {"fields": [_field_json(field) for field in spec.fields]}
+        name: {"fields": [_field_json(field, form) for field in spec.fields]}
         | ({"checksums": True} if spec.checksums else {})
         | ({"indexes": [_index_json(index) for index in spec.indexes]} if spec.indexes else {})
         for name, spec in catalog.tables.items()
     }
-    document = {"format": catalog.format, "int_width": catalog.int_width, "tables": tables}
+    document = {"format": form, "int_width": catalog.int_width, "tables": tables}
     if catalog.has_checksums:
         document["check"] = _NO_CHECK
     if catalog.migrations:
@@ -254,12 +278,13 @@ def _checked(data: bytes) -> bytes:
     return _CHECK_START + digits + data[end:]
 
 
-def _field_json(field: FieldSpec) -> dict[str, Any]:
+def _field_json(field: FieldSpec, form: str) -> dict[str, Any]:
     result: dict[str, Any] = {
         "name": field.name,
-        "type": field.type,
+        "type": field.type if form == LATER_FORMAT else field.type.removeprefix(_OWN),
         "size": field.size,
         "null": field.null,
+        **dict(field.params),
     }
     if field.table is not None:
         result["table"] = field.table
@@ -285,6 +310,7 @@ def decode(data: bytes, directory: str = ".") -> Catalog:
 class _Decoder:
     def __init__(self, path: str) -> None:
         self._path = path
+        self._format = FORMAT
 
     def catalog(self, data: bytes) -> Catalog:
         checked = data.startswith(_CHECK_START)
@@ -298,10 +324,11 @@ class _Decoder:
         except (ValueError, RecursionError) as error:
             position = getattr(error, "pos", getattr(error, "start", 0))
             raise CorruptionError(self._path, position, "a JSON document", str(error)) from error
-        kinds = (CHECKED_FORMAT if checked else FORMAT, INTEGRITY_FORMAT)
+        kinds = (CHECKED_FORMAT if checked else FORMAT, LATER_FORMAT)
         if not isinstance(document, dict) or document.get("format") not in kinds:
             shown = document.get("format") if isinstance(document, dict) else document
             self._refuse(f'a catalog of format "{kinds[0]}" or "{kinds[1]}"', shown)
+        self._format = document["format"]
         width = document.get("int_width")
         if type(width) is not int or width not in WIDTHS:
             self._refuse(f"int_width from {WIDTHS.start} to {WIDTHS.stop - 1}", width)
@@ -312,8 +339,8 @@ class _Decoder:
         catalog = Catalog(width, specs, self._migrations(document.get("migrations", [])))
         if catalog.has_checksums != checked:
             self._refuse("checksums of a table if there is one of the catalog", None)
-        if catalog.format != document["format"]:
-            self._refuse(f'a catalog of format "{catalog.format}"', document["format"])
+        if catalog.format != self._format:
+            self._refuse(f'a catalog of format "{catalog.format}"', self._format)
         return catalog
 
     def _refuse(self, expected: str, found: object) -> NoReturn:
@@ -396,13 +423,37 @@ class _Decoder:
             self._refuse(expected, document)
         if kind == "TEXT" and size != TEXT_WIDTH:
             self._refuse(f"{expected} with a TEXT of {TEXT_WIDTH}", document)
+        spec = FieldSpec(name, self._type(kind, expected), size, null)
+        spec = replace(spec, params=self._params(spec.type, document, expected))
+        later = spec.later_type()
+        if later is not None and later.size != size:
+            self._refuse(f"{expected} with a {kind} of {later.size}", document)
         target, action = document.get("table"), document.get("on_delete")
         if target is None:
             if kind == "FK" or action is not None:
                 self._refuse(f"{expected} with the table that it refers to", document)
-            return FieldSpec(name, kind, size, null)
+            return spec
         if action is None:
             action = KEEP
         elif action not in ON_DELETE or (action == SET_NULL and not null):
             self._refuse(f"{expected} with what a delete does", document)
-        return FieldSpec(name, kind, size, null, self._name(target), action)
+        return replace(spec, table=self._name(target), on_delete=action)
+
+    def _type(self, kind: str, expected: str) -> str:
+        """The type's name, with a sign before it if it is a program's own in spite of its name."""
+        if self._format != LATER_FORMAT:
+            return _OWN + kind if kind in LATER else kind
+        if kind.startswith(_OWN) and kind.removeprefix(_OWN) not in LATER:
+            self._refuse(expected, kind)
+        return kind
+
+    def _params(
+        self, kind: str, document: dict[str, Any], expected: str
+    ) -> tuple[tuple[str, Any], ...]:
+        names = _PARAMS.get(kind, ())
+        params = tuple((name, document.get(name)) for name in names)
+        try:
+            FieldSpec("", kind, 0, False, None, params).later_type()
+        except ValidationError:
+            self._refuse(f"{expected} with {' and '.join(names)}", document)
+        return params

@@ -1,8 +1,8 @@
 """Changing and deleting one row.
 
-An update keeps the row's slot and the bytes of every column that it does not name; a TEXT whose
-value stays the same keeps its place in the text file.  Everything is checked before the first
-write.
+An update keeps the row's slot and the bytes of every column that it does not name; a long value
+keeps its place in the text file if it stays the same or if there is room for the new one.
+Everything is checked before the first write.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from . import textfile
 from .codec import Layout
 from .encoder import PLAIN
 from .errors import NotFoundError, TransactionError, ValidationError, shown_value
-from .fields import TEXT, Field, utf8
+from .fields import Field, LongType
 from .foreign import ForeignKeys
 from .freestack import FreeStack
 from .insert import check_text_offset, checked_id
@@ -97,14 +97,18 @@ def update_row(
         foreign.check(tx, values, ())
     slot, old, data = stored_row(tx, layout, pk)
     new_pk = _checked_id_change(tx, layout, pk, values, rules) if "id" in values else pk
-    quick = None
+    quick = texts = None
+    changes = tx.changes
     if plain and schema.encoder is not None:
         quick = schema.encoder.changed(values, new_pk, old, data)
-    texts = None
     if quick is not None:
         changed, row = quick
     else:
         changed, row, texts = _change_carefully(tx, layout, values, slot, old, data)
+    if schema.checks:
+        schema.ask_checks(row if texts is None else {**row, **texts.new}, values)
+    if tx.changes != changes:
+        raise TransactionError("a field's type or check changed the database during an update")
     keys = rules.keys
     if keys:
         before = full(tx, layout, old)
@@ -125,32 +129,27 @@ def update_row(
 def _change_carefully(
     tx: WriteSet, layout: Layout, values: Mapping[str, Any], slot: int, old: Row, data: bytes
 ) -> tuple[bytes, Row, _TextChanges]:
-    """The row's new bytes, the row, TEXT as offsets, and what is to be done to the text file."""
+    """The row's new bytes, the row, long values as offsets, and what the text file is to become."""
     schema = layout.schema
-    changes = tx.changes
     texts = _TextChanges(tx, layout)
     columns: list[bytes] = []
     for field in schema.schema:
         if field.name in values:
             value = values[field.name]
             field.validate(value)
-            if isinstance(field.type, TEXT):
-                value = texts.replace(field, old[field.name], value)
+            if isinstance(field.type, LongType):
+                value = texts.replace(field, field.type, old[field.name], value)
             columns.append(schema.column(field, value))
         else:
             start = layout.codec.offsets[field.name]
             columns.append(data[start : start + field.type.size])
     changed = schema.join_columns(columns)
     row = layout.codec.decode(changed, slot)
-    if tx.changes != changes:
-        raise TransactionError(
-            "a field type used the database while it converted values for an update"
-        )
     return changed, row, texts
 
 
 class _TextChanges:
-    """What an update does to the text file: old values erased, new ones appended."""
+    """What an update does to the text file: values replaced, old ones erased, new ones appended."""
 
     def __init__(self, tx: WriteSet, layout: Layout) -> None:
         self._tx = tx
@@ -158,16 +157,22 @@ class _TextChanges:
         self._reader = TextReader(tx, layout.files)
         self._start = self._end = tx.size(layout.files.text) if layout.has_text else 0
         self._erased: list[int] = []
+        self._replaced: list[tuple[int, bytes]] = []
         self._added: list[bytes] = []
-        self.new: dict[str, str | None] = {}
-        """The values of the fields that were given."""
+        self.new: dict[str, Any] = {}
+        """The values of the fields that were given, as they will read."""
 
-    def replace(self, field: Field, old: int | None, value: str | bytes | None) -> int | None:
-        """The offset for the new value: the old one if the text stays the same."""
-        data = None if value is None else utf8(value)
-        self.new[field.name] = None if data is None else data.decode()
+    def replace(self, field: Field, kind: LongType, old: int | None, value: Any) -> int | None:
+        """The offset for the new value: the old one if it stays the same or there is room."""
+        data = None if value is None else kind.to_text(value)
+        self.new[field.name] = None if data is None else kind.from_text(data)
         if old is not None:
-            if data is not None and self._reader.get(old).encode() == data:
+            if data is not None and kind.to_text(self._reader.get(old, kind.from_text)) == data:
+                return old
+            if data is not None and textfile.has_room(
+                self._tx, self._files, old, textfile.encode(data)
+            ):
+                self._replaced.append((old, textfile.encode(data)))
                 return old
             self._erased.append(old)
         if data is None:
@@ -180,6 +185,8 @@ class _TextChanges:
 
     def save(self) -> None:
         """Write it into the transaction."""
+        for offset, value in self._replaced:
+            textfile.replace(self._tx, self._files, offset, value)
         for offset in self._erased:
             textfile.erase(self._tx, self._files, offset)
         if self._added:

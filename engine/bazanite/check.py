@@ -1,7 +1,8 @@
 """``check``: whether the files of a directory agree with each other, whatever bytes they hold.
 
 Pure over a view of the data files and their decoded catalog.  It never raises on damaged input,
-takes linear time, and its memory is bounded by two bits a slot and one bit a byte of TEXT.
+takes linear time, and its memory is bounded by two bits a slot, one bit a byte of the text file,
+and the largest BLOB or JSON.
 
 What it cannot see in a table without checksums: a digit that became another digit inside a value is
 still a value.  docs/format.md lists the bytes for which that holds.

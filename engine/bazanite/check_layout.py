@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from .catalog import Catalog, TableSpec
+from .fields import FieldType
 from .files import TableFiles
 
 _NUMBER = re.compile(rb"(-?[1-9][0-9]*|0) *\Z")
@@ -13,7 +14,10 @@ _NUMBER = re.compile(rb"(-?[1-9][0-9]*|0) *\Z")
 
 @dataclass(frozen=True, slots=True)
 class FieldPlace:
-    """A field as the catalog has it, and where in the row it stands."""
+    """A field as the catalog has it, and where in the row it stands.
+
+    ``later`` is its type if it is one of those that came later.
+    """
 
     name: str
     type: str
@@ -21,6 +25,7 @@ class FieldPlace:
     start: int
     end: int
     table: str | None
+    later: FieldType | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,8 @@ def _layout(name: str, int_width: int, spec: TableSpec) -> TableLayout:
     start = 0
     for item in spec.fields:
         end = start + item.size
-        places.append(FieldPlace(item.name, item.type, item.null, start, end, item.table))
+        later = item.later_type()
+        places.append(FieldPlace(item.name, item.type, item.null, start, end, item.table, later))
         start = end
     return TableLayout(name, int_width, tuple(places), spec.row_size)
 

@@ -1,7 +1,8 @@
-"""Checking one table: rows, index, free stack, sequence and TEXT file agree with each other.
+"""Checking one table: rows, index, free stack, sequence and text file agree with each other.
 
 Each file is read once in order, and looked into at random where it has to agree with another; what
-is remembered takes two bits a slot and one bit a byte of TEXT.
+is remembered takes two bits a slot and one bit a byte of the text file.  A BLOB or JSON is looked
+at whole, one at a time.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from .check_layout import FieldPlace, TableLayout, parse_number
 from .check_reader import Findings, Reader
 from .check_slots import Slots, entry_of
 from .check_text import TextFile
+from .fields import FieldType, LongType, NullNotAllowed
+from .kinds import LONG
 
 _MOST_SLOTS = 1 << 30
 """More than 9 digits can name."""
@@ -46,7 +49,7 @@ class TableCheck:
         self._reader = reader
         self._findings = findings
         self._id = layout.id_field
-        has_text = any(field.type == "TEXT" for field in layout.fields)
+        has_text = any(field.type in LONG for field in layout.fields)
         self._text = TextFile(layout.files.text, reader, findings) if has_text else None
         count = min(reader.size(layout.files.rows) // layout.row_size, _MOST_SLOTS)
         self._slots = Slots(layout, count, reader, findings)
@@ -124,7 +127,9 @@ class TableCheck:
         """What is wrong with the field's bytes, or None."""
         if field.type == "CHAR":
             return _check_char(field, raw)
-        if field.type not in ("PK", "INT", "FK", "TEXT"):
+        if field.later is not None and field.type not in LONG:
+            return _check_later(field, field.later, raw)
+        if field.type not in ("PK", "INT", "FK", *LONG):
             return None
         if raw[:1] == b"#":
             if raw != b"#" * len(raw):
@@ -135,8 +140,11 @@ class TableCheck:
             return f"is not a number: {raw!r}"
         if field.type == "PK" and number <= 0:
             return f"is {number}: ids are greater than 0"
-        if field.type == "TEXT" and self._text is not None:
-            return self._text.refer(number)
+        if field.type in LONG and self._text is not None:
+            wrong = self._text.refer(number)
+            if wrong is None and isinstance(field.later, LongType):
+                wrong = self._text.check_content(number, field.later)
+            return wrong
         if field.type == "FK" and not self._exists(field.table, number):
             count, first = self._dangling.get(field.name, (0, row_id))
             self._dangling[field.name] = count + 1, first
@@ -156,10 +164,20 @@ class TableCheck:
         for offset, _slot, row in self._each_row():
             for field in self.layout.fields:
                 value = parse_number(row[field.start : field.end])
-                if field.type == "TEXT" and value in wanted and row[:1] != b"*":
+                if field.type in LONG and value in wanted and row[:1] != b"*":
                     what = f"field '{field.name}': {wanted[value]} ({text.name} offset {value})"
                     name = self.layout.files.rows
                     self._findings.problem(name, offset + field.start, self._row_id(row), what)
+
+
+def _check_later(field: FieldPlace, kind: FieldType, raw: bytes) -> str | None:
+    try:
+        kind.deserialize(raw, 0)
+    except NullNotAllowed:
+        return "is NULL, which it may not be"
+    except ValueError:
+        return f"is no {field.type}: {raw[:40]!r}"
+    return None
 
 
 def _check_char(field: FieldPlace, raw: bytes) -> str | None:

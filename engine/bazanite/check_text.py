@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 
 from .check_reader import CHUNK_SIZE, BitSet, Findings, Reader
+from .fields import LongType
 
 LENGTH_SIZE = 9
 _OFFSETS = 10**9
@@ -47,6 +48,18 @@ class TextFile:
                 f"its value at offset {offset} of {self.name} should have {length} bytes, "
                 f"but the file ends at {self._size}"
             )
+        return None
+
+    def check_content(self, offset: int, kind: LongType) -> str | None:
+        """What is wrong with the whole value at this offset, as one of this type, or None."""
+        length = parse_length(self._reader.at(self.name, offset, LENGTH_SIZE))
+        assert length is not None
+        data = self._reader.at(self.name, offset + LENGTH_SIZE, length)
+        try:
+            kind.from_text(data)
+        except ValueError as error:
+            what = f"no {type(kind).__name__}: {error}"
+            return f"refers to offset {offset} of {self.name}, where there is {what}"
         return None
 
     def walk(self) -> None:

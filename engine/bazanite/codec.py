@@ -18,10 +18,11 @@ from typing import Any, NoReturn
 from bazanite_wal.layer import View
 
 from . import columns
-from .decoder import NUMBERS, CompiledRows, DecodeMany
-from .fields import FieldType, NullNotAllowed
+from .decoder import CompiledRows, DecodeMany
+from .fields import FieldType, LongType, NullNotAllowed
 from .files import TableFiles
 from .index import RowIndex
+from .kinds import NUMBERS
 from .many import made_at_once
 from .row import Row
 from .schema import DELETED, Schema
@@ -70,7 +71,10 @@ class RowCodec:
         self._name = files.rows
         self.schema = schema
         self.row_size = schema.row_size()
-        self.text_fields = schema.text_fields()
+        self.text_fields: dict[str, Callable[[bytes], Any]] = {
+            name: kind.from_text for name, kind in schema.schema if isinstance(kind, LongType)
+        }
+        """The fields whose values stand in the text file, and what makes values of the bytes."""
         self.offsets = schema.offsets()
         self._names = [name for name, _ in schema.schema]
         self._decoders = [_decoder(kind) for _, kind in schema.schema]
@@ -128,9 +132,9 @@ class RowCodec:
 
     def with_text(self, row: Row, texts: TextReader) -> Row:
         """The same row with TEXT offsets replaced by their values."""
-        for name in self.text_fields:
+        for name, read in self.text_fields.items():
             if row[name] is not None:
-                row[name] = texts.get(row[name])
+                row[name] = texts.get(row[name], read)
         return row
 
     def chunks(

@@ -15,7 +15,7 @@ from bazanite_wal.layer import View
 
 from .codec import RowCodec
 from .columns import stars_agree
-from .decoder import NUMBERS
+from .kinds import NUMBERS
 from .row import Row
 from .schema import DELETED
 from .textfile import TextReader
@@ -60,9 +60,10 @@ def links(view: View, codec: RowCodec, name: str) -> dict[int, Any]:
 
 def _rows(view: View, codec: RowCodec, name: str) -> Iterator[Row]:
     """Every row; of its TEXT values only this one if it is one, the others as offsets."""
-    texts = TextReader(view, codec.files) if name in codec.text_fields else None
+    texts = TextReader(view, codec.files)
+    read = codec.text_fields.get(name)
     for first, data in codec.chunks(view):
         for row in codec.live_rows(first, data):
-            if texts is not None and row[name] is not None:
-                row[name] = texts.get(row[name])
+            if read is not None and row[name] is not None:
+                row[name] = texts.get(row[name], read)
             yield row

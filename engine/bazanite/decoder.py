@@ -15,13 +15,11 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
-from .fields import CHAR, FK, INT, PK, TEXT, FieldType
+from .fields import CHAR, FieldType, LongType
 from .generated import code_of
+from .kinds import NUMBERS, QUICK
 from .row import Row
 from .schema import DELETED, Schema
-
-NUMBERS = (INT, PK, FK)
-"""Types of which a plain chunk has only what ``int`` and NULL make of it."""
 
 DecodeOne = Callable[[bytes], Row]
 DecodeMany = Callable[[bytes], list[Row]]
@@ -132,8 +130,9 @@ def _value(kind: FieldType, number: int, *, plain: bool, nulls: bool, hashes: bo
         if kind.null:
             odd = f"None if {column} == {null} else {odd}"
         return f"{text} if {column}[0] else {odd}"
-    if type(kind) in NUMBERS or type(kind) is TEXT:
-        if plain and type(kind) is not TEXT:  # a negative offset has to be seen
+    is_long = isinstance(kind, LongType) and type(kind) in QUICK
+    if type(kind) in NUMBERS or is_long:
+        if plain and not is_long:  # a negative offset has to be seen
             result = f"int({column})"
         else:
             digits = f"(digits := {column}.rstrip(b' '))"

@@ -27,14 +27,17 @@ class Deletion:
         self._in_the_way: list[tuple[Reference, int, int]] = []
 
     def run(self, table: str, pk: int) -> None:
-        """Delete the row with this id; NotFoundError if there is none, IntegrityError if it may not."""
+        """Delete the row with this id; NotFoundError if there is none.
+
+        IntegrityError if rows that refer to it are in the way.
+        """
         rules = self._rules.table(table)
         self._doomed[table] = {pk: stored_row(self._tx, rules.layout, pk)[:2]}
         waiting: list[tuple[str, list[int]]] = [(table, [pk])]
         while waiting:
             name, ids = waiting.pop()
             for reference in self._rules.table(name).referrers:
-                fresh = self._follow(name, reference, ids)
+                fresh = self._follow(reference, ids)
                 if fresh:
                     waiting.append((reference.table, fresh))
         self._refuse()
@@ -45,8 +48,8 @@ class Deletion:
             for slot, row in doomed.values():
                 delete_stored(self._tx, rules.layout, rules.keys, slot, row)
 
-    def _follow(self, parent: str, reference: Reference, ids: list[int]) -> list[int]:
-        """What becomes of those that refer to these ids; the ids of rows that go too, and are new."""
+    def _follow(self, reference: Reference, ids: list[int]) -> list[int]:
+        """What becomes of rows that refer to these; returns the ids of those that go with them."""
         rules = self._rules.table(reference.table)
         doomed = self._doomed.setdefault(reference.table, {})
         fresh: list[int] = []

@@ -18,9 +18,7 @@ from .schema import DELETED
 _NULL = ord("#")
 
 
-def truncate(
-    tx: WriteSet, rules: Rules, order: Iterable[str], table: str, cascade: bool
-) -> None:
+def truncate(tx: WriteSet, rules: Rules, order: Iterable[str], table: str, cascade: bool) -> None:
     """Empty the table: no rows, no freed slots, and the next automatic id is 1.
 
     ValueError if another table has rows that refer to it, unless ``cascade`` empties those too.

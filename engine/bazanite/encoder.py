@@ -1,8 +1,8 @@
 """Rows of built-in types as bytes, quickly: one row, or some thousand column by column.
 
-Pure.  Both are made once for each schema.  They know plain values only (exactly ``int``, ``str`` or
-None, in range) and answer None for all others; the caller then takes the careful path through
-``Schema``, which says what is wrong, and with which row.
+Pure.  Both are made once for each schema.  They know plain values only (of exactly the type that
+the field gives back, or None, in range) and answer None for all others; the caller then takes the
+careful path through ``Schema``, which says what is wrong, and with which row.
 
 Invariant: what they give, bytes and row, is what the careful path gives for the same values.
 """
@@ -16,7 +16,8 @@ from typing import Any
 from . import textfile
 from .compiled import compiled
 from .digits import consecutive
-from .fields import CHAR, FK, INT, PK, TEXT, TEXT_WIDTH, Field, FieldType
+from .fields import CHAR, INT, TEXT, TEXT_WIDTH, Field, FieldType, LongType
+from .kinds import QUICK
 from .row import Row
 
 PLAIN: frozenset[type] = frozenset((dict, Row))
@@ -40,12 +41,7 @@ class RowEncoder:
         self._names = [name for name, _ in schema]
         self._sizes = [kind.size for _, kind in schema]
         self._row_size = sum(self._sizes) + 1
-        self._texts = [name for name, kind in schema if isinstance(kind, TEXT)]
-        self._columns = {
-            name: _column_encoder(kind, first=position == 0)
-            for position, (name, kind) in enumerate(schema)
-            if name != "id" and not isinstance(kind, TEXT)
-        }
+        self._texts = {name: kind for name, kind in schema if isinstance(kind, LongType)}
         self._places: dict[str, tuple[slice, slice]] = {}
         place = 0
         for name, kind in schema:
@@ -56,16 +52,21 @@ class RowEncoder:
         self._values: dict[str, _Value] = {
             name: made[f"field{number}"]
             for number, (name, kind) in enumerate(schema)
-            if name != "id" and not isinstance(kind, TEXT)
+            if name != "id" and not isinstance(kind, LongType)
+        }
+        self._columns = {
+            name: _column_encoder(kind, self._values[name], first=position == 0)
+            for position, (name, kind) in enumerate(schema)
+            if name in self._values
         }
         self._rows: Callable[..., list[Row]] = made["rows"]
 
     def changed(
         self, values: Mapping[str, Any], pk: int, row: Row, data: bytes
     ) -> tuple[bytes, Row] | None:
-        """A row's bytes and the row, TEXT as offsets, with these values of its fields and this id.
+        """A row's bytes and the row, with these values of its fields and this id.
 
-        None for what is unusual, and for any change of a TEXT.
+        Long values are offsets.  None for what is unusual, and for any change of a long value.
         """
         row = Row(row)
         for name, value in values.items():
@@ -110,11 +111,13 @@ class RowEncoder:
         """
         stored = dict(columns)
         pieces: list[bytes] = []
-        if self._texts:
-            offsets = _appended([columns[name] for name in self._texts], text_end, pieces)
-            if offsets is None or not self._texts_may_be_none(columns):
+        texts = {name: columns[name] for name in self._texts}
+        if texts:
+            made = _appended(texts, self._texts, text_end, pieces)
+            if made is None or not self._texts_may_be_none(columns):
                 return None
-            stored.update(zip(self._texts, offsets, strict=True))
+            offsets, texts = made
+            stored.update(offsets)
         count = len(ids)
         shown: list[Sequence[Any]] = []
         stripes: list[bytes] = []
@@ -130,22 +133,18 @@ class RowEncoder:
                 shown.append(encoded[1])
             else:
                 stripes.append(_offsets(stored[name]))
-                shown.append(columns[name])
+                shown.append(texts[name])
         data = _side_by_side(stripes, self._sizes, count, self._row_size)
-        made = self._rows(*shown) if rows else []
-        return data, made, pieces, text_end + sum(map(len, pieces))
+        given = self._rows(*shown) if rows else []
+        return data, given, pieces, text_end + sum(map(len, pieces))
 
     def _texts_may_be_none(self, columns: dict[str, list[Any]]) -> bool:
-        return all(
-            kind.null or None not in columns[name]
-            for name, kind in self._fields
-            if isinstance(kind, TEXT)
-        )
+        return all(kind.null or None not in columns[name] for name, kind in self._texts.items())
 
 
 def row_encoder(schema: Sequence[Field]) -> RowEncoder | None:
     """The encoder of these fields; None if one of them is of a program's own type."""
-    if all(type(kind) in (PK, INT, FK, CHAR, TEXT) for _, kind in schema):
+    if all(type(kind) in QUICK for _, kind in schema):
         return RowEncoder(schema)
     return None
 
@@ -154,10 +153,23 @@ _Encoded = tuple[bytes, list[Any]]
 """A column's bytes, and its values as they will read."""
 
 
-def _column_encoder(kind: FieldType, *, first: bool) -> Callable[[list[Any]], _Encoded | None]:
+def _column_encoder(
+    kind: FieldType, encode: _Value, *, first: bool
+) -> Callable[[list[Any]], _Encoded | None]:
     if isinstance(kind, INT):
         return lambda values: _numbers(values, kind)
-    return lambda values: _chars(values, kind, first=first)
+    if isinstance(kind, CHAR):
+        return lambda values: _chars(values, kind, first=first)
+    return lambda values: _each(values, encode)
+
+
+def _each(values: list[Any], encode: _Value) -> _Encoded | None:
+    """A column whose values are encoded one by one."""
+    made = [encode(value) for value in values]
+    plain = [one for one in made if one is not None]
+    if len(plain) < len(made):
+        return None
+    return b"".join([data for data, _ in plain]), [value for _, value in plain]
 
 
 def _kinds(values: list[Any], wanted: type, *, null: bool) -> set[type] | None:
@@ -223,21 +235,42 @@ def _offsets(offsets: list[int | None]) -> bytes:
     return (f"%-{TEXT_WIDTH}s" * len(offsets) % shown).encode()
 
 
+_Columns = dict[str, list[Any]]
+
+
 def _appended(
-    columns: list[list[Any]], end: int, pieces: list[bytes]
-) -> list[list[int | None]] | None:
-    """The offsets of the texts, row by row, which are added to ``pieces``; None for odd values."""
-    offsets: list[list[int | None]] = [[] for _ in columns]
+    columns: _Columns, kinds: Mapping[str, LongType], end: int, pieces: list[bytes]
+) -> tuple[_Columns, _Columns] | None:
+    """The offsets of the long values, which are added to ``pieces`` row by row, and they as read.
+
+    None for odd values.
+    """
+    offsets: _Columns = {name: [] for name in columns}
+    # Plain text reads as it is given.
+    read: _Columns = {n: c if type(kinds[n]) is TEXT else [] for n, c in columns.items()}
+    plan = [
+        (offsets[name], None if read[name] is column else (kinds[name].quick, read[name]))
+        for name, column in columns.items()
+    ]
     limit = 10**TEXT_WIDTH
     try:
-        for row in zip(*columns, strict=True):
-            for column, value in zip(offsets, row, strict=True):
+        for row in zip(*columns.values(), strict=True):
+            for (column, other), value in zip(plan, row, strict=True):
                 if value is None:
                     column.append(None)
+                    if other is not None:
+                        other[1].append(None)
                     continue
-                if type(value) is not str:
+                if other is not None:
+                    made = other[0](value)
+                    if made is None:
+                        return None
+                    data = made[0]
+                    other[1].append(made[1])
+                elif type(value) is not str:
                     return None
-                data = value.encode()
+                else:
+                    data = value.encode()
                 if len(data) >= limit or end >= limit:
                     return None
                 column.append(end)
@@ -246,7 +279,7 @@ def _appended(
                 end += len(piece)
     except UnicodeEncodeError:
         return None
-    return offsets
+    return offsets, read
 
 
 def _side_by_side(stripes: list[bytes], sizes: list[int], count: int, row_size: int) -> bytes:

@@ -1,4 +1,4 @@
-"""Field types: what a value may be, and its fixed-width bytes.
+"""Field types: what a value may be, and its fixed-width bytes.  Here the base and Bazoola's types.
 
 Pure.  Every type has a width in bytes.  A value that could read back as something else is refused
 before it is stored; bytes that no value gives are a ValueError when read, and the row codec makes
@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from typing import Any, NamedTuple, Self
+from collections.abc import Callable
+from typing import Any, NamedTuple, Self, Unpack
 
+from .declared import NOTHING, Declared, Options, Told, declare
 from .errors import ValidationError, shown_value
 
 DEFAULT_INT_WIDTH = 9
@@ -61,14 +63,33 @@ class FieldType(ABC):
     ValidationError), turns a value or None into exactly ``size`` bytes in ``serialize``, and
     reads it back in ``deserialize``, which is given bytes and a start and returns the value and
     the end.  The catalog knows it by its class name, size and null.
+
+    ``check`` is asked about every value but NULL and refuses it by a false result, a ValueError or
+    a ValidationError.  ``default`` is for a row that leaves the field out: a value, or a callable
+    that gives one for each such row.
     """
 
-    def __init__(self, size: int, null: bool = False) -> None:
+    unique = Told("unique")
+    index = Told("index")
+    default = Told("default")
+    check = Told("check")
+
+    def __init__(
+        self,
+        size: int,
+        null: bool = False,
+        *,
+        unique: bool = False,
+        index: bool = False,
+        default: Any = NOTHING,
+        check: Callable[[Any], Any] | None = None,
+    ) -> None:
         if type(size) is not int or size <= 0:
             raise ValidationError("Size of the field should be greater than 0")
         self.size = size
         self.null = bool(null)
         self.params: dict[str, Any] = {}
+        declare(self, Declared(unique, index, default, check))
 
     @abstractmethod
     def serialize(self, val: Any) -> bytes: ...
@@ -93,8 +114,10 @@ class FieldType(ABC):
 class INT(FieldType):
     """A decimal number of at most ``size`` characters; without a size, the directory's width."""
 
-    def __init__(self, size: int | None = None, null: bool = False) -> None:
-        super().__init__(DEFAULT_INT_WIDTH if size is None else size, null)
+    def __init__(
+        self, size: int | None = None, null: bool = False, **options: Unpack[Options]
+    ) -> None:
+        super().__init__(DEFAULT_INT_WIDTH if size is None else size, null, **options)
         if self.size > _WIDEST_INT:
             raise ValidationError(f"An INT has at most {_WIDEST_INT} characters")
         self.sized = size is not None
@@ -132,8 +155,8 @@ class INT(FieldType):
 class PK(INT):
     """The row's id: a positive number, unique in its table, given out in order if left out."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, **options: Unpack[Options]) -> None:
+        super().__init__(**options)
 
 
 class FK(INT):
@@ -146,8 +169,15 @@ class FK(INT):
 
     on_delete: str | None
 
-    def __init__(self, rel_name: str, null: bool = False, *, on_delete: str | None = None) -> None:
-        super().__init__(null=null)
+    def __init__(
+        self,
+        rel_name: str,
+        null: bool = False,
+        *,
+        on_delete: str | None = None,
+        **options: Unpack[Options],
+    ) -> None:
+        super().__init__(null=null, **options)
         if on_delete is not None and on_delete not in ON_DELETE:
             expected = ", ".join(f'"{action}"' for action in ON_DELETE)
             raise ValidationError(f"on_delete={shown_value(on_delete)}: must be one of {expected}")
@@ -188,14 +218,34 @@ class CHAR(FieldType):
             raise ValidationError("The value can't begin with a NUL character")
 
 
-class TEXT(FieldType):
-    """Text of any length, kept in the table's text file; the row holds its offset there.
+class LongType(FieldType):
+    """Base of the types whose values stand in the table's text file, the offset there in the row.
 
-    ``validate_type`` takes the text; ``serialize`` and ``deserialize`` take and give the offset.
+    ``validate_type`` takes the value; ``serialize`` and ``deserialize`` take and give the offset.
     """
 
-    def __init__(self, null: bool = False) -> None:
-        super().__init__(TEXT_WIDTH, null)
+    def __init__(self, null: bool = False, **options: Unpack[Options]) -> None:
+        super().__init__(TEXT_WIDTH, null, **options)
+
+    @abstractmethod
+    def to_text(self, val: Any) -> bytes:
+        """A value's bytes in the text file, UTF-8; ValidationError if it cannot be stored."""
+
+    @abstractmethod
+    def from_text(self, data: bytes) -> Any:
+        """The value of these bytes; ValueError if no value gives them."""
+
+    def quick(self, val: Any) -> tuple[bytes, Any] | None:
+        """A plain value's bytes and what will be read; None for any other, which may be fine."""
+        try:
+            data = self.to_text(val)
+        except ValidationError:
+            return None
+        return (data, self.from_text(data)) if len(data) < 10**TEXT_WIDTH else None
+
+    def validate_type(self, val: Any) -> None:
+        if val is not None and len(self.to_text(val)) >= 10**TEXT_WIDTH:
+            raise ValidationError("The value is too long")
 
     def serialize(self, val: int | None) -> bytes:
         return b"#" * TEXT_WIDTH if val is None else (b"%d" % val).ljust(TEXT_WIDTH)
@@ -212,13 +262,17 @@ class TEXT(FieldType):
             raise ValueError("negative offset")
         return offset, end
 
-    def validate_type(self, val: str | bytes | None) -> None:
-        if val is None:
-            return
+
+class TEXT(LongType):
+    """Text of any length."""
+
+    def to_text(self, val: str | bytes) -> bytes:
         if not isinstance(val, (str, bytes)):
             raise ValidationError("Type mismatch")
-        if len(utf8(val)) >= 10**TEXT_WIDTH:
-            raise ValidationError("The value is too long")
+        return utf8(val)
+
+    def from_text(self, data: bytes) -> str:
+        return data.decode()
 
 
 class Field(NamedTuple):

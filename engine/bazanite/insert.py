@@ -21,7 +21,7 @@ from . import sequence, textfile
 from .codec import Layout
 from .encoder import PLAIN, RowEncoder
 from .errors import DBError, TransactionError, ValidationError
-from .fields import TEXT, TEXT_WIDTH, utf8
+from .fields import TEXT_WIDTH, LongType
 from .foreign import ForeignKeys
 from .freestack import FreeStack
 from .keyed import NewKeys, TableKeys
@@ -48,9 +48,7 @@ def checked_id(layout: Layout, value: Any) -> int:
 class RowBatch:
     """Rows about to be inserted by one transaction."""
 
-    def __init__(
-        self, tx: WriteSet, layout: Layout, foreign: ForeignKeys, keys: TableKeys
-    ) -> None:
+    def __init__(self, tx: WriteSet, layout: Layout, foreign: ForeignKeys, keys: TableKeys) -> None:
         files = layout.files
         self._keys = NewKeys(keys, tx)
         self._tx = tx
@@ -68,6 +66,11 @@ class RowBatch:
 
     def add(self, values: Mapping[str, Any]) -> Row:
         """Check one row and prepare it; returns it as it will read."""
+        schema = self._layout.schema
+        return self._add(schema.with_defaults(values) if schema.defaults else values)
+
+    def _add(self, values: Mapping[str, Any]) -> Row:
+        """The same for a row to which the defaults of what it left out were added."""
         layout = self._layout
         schema = layout.schema
         plain = type(values) in PLAIN
@@ -88,6 +91,8 @@ class RowBatch:
         if made is None:
             row = layout.codec.decode(data, slot)
             row.update(shown)
+        if schema.checks:
+            schema.ask_checks(row)
         for piece in texts:
             self._texts.append(piece)
             self._text_end += len(piece)
@@ -113,7 +118,7 @@ class RowBatch:
         tx, files = self._tx, self._layout.files
         if tx.changes != self._changes:
             raise TransactionError(
-                "a field type used the database while it converted values for an insert"
+                "a field's type, default or check changed the database during an insert"
             )
         if self._texts:
             tx.write(files.text, self._text_start, b"".join(self._texts))
@@ -138,13 +143,16 @@ class RowBatch:
         return given
 
     def _replace(self, given: list[Any], encoder: RowEncoder | None, *, ids_only: bool) -> None:
+        schema = self._layout.schema
         for start in range(0, len(given), _CHUNK_ROWS):
             chunk = given[start : start + _CHUNK_ROWS]
+            if schema.defaults:  # before either path: each is made once
+                chunk = [schema.with_defaults(values) for values in chunk]
             made: list[Any] | None = None
             if encoder is not None:
                 made = self._add_columns(encoder, chunk, ids_only=ids_only)
             if made is None:
-                made = [self.add(values) for values in chunk]
+                made = [self._add(values) for values in chunk]
                 if ids_only:
                     made = [row["id"] for row in made]
             given[start : start + _CHUNK_ROWS] = made
@@ -165,10 +173,14 @@ class RowBatch:
             return None  # a damaged file, which may matter to a later row only
         if ids is None:
             return None
-        made = encoder.many(ids, columns, self._text_end, rows=bool(self._keys) or not ids_only)
+        wanted = bool(self._keys) or bool(self._layout.schema.checks) or not ids_only
+        made = encoder.many(ids, columns, self._text_end, rows=wanted)
         if made is None:
             return None
         data, rows, texts, self._text_end = made
+        if self._layout.schema.checks:
+            for row in rows:
+                self._layout.schema.ask_checks(row)
         self._texts += texts
         if "id" not in columns:
             self._sequence = ids[-1]
@@ -224,19 +236,19 @@ class RowBatch:
     def _exists(self, pk: int) -> bool:
         return pk in self._slots or self._layout.index.find(self._tx, pk) is not None
 
-    def _carefully(self, values: Mapping[str, Any]) -> tuple[bytes, dict[str, str], list[bytes]]:
-        """The row's bytes, its TEXT values, and what it appends to the text file."""
+    def _carefully(self, values: Mapping[str, Any]) -> tuple[bytes, dict[str, Any], list[bytes]]:
+        """The row's bytes, its long values, and what it appends to the text file."""
         schema = self._layout.schema
         columns: list[bytes] = []
-        texts: dict[str, str] = {}
+        texts: dict[str, Any] = {}
         pieces: list[bytes] = []
         offset = self._text_end
         for field in schema.schema:
             value = values.get(field.name)
             field.validate(value)
-            if isinstance(field.type, TEXT) and value is not None:
-                data = utf8(value)
-                texts[field.name] = data.decode()
+            if isinstance(field.type, LongType) and value is not None:
+                data = field.type.to_text(value)
+                texts[field.name] = field.type.from_text(data)
                 value = offset
                 check_text_offset(field.name, value)
                 pieces.append(textfile.encode(data))

@@ -111,7 +111,9 @@ class TableKeys:
         for index in self.all:
             index.tree.remove(tx, [index.entry(s, row) for s, row in rows if index.has(s)])
 
-    def change(self, tx: WriteSet, slot: int, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    def change(
+        self, tx: WriteSet, slot: int, old: Mapping[str, Any], new: Mapping[str, Any]
+    ) -> None:
         """A row that was changed in its slot."""
         for index in self.all:
             if index.has(slot):

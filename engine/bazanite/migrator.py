@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from . import building
-from .catalog import Catalog, MigrationRecord, decode, encode
-from .errors import MigrationError, SchemaMismatch, TransactionError, ValidationError, listed
-from .files import CATALOG_NAME
+from .catalog import Catalog, MigrationRecord, decode
+from .errors import SchemaMismatch, TransactionError, ValidationError, listed
 from .opening import read_catalog_bytes
 from .steps import AddIndex, Step
 from .tables import Tables
@@ -35,7 +36,8 @@ class Migration:
     def __init__(self, version: int, name: str, steps: Iterable[Step]) -> None:
         if type(version) is not int or version <= 0:
             raise ValidationError(f"a migration's version is a positive number, not {version!r}")
-        if not isinstance(name, str) or not name.isprintable():
+        text: object = name
+        if not isinstance(text, str) or not text.isprintable():
             raise ValidationError(f"migration {version}: its name must be a line of text")
         given = listed(steps, "a list of steps")
         for step in given:
@@ -89,16 +91,14 @@ def migrate(store: Store, directory: str, migrations: Sequence[Migration]) -> li
             if isinstance(step, AddIndex):
                 step.change(tables)
             else:
-                while done < len(migration.steps) and not isinstance(migration.steps[done], AddIndex):
-                    migration.steps[done].change(tables)
+                for one in takewhile(_is_quick, migration.steps[done:]):
+                    one.change(tables)
                     done += 1
-                tables.catalog = _recorded(tables.catalog, migration, done)
+                tables.catalog = _recorded(migration, done, tables.catalog)
             tables.finish()
         if isinstance(step, AddIndex):
-            building.build(
-                store, directory, step, lambda c, m=migration, d=done: _recorded(c, m, d + 1)
-            )
             done += 1
+            building.build(store, directory, step, partial(_recorded, migration, done))
         if done >= len(migration.steps):
             made.append(migration.version)
 
@@ -114,9 +114,9 @@ def _pending(catalog: Catalog, migrations: Sequence[Migration]) -> tuple[Migrati
                 f"program does not know: a newer program's"
             )
     for migration in migrations:
-        record = known.get(migration.version)
-        if record is None:
+        if migration.version not in known:
             return migration, 0
+        record = known[migration.version]
         if record.name != migration.name:
             raise SchemaMismatch(
                 f"migration {migration.version} is '{migration.name}' here, and was "
@@ -127,7 +127,13 @@ def _pending(catalog: Catalog, migrations: Sequence[Migration]) -> tuple[Migrati
     return None
 
 
-def _recorded(catalog: Catalog, migration: Migration, done: int) -> Catalog:
+def _is_quick(step: Step) -> bool:
+    """Whether it is made within one transaction."""
+    return not isinstance(step, AddIndex)
+
+
+def _recorded(migration: Migration, done: int, catalog: Catalog) -> Catalog:
+    """The catalog that says so many steps of the migration are made."""
     record = MigrationRecord(migration.version, migration.name, done)
     others = [r for r in catalog.migrations if r.version != migration.version]
     records = sorted([*others, record], key=lambda r: r.version)

@@ -26,7 +26,6 @@ from .catalog import (
     spec_of,
 )
 from .codec import Layout
-from .stored_schema import schema_of
 from .errors import (
     CorruptionError,
     DirectoryError,
@@ -39,6 +38,7 @@ from .fields import KEEP, RESTRICT
 from .files import CATALOG_NAME, TableFiles, check_table_name
 from .keyed import TableKeys
 from .schema import Schema
+from .stored_schema import schema_of
 from .table import Table
 
 if TYPE_CHECKING:

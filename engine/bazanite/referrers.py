@@ -43,7 +43,7 @@ def refused(reference: Reference, target: int, ids: list[int]) -> IntegrityError
 
 
 def referring(view: View, rules: TableRules, field: str, ids: Collection[int]) -> Iterator[Row]:
-    """The rows of which this column refers to one of these ids, found by an index if there is one."""
+    """The rows of which this column refers to one of these ids; by an index if there is one."""
     codec = rules.layout.codec
     index = rules.keys.leading(field)
     if index is not None:

@@ -14,7 +14,7 @@ from bazanite_wal.layer import WriteSet
 from . import textfile
 from .codec import Layout
 from .errors import CorruptionError, MigrationError, ValidationError
-from .fields import TEXT, TEXT_WIDTH, Field, utf8
+from .fields import TEXT_WIDTH, Field, LongType
 from .row import Row
 
 Make = Callable[[Row], Any]
@@ -98,8 +98,9 @@ class Rewriting:
     def _column(self, field: Field, row: Row) -> bytes:
         value = self._make[field.name](row)
         field.validate(value)
-        if isinstance(field.type, TEXT) and value is not None:
-            piece = textfile.encode(utf8(value))
+        self._new.schema.ask_checks({field.name: value}, (field.name,))
+        if isinstance(field.type, LongType) and value is not None:
+            piece = textfile.encode(field.type.to_text(value))
             offset = self._text_end
             if offset >= 10**TEXT_WIDTH:
                 raise ValidationError(f"'{field.name}': The text file is full, {offset} bytes")
@@ -114,4 +115,3 @@ def erase_texts(tx: WriteSet, layout: Layout, name: str) -> None:
     for _, row in layout.codec.scan(tx):
         if row is not None and row[name] is not None:
             textfile.erase(tx, layout.files, row[name])
-

@@ -13,11 +13,11 @@ from bazanite_wal.layer import View
 
 from .catalog import Catalog
 from .codec import Layout
-from .stored_schema import schema_of
 from .fields import KEEP
 from .files import TableFiles
 from .keyed import TableKeys
 from .referrers import Reference, referring, refused
+from .stored_schema import schema_of
 
 
 class TableRules:

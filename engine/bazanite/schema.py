@@ -9,13 +9,14 @@ its fields side by side and a newline; only a deleted slot begins with ``*``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+from .declared import NOTHING, Declared, ask, declared
 from .encoder import RowEncoder, row_encoder
 from .errors import ValidationError, listed, shown_value
-from .fields import FK, INT, TEXT, Field, FieldType
+from .fields import FK, INT, Field, FieldType, LongType
 from .keys import key_size
 from .row import Row
 
@@ -70,8 +71,9 @@ class Schema:
         """(columns, whether they are unique) of each index that is declared, each once."""
         keys: dict[tuple[str, ...], bool] = {}
         for name, kind in self.schema:
-            if getattr(kind, "unique", False) or getattr(kind, "index", False):
-                keys[self._columns(name)] = bool(getattr(kind, "unique", False))
+            said = declared(kind)
+            if said.unique or said.index:
+                keys[self._columns(name)] = said.unique
         for given, is_unique in ((unique, True), (indexes, False)):
             for key in listed(given, "a list of columns"):
                 columns = self._columns(key)
@@ -139,11 +141,39 @@ class Schema:
         return row_encoder(self.schema)
 
     def text_fields(self) -> list[str]:
-        """Names of the TEXT fields, in order."""
-        return [field.name for field in self.schema if isinstance(field.type, TEXT)]
+        """Names of the fields whose values stand in the text file, in order."""
+        return [field.name for field in self.schema if isinstance(field.type, LongType)]
+
+    @cached_property
+    def defaults(self) -> dict[str, Declared]:
+        """What was declared of the fields that have a default, by name."""
+        found = {field.name: declared(field.type) for field in self.schema}
+        return {name: said for name, said in found.items() if said.default is not NOTHING}
+
+    @cached_property
+    def checks(self) -> dict[str, Callable[[Any], Any]]:
+        """The checks of the fields that have one, by name."""
+        found = {field.name: declared(field.type).check for field in self.schema}
+        return {name: check for name, check in found.items() if check is not None}
+
+    def with_defaults(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The values of a new row, with those of the fields that it leaves out."""
+        missing = [name for name in self.defaults if name not in values]
+        if not missing:
+            return values
+        return {**values, **{name: self.defaults[name].default_value() for name in missing}}
+
+    def ask_checks(self, row: Mapping[str, Any], names: Collection[str] | None = None) -> None:
+        """ValidationError naming the first field whose check refuses its value in this row.
+
+        ``names`` are the fields to ask about, all if None; NULL is not asked about.
+        """
+        for name, check in self.checks.items():
+            if (names is None or name in names) and row[name] is not None:
+                ask(name, check, row[name])
 
     def column(self, field: Field, value: Any) -> bytes:
-        """The field's bytes for this value, for a TEXT: for this offset, already validated."""
+        """The field's bytes for this value, for a long one: for its offset, already validated."""
         data: object = field.type.serialize(value)
         if not isinstance(data, bytes):
             raise ValidationError(f"'{field.name}': {shown_value(data)} is not bytes")
@@ -161,17 +191,17 @@ class Schema:
         return row
 
     def to_row(self, values: Mapping[str, Any]) -> bytes:
-        """The row's bytes, a TEXT given as its offset; a missing value is None."""
+        """The row's bytes, a long value given as its offset; a missing value is None."""
         columns: list[bytes] = []
         for field in self.schema:
             value = values.get(field.name)
-            if not (isinstance(field.type, TEXT) and isinstance(value, int)):
+            if not (isinstance(field.type, LongType) and isinstance(value, int)):
                 field.validate(value)
             columns.append(self.column(field, value))
         return self.join_columns(columns)
 
     def parse(self, row: bytes) -> Row | None:
-        """The row's values, a TEXT as its offset, or None for a deleted slot; else ValueError."""
+        """The row's values, long ones as offsets, or None for a deleted slot; else ValueError."""
         if len(row) != self.row_size() or row[-1:] != b"\n":
             raise ValueError(f"not a row of {self.row_size()} bytes")
         if row[0] == DELETED:

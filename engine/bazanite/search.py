@@ -20,8 +20,8 @@ from bazanite_wal.layer import View
 from . import columns
 from .codec import RowCodec
 from .cond import EQ, GT, ISUBSTR, LT, SUBSTR, BaseCond, FieldCond
-from .decoder import NUMBERS
 from .fields import CHAR, FieldType
+from .kinds import NUMBERS
 from .many import made_at_once
 from .row import Row
 from .schema import DELETED

@@ -9,18 +9,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from .catalog import IndexSpec, TableSpec, index_name
+from .declared import NOTHING, declared
 from .errors import MigrationError, shown_value
 from .fields import KEEP, ON_DELETE, SET_NULL, Field, FieldType
 from .rewriting import Make
 
 if TYPE_CHECKING:
-    from .migrator import Tables
-
-_NOTHING: Any = object()
+    from .tables import Tables
 
 
 class Step(ABC):
@@ -42,7 +41,7 @@ class AddColumn(Step):
 
     table: str
     field: Field
-    value: Any = field(default=_NOTHING)
+    value: Any = NOTHING
 
     def change(self, tables: Tables) -> None:
         spec = tables.spec(self.table)
@@ -268,10 +267,12 @@ class DropUnique(DropIndex):
 
 
 def _maker(value: Any, kind: FieldType) -> Make:
-    if value is _NOTHING:
-        return lambda _row: kind.default_value()
+    if value is NOTHING:
+        said = declared(kind)
+        return lambda _row: None if said.default is NOTHING else said.default_value()
     if callable(value):
-        return lambda row: value(row)
+        make: Make = value
+        return make
     return lambda _row: value
 
 

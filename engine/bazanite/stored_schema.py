@@ -32,6 +32,9 @@ def schema_of(spec: TableSpec, given: Mapping[str, FieldType] = MappingProxyType
 
 
 def _kind(field: FieldSpec) -> FieldType:
+    later = field.later_type()
+    if later is not None:
+        return later
     if field.type == "PK":
         kind: FieldType = PK()
         kind.size = field.size

@@ -1,4 +1,4 @@
-"""The tables of a directory as a migration changes them: catalog, rows and files, in one transaction."""
+"""The tables of a directory as a migration changes them: catalog, rows, files, in a transaction."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from bazanite_wal.layer import View, WriteSet
 from . import sums
 from .catalog import Catalog, FieldSpec, IndexSpec, TableSpec, encode, field_spec
 from .codec import Layout
-from .stored_schema import schema_of
 from .errors import MigrationError
 from .fields import RESTRICT, Field, FieldType
 from .files import CATALOG_NAME, CHUNK_SIZE_BYTES, TableFiles, check_table_name
 from .index import RowIndex
 from .keyed import TableKeys
 from .rewriting import Make, Rewriting, erase_texts
+from .stored_schema import schema_of
 from .verified import VerifiedView, VerifiedWrites, finish
 
 if TYPE_CHECKING:
@@ -102,8 +102,8 @@ class Tables:
         old = self.layout(table)
         new = self._layout(table, spec, kinds)
         self._verify(table)
-        added = [name for name in spec.files("", table) if name not in self.spec(table).files("", table)]
-        self._store.create_files(added)
+        there = self.spec(table).files("", table)
+        self._store.create_files([name for name in spec.files("", table) if name not in there])
         rewriting = Rewriting(self._tx, old, new, source, make)
         rewriting.prepare()
         if erased is not None:
@@ -133,9 +133,7 @@ class Tables:
         self._drop_sums(table, spec)
         tables = {(to if name == table else name): s for name, s in self.catalog.tables.items()}
         for name, other in tables.items():
-            fields = tuple(
-                replace(f, table=to) if f.table == table else f for f in other.fields
-            )
+            fields = tuple(replace(f, table=to) if f.table == table else f for f in other.fields)
             tables[name] = replace(other, fields=fields)
         self.catalog = replace(self.catalog, tables=tables)
         self._rebuilt.add(to)

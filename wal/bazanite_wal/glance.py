@@ -41,8 +41,8 @@ class Glance:
     """
 
     __slots__ = (
-        "_incarnation", "_layout", "_mine", "_owned", "_read_index", "_read_record", "_size", "_store",
-        "_token", "_width", "_words",
+        "_incarnation", "_layout", "_mine", "_owned", "_read_index", "_read_record", "_size",
+        "_store", "_token", "_width", "_words",
     )  # fmt: skip
 
     def __init__(self, store: Store, attachment: Attachment, where: Indexed, layout: int) -> None:

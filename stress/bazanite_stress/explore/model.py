@@ -40,9 +40,10 @@ class TableModel:
     def refuse_twin(self, row: Values, but: int | None = None) -> None:
         """ModelError if another row has the same value in a column that is unique."""
         for name, kind in self.columns.items():
-            if more(kind).get("unique") and row[name] is not None:
-                if any(r[name] == row[name] for pk, r in self.rows.items() if pk != but):
-                    raise ModelError("IntegrityError")
+            if not more(kind).get("unique") or row[name] is None:
+                continue
+            if any(r[name] == row[name] for pk, r in self.rows.items() if pk != but):
+                raise ModelError("IntegrityError")
 
     def clone(self) -> TableModel:
         """A copy that shares the rows themselves."""

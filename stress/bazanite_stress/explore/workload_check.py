@@ -119,7 +119,7 @@ def _check_kind(where: str, kind: Any, tables: Mapping[str, Any]) -> None:
         raise WrongWorkload(f"{where}: {kind!r}: {name} takes {wanted}")
     if name == "fk" and arguments[0] not in tables:
         raise WrongWorkload(f"{where}: {kind!r}: no table {arguments[0]!r}")
-    known = {"unique": (True, False), "index": (True, False)}
+    known: dict[str, tuple[Any, ...]] = {"unique": (True, False), "index": (True, False)}
     known |= {"on_delete": ON_DELETE} if name == "fk" else {}
     for option, value in options.items():
         if option not in known or value not in known[option]:
