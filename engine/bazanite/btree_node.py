@@ -12,7 +12,8 @@ down, so it ends.  Node 0 says the widths and the first of the free nodes, node 
 free node names the next one.
 
 What cannot be seen in one node: a byte of a key or slot in a leaf that is changed into another
-valid one within the fences, and entries that are missing at the end.  The rows tell.
+valid one within the fences, entries that are missing at the end, and a root that was put back as it
+was when it was a leaf.  The rows tell.
 """
 
 from __future__ import annotations
@@ -149,7 +150,11 @@ class Nodes:
         count = data[start + self.key_size : start + self.leaf_capacity * size : size].find(b"\n")
         if count < 0:
             count = self.leaf_capacity
-        self._verify_padding(data, number, start + count * size)
+        end = start + count * size
+        if data[start + size - 1 : end : size] != self.blank[:count]:
+            # An entry is found by the newline before it.
+            raise self.damaged(number, start, f"{count} lines of {size} bytes", data[start:end])
+        self._verify_padding(data, number, end)
         return count
 
     def branch_count(self, data: bytes, number: bytes) -> int:
