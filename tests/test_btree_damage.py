@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from typing import ParamSpec
 
 import pytest
 from hypothesis import given
@@ -16,9 +17,10 @@ from hypothesis import strategies as st
 
 from bazanite.btree import BTree
 from bazanite.errors import CorruptionError, DirectoryError
-from bazanite_wal.layer import PageLayer
+from bazanite_wal.layer import PageLayer, View
 from btree_support import NAME, CountedReads, Entry, content, holding, memory, tiny
 
+P = ParamSpec("P")
 TREE = tiny(2, 2)
 NODES = TREE._nodes
 SIZE = NODES.node_size
@@ -42,12 +44,25 @@ def sound() -> tuple[bytes, list[Entry]]:
 DATA, ENTRIES = sound()
 
 
-def outcome(use: Callable[[], object]) -> object:
+def outcome(use: Callable[P, object], *args: P.args, **more: P.kwargs) -> object:
     """What it gives, or CorruptionError; any other error fails the test."""
     try:
-        return use()
+        return use(*args, **more)
     except CorruptionError:
         return CorruptionError
+
+
+def walk(view: View, low: bytes | None, high: bytes | None, reverse: bool = False) -> list[Entry]:
+    return list(TREE.range(view, low, high, reverse=reverse))
+
+
+def after(
+    change: Callable[[PageLayer, list[Entry]], None], data: bytes, some: list[Entry]
+) -> object:
+    """What is in a file after a change, or CorruptionError from either."""
+    view = holding(data)
+    done = outcome(change, view, some)
+    return done or outcome(walk, view, None, None)
 
 
 def kind(number: int) -> bytes:
@@ -62,37 +77,26 @@ def in_leaf_entries(offset: int) -> bool:
 KEYS = sorted({b"%02d" % i for i in range(0, 60, 3)} | {b"31", b"\0\0", b"zz"})
 
 
-def reads(view: PageLayer) -> Iterator[tuple[object, object]]:
+def reads(view: View) -> Iterator[tuple[object, object]]:
     """What each of many reads gives and should give."""
     for key in KEYS:
         slots = [slot for other, slot in ENTRIES if other == key]
-        yield outcome(lambda key=key: TREE.find(view, key)), slots
-        yield outcome(lambda key=key: TREE.first(view, key)), slots[0] if slots else None
+        yield outcome(TREE.find, view, key), slots
+        yield outcome(TREE.first, view, key), slots[0] if slots else None
     for low, high in ((None, None), (b"20", b"40"), (b"31", b"31")):
         some = [e for e in ENTRIES if (low is None or low <= e[0]) and (not high or e[0] <= high)]
-        yield outcome(lambda low=low, high=high: list(TREE.range(view, low, high))), some
-        backward = outcome(
-            lambda low=low, high=high: list(TREE.range(view, low, high, reverse=True))
-        )
-        yield backward, some[::-1]
-    yield outcome(lambda: TREE.count(view)), len(ENTRIES)
+        yield outcome(walk, view, low, high), some
+        yield outcome(walk, view, low, high, reverse=True), some[::-1]
+    yield outcome(TREE.count, view), len(ENTRIES)
 
 
 def changes(data: bytes) -> Iterator[tuple[object, list[Entry]]]:
-    """Changes of a damaged file: None, and what is in it then, or CorruptionError."""
+    """What is in a damaged file after each of many changes and should be, or CorruptionError."""
     new = [(b"%02d" % i, 50) for i in range(1, 60, 4)]
     for some in (new[5:6], new):
-        view = holding(data)
-        done = outcome(lambda some=some, view=view: TREE.insert(view, some))
-        if done is None:
-            done = outcome(lambda view=view: list(TREE.entries(view)))
-        yield done, sorted([*ENTRIES, *some])
+        yield after(TREE.insert, data, some), sorted([*ENTRIES, *some])
     for some in (ENTRIES[7:8], ENTRIES[3:25], ENTRIES):
-        view = holding(data)
-        done = outcome(lambda some=some, view=view: TREE.remove(view, some))
-        if done is None:
-            done = outcome(lambda view=view: list(TREE.entries(view)))
-        yield done, sorted(set(ENTRIES) - set(some))
+        yield after(TREE.remove, data, some), sorted(set(ENTRIES) - set(some))
 
 
 def flips() -> Iterator[tuple[int, bytes]]:
@@ -139,7 +143,7 @@ def test_with_a_changed_byte_in_an_entry_only_that_entry_is_another_one(part: in
         start = offset - place % NODES.leaf_size
         touched = {DATA[start : start + 2], data[start : start + 2]}
         for key in KEYS:
-            found = outcome(lambda key=key, view=view: TREE.find(view, key))
+            found = outcome(TREE.find, view, key)
             slots = [slot for other, slot in ENTRIES if other == key]
             assert found is CorruptionError or found == slots or key in touched, offset
         for found, _ in changes(data):
@@ -192,7 +196,7 @@ def test_an_older_node_that_has_been_split_since_is_found() -> None:
             if start == SIZE and version[:4] == b"leaf":
                 continue  # it was the whole tree
             for key in kept:
-                found = outcome(lambda key=key, view=damaged: tree.find(view, key))
+                found = outcome(tree.find, damaged, key)
                 assert found is CorruptionError or found == [int(key)]
 
 
@@ -212,7 +216,7 @@ def test_whatever_is_damaged_every_call_ends_and_raises_nothing_else(
     count = len(data) // SIZE
     assert view.reads <= 2 * count + 4
     if not problems:
-        assert outcome(lambda: sorted(TREE.entries(view))) is not CorruptionError
+        assert outcome(walk, view, None, None) is not CorruptionError
     for _ in (*reads(view.view), *changes(bytes(data))):
         pass
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ def agree(store: Store, tree: BTree, model: set[Entry]) -> None:
     some = sorted(model)[: 3 * 7 : 7]
     for key, _ in some:
         slots = sorted(slot for other, slot in model if other == key)
-        assert store.quick_read(lambda view, key=key: tree.find(view, key)) == slots
+        assert store.quick_read(partial(tree.find, key=key)) == slots
 
 
 @pytest.mark.parametrize("powersafe", [True, False])
