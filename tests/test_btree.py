@@ -292,6 +292,22 @@ def test_churn_does_not_let_the_file_grow(pattern: str, batch: int) -> None:
     assert sizes[len(sizes) // 3] > 0.8 * sizes[-1]
 
 
+def test_leaves_with_few_entries_are_joined() -> None:
+    tree = BTree(FILES, NAME, 10, 9)
+    view = memory(tree)
+    for start in range(0, 40_000, 1000):
+        entries = [(b"%010d" % i, i) for i in range(start, start + 1000)]
+        tree.insert(view, entries)
+        tree.remove(view, [entry for entry in entries if entry[1] % 100])
+    assert [slot for _, slot in tree.entries(view)] == list(range(0, 40_000, 100))
+    assert view.size(NAME) <= 16 * 4096
+    entries = list(tree.entries(view))
+    for entry in random.Random(1).sample(entries, 350):
+        tree.remove(view, [entry])
+        assert list(tree.check(view)) == []
+    assert len(leaves_of(tree, view)) <= 4
+
+
 def test_freed_nodes_are_used_before_the_file_grows() -> None:
     tree = tiny(4, 4)
     entries = [(b"%04d" % i, i) for i in range(300)]

@@ -1,8 +1,9 @@
 """Fewer entries in an index: taken out of their leaves, and leaves that are empty given back.
 
 The range of a node that goes is its left neighbour's from then on, or its right one's if it was its
-parent's first child; so the fences of all nodes stay gapless.  A node with few entries stays as it
-is: only empty ones go, so there are never more leaves than entries, or one.
+parent's first child; so the fences of all nodes stay gapless.  A leaf with few entries goes too if
+that neighbour, of the same parent, has room for them.  Otherwise only what is empty goes: there
+are never more leaves than entries, or one.
 """
 
 from __future__ import annotations
@@ -57,9 +58,14 @@ class Shrinkage:
                 left = self._take_one(data, number, count, entries[position])
             else:
                 left = self._take_many(data, number, count, entries[position:stop])
-            if not left and number != ROOT:
+            if number != ROOT and self._is_worth_dropping(left, stop - position):
                 self._drop(low)
             position = stop
+
+    def _is_worth_dropping(self, left: int, gone: int) -> bool:
+        """Whether a leaf has so few entries left, and has not been asked about it just before."""
+        few = self._nodes.leaf_capacity // 8
+        return not left or (left <= few and (gone > 1 or not left & (left - 1) or left == few))
 
     def _take_one(self, data: bytes, number: bytes, count: int, entry: bytes) -> int:
         """Let the leaf's last entry take the place of this one; how many are left."""
@@ -101,9 +107,15 @@ class Shrinkage:
         return (kept - start) // size
 
     def _drop(self, low: bytes) -> None:
-        """Give back the empty leaf with this low fence, and what has no children without it."""
+        """Give back the leaf with this low fence, and what has no children without it.
+
+        Its entries, if it has any, go to its neighbour; it stays if that has not much room.
+        """
         nodes, tx = self._nodes, self._tx
         path, leaf = self._path(low)
+        data = nodes.load(tx, leaf, 0, low, path[-1].behind)
+        if nodes.leaf_count(data, leaf) and not self._moved(data, leaf, low, path[-1]):
+            return
         nodes.free(tx, leaf)
         while len(path[-1].children) == 1:
             parent = path.pop()
@@ -125,6 +137,24 @@ class Shrinkage:
         nodes.erase(tx, number, start + (count - 1) * size, start + count * size)
         if number == ROOT:
             self._lower(level)
+
+    def _moved(self, data: bytes, number: bytes, low: bytes, step: _Step) -> bool:
+        """Put a leaf's entries into the neighbour whose its range will be, if there is room."""
+        nodes = self._nodes
+        _, _, high, fences, children, index = step
+        if len(children) == 1:
+            return False
+        beside = index - 1 if index else 1
+        other = children[beside]
+        behind = [*fences[1:], high][beside]
+        there = nodes.load(self._tx, other, 0, fences[beside], behind)
+        count = nodes.leaf_count(there, other)
+        entries = nodes.entries(data, number, low, step.behind)
+        if count + len(entries) > nodes.leaf_capacity * 3 // 4:
+            return False
+        lines = b"".join([entry + b"\n" for entry in entries])
+        nodes.write(self._tx, other, nodes.header_size + count * nodes.leaf_size, lines)
+        return True
 
     def _path(self, target: bytes) -> tuple[list[_Step], bytes]:
         """The branches from the root to the leaf of this fence, and that leaf's number."""
