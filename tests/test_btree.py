@@ -130,6 +130,30 @@ def test_one_key_may_fill_several_leaves() -> None:
     assert list(twin.tree.range(twin.view, b"mm", b"mm")) == [(b"mm", s) for s in sorted(slots)]
 
 
+def test_a_newline_in_a_key_is_not_taken_for_the_end_of_an_entry() -> None:
+    twin = Twin(tiny(2, 1))
+    twin.insert([(b"x\n", 1)])
+    twin.insert([(b"5z", 3)])
+    assert b"\nx\n1\n5z3\n" in content(twin.view)
+    assert twin.tree.find(twin.view, b"1\n") == []
+    with pytest.raises(CorruptionError, match=r"expected an entry b'1\\n5'"):
+        twin.remove([(b"1\n", 5)])
+    twin.insert([(b"1\n", 5)])
+    twin.agree()
+    twin.agree_on(b"1\n", b"x\n")
+
+
+def test_an_index_with_all_the_numbers_of_nodes_is_full() -> None:
+    class Huge(PageLayer):
+        def size(self, name: str) -> int:
+            return 10**9 * tree._nodes.node_size
+
+    tree = tiny(2, 2)
+    view = Huge(memory(tree, [(b"%02d" % i, i) for i in range(6)]))
+    with pytest.raises(ValidationError, match="the index is full"):
+        tree.insert(view, [(b"%02d" % i, i) for i in range(50, 80)])
+
+
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 5, 17, 100, 1000])
 def test_a_tree_is_built_from_the_bottom_up_whatever_the_file_held(count: int) -> None:
     tree = tiny(4, 4)

@@ -313,5 +313,14 @@ def test_an_empty_leaf_and_a_root_with_one_child_are_told() -> None:
     assert [(n, "two nodes below the root" in text) for n, text in found] == [(1, True)]
 
 
+def test_the_last_leaf_of_a_root_with_one_child_is_not_given_back() -> None:
+    view = memory(TREE)
+    child = NODES.write_new(view, 0, NODES.lowest, NODES.highest, [b"aa05\n"])
+    NODES.write_root(view, 1, b"%b %b\n" % (NODES.lowest, child))
+    assert TREE.find(view, b"aa") == [5]
+    with pytest.raises(CorruptionError, match="expected two nodes below the root, found one"):
+        TREE.remove(view, [(b"aa", 5)])
+
+
 def test_trees_for_tests_are_made_like_those_of_tables() -> None:
     assert BTree(TREE._nodes._files, NAME, 2, 2)._nodes.node_size == 4096

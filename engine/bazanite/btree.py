@@ -9,7 +9,7 @@ Why this and no other structure: a change goes through the log, so it should be 
 lookup goes through the files, so it should be few reads of a page each.  Sorted leaves, or sorted
 runs that are merged, write each entry several times; with leaves in any order an insert is one
 write of one entry, and what a leaf has is searched by ``bytes.find``.  Leaves do not name their
-neighbours: a walk comes down again for each leaf, which costs a few per cent of decoding it, and
+neighbours: a walk comes down again for each leaf, which costs a tenth of decoding it, and
 needs no pointers that could be damaged or would have to be written.
 
 Changes are made within a transaction, and one that raises may have made part of them: the caller

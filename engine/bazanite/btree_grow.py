@@ -21,6 +21,8 @@ Branch = tuple[bytes, bytes]
 """The low fence of a node, and its number."""
 
 _PAGES_AT_ONCE = 64
+_MANY = 10
+"""From so many on it is quicker to take a leaf apart than to look for each entry in it."""
 
 
 class Growth:
@@ -144,13 +146,18 @@ class Growth:
         nodes = self._nodes
         count = nodes.leaf_count(data, number)
         end = nodes.header_size + count * nodes.leaf_size
-        for entry in entries:
-            refuse_if_there(nodes, data, number, entry, end)
+        old: list[bytes] | None = None
+        if len(entries) >= _MANY:
+            old = nodes.entries(data, number, low, high)
+        if old is None or not set(old).isdisjoint(entries):
+            for entry in entries:
+                refuse_if_there(nodes, data, number, entry, end)
         lines = [entry + b"\n" for entry in entries]
         if count + len(lines) <= nodes.leaf_capacity:
             nodes.write(self._tx, number, end, b"".join(lines))
             return []
-        old = nodes.entries(data, number, low, high)
+        if old is None:
+            old = nodes.entries(data, number, low, high)
         if not old or entries[0] > old[-1]:
             stored = [entry + b"\n" for entry in old]
             return self._put(number, 0, high, stored + lines, count, count)

@@ -73,11 +73,11 @@ class Nodes:
         self.branch_size = self.fence_size + 1 + DIGITS + 1
         self.leaf_capacity = (node_size - self.header_size) // self.leaf_size
         self.branch_capacity = (node_size - self.header_size) // self.branch_size
+        self._root_levels: dict[bytes, int] = {}
+        """By the header line."""
         self.blank = b"\n" * node_size
         if self.branch_capacity < _FEWEST or node_size < _SMALLEST:
             raise ValueError(f"nodes of {node_size} bytes have no room for keys of {key_size}")
-        entry = rb"(?:.{%d}[0-9]{%d}\n)*" % (key_size, slot_width)
-        self._leaf_pattern = re.compile(entry, re.DOTALL)
         entry = rb"(?:[!=].{%d} [0-9]{%d}\n)+" % (entry_size, DIGITS)
         self._branch_pattern = re.compile(entry, re.DOTALL)
 
@@ -91,12 +91,12 @@ class Nodes:
     def root(self, view: View) -> tuple[bytes, int]:
         """The root's bytes and level."""
         data = view.read(self.name, self.node_size, self.node_size)
-        level = data[21:23]
-        if not level.isdigit():
-            self._verify(data, ROOT, 0, self.lowest, self.highest)
-        number = int(level)
-        self._verify(data, ROOT, number, self.lowest, self.highest)
-        return data, number
+        level = self._root_levels.get(data[: self.header_size])
+        if level is None:
+            level = int(data[21:23]) if data[21:23].isdigit() else 0
+            self._verify(data, ROOT, level, self.lowest, self.highest)
+            self._root_levels[data[: self.header_size]] = level
+        return data, level
 
     def load(self, view: View, number: bytes, level: int, low: bytes, high: bytes) -> bytes:
         """The bytes of the node with this number, which must have this level and these fences."""
@@ -115,8 +115,12 @@ class Nodes:
         data, level = self.root(view)
         start, size, fence = self.header_size, self.branch_size, self.fence_size
         node_size, name = self.node_size, self.name
+        column_end = start + self.branch_capacity * size
         while level:
-            count = self.branch_count(data, number)
+            # A count that is wrong leads to a child whose fences are not these.
+            count = data[start:column_end:size].find(b"\n")
+            if count <= 0:
+                count = self.branch_count(data, number)
             first, end = 1, count
             while first < end:
                 middle = (first + end) >> 1
@@ -207,12 +211,16 @@ class Nodes:
     def entries(self, data: bytes, number: bytes, low: bytes, high: bytes) -> list[bytes]:
         """The entries of a leaf, keys with slots, sorted."""
         start, size = self.header_size, self.leaf_size
-        end = start + self.leaf_count(data, number) * size
-        match = self._leaf_pattern.match(data, start, end)
-        if match is None or match.end() != end:
-            place = start if match is None else match.end()
-            raise self.damaged(number, place, "a key, a slot and a newline", data[place:end])
-        result = [data[place : place + size - 1] for place in range(start, end, size)]
+        count = self.leaf_count(data, number)
+        end = start + count * size
+        columns = [data[start + i : end : size] for i in range(self.key_size, size - 1)]
+        if count and not b"".join(columns).isdigit():
+            raise self.damaged(number, start, "keys with slots, a line each", data[start:end])
+        if data.count(b"\n", start, end) == count:
+            result = data[start:end].split(b"\n")
+            result.pop()
+        else:  # a key has newlines
+            result = [data[place : place + size - 1] for place in range(start, end, size)]
         result.sort()
         if result:
             if not (low <= b"=" + result[0] and b"=" + result[-1] < high):

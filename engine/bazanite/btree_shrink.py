@@ -120,8 +120,7 @@ class Shrinkage:
         while len(path[-1].children) == 1:
             parent = path.pop()
             if not path:
-                nodes.write_root(tx, 0, b"")
-                return
+                raise nodes.damaged(ROOT, nodes.header_size, "two nodes below the root", "one")
             nodes.free(tx, parent.number)
         number, level, _, fences, children, index = step = path[-1]
         count = len(children)

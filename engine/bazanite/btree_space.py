@@ -33,8 +33,7 @@ class NodeFile(Nodes):
 
     def erase(self, tx: WriteSet, number: bytes, start: int, end: int) -> None:
         """Put newlines from ``start`` up to ``end`` of a node."""
-        if start < end:
-            tx.fill(self.name, int(number) * self.node_size + start, 10, end - start)
+        tx.fill(self.name, int(number) * self.node_size + start, 10, end - start)
 
     def _write_whole(self, tx: WriteSet, number: bytes, data: bytes) -> None:
         """Let a node be this, and newlines."""
