@@ -12,9 +12,23 @@ from .documents import BLOB, JSON
 from .errors import *  # noqa: F403 - that module is the list of errors, and no more
 from .fields import CHAR, FK, INT, PK, TEXT, Field, FieldType
 from .join import BaseJoin, InverseCount, InverseJoin, Join
+from .migrator import Migration
 from .moments import BOOL, DATE, DATETIME
 from .row import Row
 from .schema import Schema
+from .steps import (
+    AddColumn,
+    AddIndex,
+    AddUnique,
+    ChangeColumn,
+    DropColumn,
+    DropIndex,
+    DropTable,
+    DropUnique,
+    RenameColumn,
+    RenameTable,
+    SetOnDelete,
+)
 from .table import Table
 
 __all__ = [
@@ -35,15 +49,27 @@ __all__ = [
     "PK",
     "SUBSTR",
     "TEXT",
+    "AddColumn",
+    "AddIndex",
+    "AddUnique",
     "BaseCond",
     "BaseJoin",
+    "ChangeColumn",
+    "DropColumn",
+    "DropIndex",
+    "DropTable",
+    "DropUnique",
     "Field",
     "FieldType",
     "InverseCount",
     "InverseJoin",
     "Join",
+    "Migration",
+    "RenameColumn",
+    "RenameTable",
     "Row",
     "Schema",
+    "SetOnDelete",
     "Table",
 ]
 __all__ += errors.__all__
