@@ -23,7 +23,8 @@ from bazanite import (
     SchemaMismatch,
     Table,
 )
-from bazanite.catalog import Catalog, FieldSpec, TableSpec, decode, encode, spec_of
+from bazanite.catalog import decode, encode, spec_of
+from bazanite.specs import Catalog, FieldSpec, TableSpec
 from engine_support import data_bytes, opened
 
 

@@ -31,7 +31,7 @@ from bazanite import (
     Schema,
     insert,
 )
-from bazanite.catalog import Catalog, spec_of
+from bazanite.catalog import spec_of
 from bazanite.change import update_row
 from bazanite.codec import Layout
 from bazanite.deleting import Deletion
@@ -41,6 +41,7 @@ from bazanite.files import TableFiles
 from bazanite.foreign import ForeignKeys
 from bazanite.many import made_at_once
 from bazanite.rules import Rules
+from bazanite.specs import Catalog
 from bazanite.storage import Storage
 from bazanite_wal.frame import Operation
 from bazanite_wal.transaction import Transaction

@@ -28,7 +28,8 @@ from bazanite import (
     Table,
     ValidationError,
 )
-from bazanite.catalog import CHECKED_FORMAT, FORMAT, LATER_FORMAT, Catalog, decode, encode, spec_of
+from bazanite.catalog import decode, encode, spec_of
+from bazanite.specs import CHECKED_FORMAT, FORMAT, LATER_FORMAT, Catalog
 from types_support import Things, one_column
 
 

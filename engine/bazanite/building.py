@@ -11,10 +11,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .catalog import Catalog, IndexSpec, decode
+from .catalog import decode
 from .errors import IntegrityError, MigrationError
 from .keyed import NewKeys, TableKeys
 from .opening import read_catalog_bytes
+from .specs import Catalog, IndexSpec
 from .tables import Tables
 
 if TYPE_CHECKING:

@@ -20,24 +20,27 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from hashlib import blake2b
 from itertools import chain, count
 from typing import Any, NoReturn
 
 from .errors import CorruptionError, SchemaMismatch, ValidationError
 from .fields import FK, KEEP, ON_DELETE, SET_NULL, TEXT_WIDTH, FieldType, LongType
-from .files import CATALOG_NAME, TableFiles, check_table_name
+from .files import CATALOG_NAME, check_table_name
 from .kinds import FIRST, LATER, LONG
 from .schema import Schema
+from .specs import (
+    CHECKED_FORMAT,
+    FORMAT,
+    LATER_FORMAT,
+    Catalog,
+    FieldSpec,
+    IndexSpec,
+    MigrationRecord,
+    TableSpec,
+)
 
-FORMAT = "bazanite 1"
-CHECKED_FORMAT = "bazanite 2"
-"""The format of a catalog in which some table has checksums."""
-LATER_FORMAT = "bazanite 3"
-"""The format of a catalog with what came later, with checksums or without: other types, indexes,
-deletes that look at who refers, migrations.
-"""
 WIDTHS = range(2, 19)
 """Widths that integers of a directory may have; 18 digits stay below 2**63."""
 
@@ -52,127 +55,6 @@ _OWN = "own:"
 """Stands before the name of a program's own type that is called like a built-in one."""
 _PARAMS = {"DECIMAL": ("digits", "places"), "DATETIME": ("utc",)}
 """What must be known of a type beside its width to read it."""
-
-
-@dataclass(frozen=True, slots=True)
-class FieldSpec:
-    """One column as the catalog knows it; ``table`` is what an FK refers to.
-
-    ``on_delete`` says what becomes of the row when the one that it refers to is deleted: one of
-    ``fields.ON_DELETE``; None for any other type, and in a class that does not say.
-    ``params`` are a type's other arguments that its bytes depend on, by name.
-    """
-
-    name: str
-    type: str
-    size: int
-    null: bool
-    table: str | None = None
-    params: tuple[tuple[str, Any], ...] = ()
-    on_delete: str | None = None
-
-    @property
-    def in_text_file(self) -> bool:
-        """Whether its values are in the table's text file, and the row has their offsets."""
-        return self.type in LONG
-
-    def __str__(self) -> str:
-        target = f" to '{self.table}'" if self.table is not None else ""
-        params = "".join(f", {name}={value}" for name, value in self.params)
-        return f"{self.type}({self.size}{params}){target}{' null' if self.null else ''}"
-
-    def later_type(self) -> FieldType | None:
-        """The type, if it is one of those that came later; ValidationError if it cannot be."""
-        made: Any = LATER.get(self.type)
-        return None if made is None else made(**dict(self.params), null=self.null)
-
-
-@dataclass(frozen=True, slots=True)
-class IndexSpec:
-    """One index of a table: its columns in order, whether they must be unique, its file's name.
-
-    ``built`` is None once every row is in it, else it has the rows of the slots below that.
-    """
-
-    name: str
-    columns: tuple[str, ...]
-    unique: bool = False
-    built: int | None = None
-
-    def __str__(self) -> str:
-        return f"{'unique' if self.unique else 'index'} ({', '.join(self.columns)})"
-
-    @property
-    def ready(self) -> bool:
-        """Whether it has every row."""
-        return self.built is None
-
-
-@dataclass(frozen=True, slots=True)
-class TableSpec:
-    """One table's columns, in order, its indexes, and whether its files have checksums."""
-
-    fields: tuple[FieldSpec, ...]
-    checksums: bool = False
-    indexes: tuple[IndexSpec, ...] = ()
-
-    @property
-    def row_size(self) -> int:
-        """Width of a row in bytes, with its newline."""
-        return sum(field.size for field in self.fields) + 1
-
-    @property
-    def has_text(self) -> bool:
-        """Whether the table has a text file."""
-        return any(field.in_text_file for field in self.fields)
-
-    def files(self, directory: str, table: str) -> list[str]:
-        """The names of the table's files, but that of the checksums."""
-        names = [index.name for index in self.indexes]
-        return TableFiles(directory, table).names(has_text=self.has_text, indexes=names)
-
-    def references(self, table: str) -> list[tuple[int, int]]:
-        """(offset in the row, width) of each column that refers to this table."""
-        result: list[tuple[int, int]] = []
-        offset = 0
-        for field in self.fields:
-            if field.table == table:
-                result.append((offset, field.size))
-            offset += field.size
-        return result
-
-
-@dataclass(frozen=True, slots=True)
-class MigrationRecord:
-    """A migration that the directory has seen, and how many of its steps were made."""
-
-    version: int
-    name: str
-    done: int
-
-
-@dataclass(frozen=True, slots=True)
-class Catalog:
-    """All tables of a directory, how wide its unsized integers are, and what changed it."""
-
-    int_width: int
-    tables: dict[str, TableSpec]
-    migrations: tuple[MigrationRecord, ...] = ()
-
-    @property
-    def has_checksums(self) -> bool:
-        """Whether any table has them."""
-        return any(spec.checksums for spec in self.tables.values())
-
-    @property
-    def format(self) -> str:
-        """The lowest one whose programs keep all that is in it."""
-        specs = self.tables.values()
-        fields = [field for spec in specs for field in spec.fields]
-        later = any(f.type in LATER or f.on_delete not in (None, KEEP) for f in fields)
-        if later or self.migrations or any(spec.indexes for spec in specs):
-            return LATER_FORMAT
-        return CHECKED_FORMAT if self.has_checksums else FORMAT
 
 
 def spec_of(schema: Schema) -> TableSpec:

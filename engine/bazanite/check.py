@@ -16,13 +16,14 @@ from dataclasses import dataclass, field, replace
 from bazanite_wal.errors import DBError
 from bazanite_wal.layer import View
 
-from .catalog import Catalog, decode
+from .catalog import decode
 from .check_keys import KeyCheck
 from .check_layout import layouts
 from .check_reader import Findings, Problem, Reader
 from .check_sums import SumCheck
 from .check_table import TableCheck, TableCounts
 from .files import CATALOG_NAME
+from .specs import Catalog
 from .sums import sum_file
 
 _LARGEST_CATALOG = 1 << 24

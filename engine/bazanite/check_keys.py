@@ -12,10 +12,10 @@ from bazanite_wal.errors import DBError
 from bazanite_wal.layer import View
 
 from .btree_node import NODE_SIZE
-from .catalog import Catalog
 from .check_reader import Findings
 from .keyed import TableIndex
 from .rules import Rules
+from .specs import Catalog
 
 _MODULUS = 1 << 64
 _WINDOW_SLOTS = 1 << 17

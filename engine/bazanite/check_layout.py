@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from .catalog import Catalog, TableSpec
 from .fields import FieldType
 from .files import TableFiles
+from .specs import Catalog, TableSpec
 
 _NUMBER = re.compile(rb"(-?[1-9][0-9]*|0) *\Z")
 

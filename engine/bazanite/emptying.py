@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from bazanite_wal.layer import View, WriteSet
 
 from . import sequence
-from .catalog import Catalog, TableSpec
 from .files import CHUNK_SIZE_BYTES, TableFiles
 from .rules import Rules
 from .schema import DELETED
+from .specs import Catalog, TableSpec
 
 _NULL = ord("#")
 

@@ -15,11 +15,11 @@ from typing import Any
 from bazanite_wal.layer import View, WriteSet
 
 from .btree import BTree
-from .catalog import IndexSpec
 from .codec import Layout
 from .errors import IntegrityError, shown_value
 from .keys import KeyMaker
 from .row import Row
+from .specs import IndexSpec
 
 SlotRow = tuple[int, Mapping[str, Any]]
 """A slot, and the row that stands there, TEXT as text."""

@@ -15,9 +15,10 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from . import building
-from .catalog import Catalog, MigrationRecord, decode
+from .catalog import decode
 from .errors import SchemaMismatch, TransactionError, ValidationError, listed
 from .opening import read_catalog_bytes
+from .specs import Catalog, MigrationRecord
 from .steps import AddIndex, Step
 from .tables import Tables
 

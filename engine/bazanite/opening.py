@@ -13,18 +13,7 @@ from typing import TYPE_CHECKING
 from bazanite_wal.layer import View, WriteSet
 
 from . import adopt, sums
-from .catalog import (
-    WIDTHS,
-    Catalog,
-    MigrationRecord,
-    TableSpec,
-    compare,
-    compare_columns,
-    decode,
-    encode,
-    settled,
-    spec_of,
-)
+from .catalog import WIDTHS, compare, compare_columns, decode, encode, settled, spec_of
 from .codec import Layout
 from .errors import (
     CorruptionError,
@@ -38,6 +27,7 @@ from .fields import KEEP, RESTRICT
 from .files import CATALOG_NAME, TableFiles, check_table_name
 from .keyed import TableKeys
 from .schema import Schema
+from .specs import Catalog, MigrationRecord, TableSpec
 from .stored_schema import schema_of
 from .table import Table
 

@@ -11,12 +11,12 @@ from functools import cached_property
 
 from bazanite_wal.layer import View
 
-from .catalog import Catalog
 from .codec import Layout
 from .fields import KEEP
 from .files import TableFiles
 from .keyed import TableKeys
 from .referrers import Reference, referring, refused
+from .specs import Catalog
 from .stored_schema import schema_of
 
 

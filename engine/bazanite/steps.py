@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from .catalog import IndexSpec, TableSpec, index_name
+from .catalog import index_name
 from .declared import NOTHING, declared
 from .errors import MigrationError, shown_value
 from .fields import KEEP, ON_DELETE, SET_NULL, Field, FieldType
 from .rewriting import Make
+from .specs import IndexSpec, TableSpec
 
 if TYPE_CHECKING:
     from .tables import Tables

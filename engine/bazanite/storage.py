@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from bazanite_wal.layer import View, WriteSet
 
-from .catalog import Catalog, MigrationRecord, TableSpec, decode
+from .catalog import decode
 from .codec import Layout
 from .errors import TransactionError, ValidationError, shown_value
 from .files import CATALOG_NAME, TableFiles
@@ -28,6 +28,7 @@ from .opening import (
     stored_classes,
 )
 from .rules import Rules
+from .specs import Catalog, MigrationRecord, TableSpec
 from .sums import Covered, covered, sum_file
 from .verified import VerifiedView, VerifiedWrites
 

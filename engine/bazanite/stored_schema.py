@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from .catalog import FieldSpec, TableSpec
 from .fields import CHAR, FK, INT, PK, TEXT, Field, FieldType
 from .schema import Schema
+from .specs import FieldSpec, TableSpec
 
 
 class Opaque(FieldType):

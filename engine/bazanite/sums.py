@@ -16,9 +16,9 @@ from hashlib import blake2b
 
 from bazanite_wal.layer import View, WriteSet
 
-from .catalog import TableSpec
 from .errors import CorruptionError
 from .files import CHUNK_SIZE_BYTES, TableFiles, shown
+from .specs import TableSpec
 
 BLOCK_SIZE = 512
 DIGITS = 16

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bazanite_wal.layer import View, WriteSet
 
 from . import sums
-from .catalog import Catalog, FieldSpec, IndexSpec, TableSpec, encode, field_spec
+from .catalog import encode, field_spec
 from .codec import Layout
 from .errors import MigrationError
 from .fields import RESTRICT, Field, FieldType
@@ -17,6 +17,7 @@ from .files import CATALOG_NAME, CHUNK_SIZE_BYTES, TableFiles, check_table_name
 from .index import RowIndex
 from .keyed import TableKeys
 from .rewriting import Make, Rewriting, erase_texts
+from .specs import Catalog, FieldSpec, IndexSpec, TableSpec
 from .stored_schema import schema_of
 from .verified import VerifiedView, VerifiedWrites, finish
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from bazanite.catalog import Catalog
 from bazanite.check import read_catalog
 from bazanite.files import CATALOG_NAME, TableFiles
+from bazanite.specs import Catalog
 from bazanite_wal.errors import DBError
 from bazanite_wal.layer import View
 from bazanite_wal.offline import Offline
