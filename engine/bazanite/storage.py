@@ -186,6 +186,11 @@ class Storage:
             rules = self._rules = Rules(self.base_dir, catalog, opened)
         return rules
 
+    @property
+    def known_rules(self) -> Rules | None:
+        """The same by what this handle knew last, for ``quick_read``; None before it knew any."""
+        return self._rules
+
     def _covered_by(self, catalog: Catalog) -> Covered:
         """Which files have checksums."""
         return covered(

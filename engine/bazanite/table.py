@@ -23,6 +23,7 @@ from .deleting import Deletion
 from .encoder import PLAIN
 from .errors import CorruptionError, ValidationError, listed, shown_value
 from .insert import RowBatch
+from .lookup import by_index
 from .row import Row
 from .schema import Schema
 from .search import find
@@ -156,12 +157,26 @@ class Table:
             return self.layout.codec.all_rows(self._storage.verified(view))
 
     def find_by_cond(self, cond: BaseCond) -> list[Row]:
-        """The rows for which the condition's ``eval`` is true, in slot order."""
+        """The rows for which the condition's ``eval`` is true, in slot order.
+
+        EQ, LT and GT use an index that begins with one of their columns, if few rows are found.
+        """
         if not isinstance(cond, BaseCond):
             raise ValidationError(f"{shown_value(cond)} is not a condition")
         cond.check_fields(self.schema)
-        with self._storage.store.reading() as view:
-            return find(self._storage.verified(view), self.layout.codec, cond)
+        storage = self._storage
+        rules = storage.known_rules
+        if rules is not None and not storage.covered:
+            keys = rules.table(self.name).keys
+            if keys:
+                rows = storage.quick_read(lambda view: by_index(view, keys, cond))
+                if rows is not None:
+                    return rows
+        with storage.store.reading() as view:
+            verified = storage.verified(view)
+            keys = storage.rules(view).table(self.name).keys
+            rows = by_index(verified, keys, cond) if keys else None
+            return find(verified, self.layout.codec, cond) if rows is None else rows
 
     def iterate(self) -> Iterator[Row]:
         """Every row, in slot order, as they are now: later changes do not show.

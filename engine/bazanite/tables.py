@@ -214,7 +214,7 @@ class Tables:
         data = encode(self.catalog)
         self._tx.write(CATALOG_NAME, 0, data)
         self._tx.truncate(CATALOG_NAME, len(data))
-        if _layouts(self.catalog) != _layouts(self._stored):
+        if not _is_read_as_before(self._stored, self.catalog):
             self._store.layout_changed()
 
     def _verify(self, table: str) -> None:
@@ -233,5 +233,12 @@ class Tables:
         self._rebuilt.discard(table)
 
 
-def _layouts(catalog: Catalog) -> dict[str, tuple[FieldSpec, ...]]:
-    return {name: spec.fields for name, spec in catalog.tables.items()}
+def _is_read_as_before(old: Catalog, new: Catalog) -> bool:
+    """Whether who knows the old catalog still reads the files rightly, by its indexes too."""
+    for name, spec in old.tables.items():
+        now = new.tables.get(name)
+        if now is None or now.fields != spec.fields:
+            return False
+        if not {index for index in spec.indexes if index.ready} <= set(now.indexes):
+            return False
+    return True

@@ -199,10 +199,7 @@ class Store:
             return read(view)
 
     def glance(self, where: Indexed, layout: int) -> Glance:
-        """A reader of such records that takes fewer steps than ``quick_read``, and may decline.
-
-        It declines once the ``layout`` is another one.
-        """
+        """A reader of such records in fewer steps; it declines once the layout is another one."""
         return Glance(self, self._use(), where, layout)
 
     @property
@@ -211,11 +208,8 @@ class Store:
         return self._use().core.words[shared.LAYOUT]
 
     def layout_changed(self) -> None:
-        """Within a transaction: what it changes makes others read the files in another way."""
-        core = self._use().core
-        if not core.lock.owned():
-            raise TransactionError("a layout is changed within a transaction")
-        core.words[shared.LAYOUT] += 1
+        """Within a transaction: after it the files are to be read in another way."""
+        self._use().core.words[shared.LAYOUT] += 1
 
     @closing_contextmanager
     def lock(self) -> Iterator[None]:
