@@ -154,7 +154,9 @@ class DB:
     def find_all(self, table_name: str, *, joins: Sequence[BaseJoin] | None = None) -> list[Row]:
         """Every row, in slot order, with what the joins add."""
         table = self.storage.table(table_name)
-        joins = checked_joins(joins or ())
+        if not joins:
+            return table.find_all()
+        joins = checked_joins(joins)
         with self.storage.store.reading():
             return self._joined(table.find_all(), joins)
 
@@ -163,7 +165,9 @@ class DB:
     ) -> list[Row]:
         """The rows that fulfil the condition, in slot order, with what the joins add."""
         table = self.storage.table(table_name)
-        joins = checked_joins(joins or ())
+        if not joins:
+            return table.find_by_cond(cond)
+        joins = checked_joins(joins)
         with self.storage.store.reading():
             return self._joined(table.find_by_cond(cond), joins)
 

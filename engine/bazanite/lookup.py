@@ -34,11 +34,14 @@ def by_index(view: View, keys: TableKeys, cond: BaseCond) -> list[Row] | None:
     except ValidationError:
         return None  # values that cannot be compared: the search says what that means
     codec = index.layout.codec
-    most = max(_FEW, codec.slot_count(view) // _SHARE)
-    slots = sorted(islice(_slots(view, index, low, high), most + 1))
-    if len(slots) > most:
-        return None
-    rows = [codec.live_row_at(view, slot) for slot in slots]
+    found = _slots(view, index, low, high)
+    slots = list(islice(found, _FEW))
+    if len(slots) == _FEW:
+        most = codec.slot_count(view) // _SHARE
+        slots += islice(found, max(most - _FEW, 0))
+        if next(found, None) is not None:
+            return None
+    rows = [codec.live_row_at(view, slot) for slot in sorted(slots)]
     return [row for row in rows if cond.eval(row)]
 
 
