@@ -185,7 +185,7 @@ class DB:
         storage.table(table_name)
         with storage.store.transaction(private=True) as tx:
             writes = storage.writes(tx)
-            truncate(writes, storage.rules(tx), storage.tables, table_name, cascade)
+            truncate(writes, storage.rules_in(writes), storage.tables, table_name, cascade)
             finish(writes)
 
     def migrate(self, migrations: Sequence[Migration]) -> list[int]:

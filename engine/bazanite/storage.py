@@ -179,7 +179,13 @@ class Storage:
 
     def rules(self, view: View) -> Rules:
         """What the directory's catalog, as this view has it, demands of the tables' rows."""
-        catalog = self.catalog(view)
+        return self._rules_of(self.catalog(view))
+
+    def rules_in(self, view: View) -> Rules:
+        """The same for what ``writes`` or ``verified`` gave, who looked at the catalog."""
+        return self._rules_of(self._catalog[1] if self._catalog else self.catalog(view))
+
+    def _rules_of(self, catalog: Catalog) -> Rules:
         rules = self._rules
         if rules is None or rules.catalog is not catalog:
             opened = {name: table.layout for name, table in self.tables.items()}

@@ -76,7 +76,7 @@ class Table:
 
         def write(tx: Transaction) -> T:
             writes = storage.writes(tx)
-            keys = storage.rules(tx).table(self.name).keys
+            keys = storage.rules_in(writes).table(self.name).keys
             batch = RowBatch(writes, self.layout, storage.foreign_keys(self), keys)
             result = add(batch)
             batch.save()
@@ -94,7 +94,7 @@ class Table:
 
         def write(tx: Transaction) -> Row:
             writes = storage.writes(tx)
-            foreign, rules = storage.foreign_keys(self), storage.rules(tx).table(self.name)
+            foreign, rules = storage.foreign_keys(self), storage.rules_in(writes).table(self.name)
             row = update_row(writes, self.layout, pk, _checked_values(values), foreign, rules)
             finish(writes)
             return row
@@ -111,7 +111,7 @@ class Table:
 
         def write(tx: Transaction) -> None:
             writes = storage.writes(tx)
-            Deletion(writes, storage.rules(tx)).run(self.name, pk)
+            Deletion(writes, storage.rules_in(writes)).run(self.name, pk)
             finish(writes)
 
         storage.store.run(write)
@@ -174,7 +174,7 @@ class Table:
                     return rows
         with storage.store.reading() as view:
             verified = storage.verified(view)
-            keys = storage.rules(view).table(self.name).keys
+            keys = storage.rules_in(view).table(self.name).keys
             rows = by_index(verified, keys, cond) if keys else None
             return find(verified, self.layout.codec, cond) if rows is None else rows
 
