@@ -26,6 +26,7 @@ from .opening import check_width, checked_classes, has_catalog
 from .row import Row
 from .storage import Storage
 from .table import Table
+from .vacuum import vacuum
 from .verified import finish
 
 _STORED: list[type[Table]] = []
@@ -200,6 +201,20 @@ class DB:
         made = migrate(self.storage.store, self.storage.base_dir, checked_migrations(migrations))
         self.storage.reload()
         return made
+
+    def vacuum(self, table_name: str) -> int:
+        """Give back the room of deleted rows and long values; returns the bytes that were freed.
+
+        Rows keep their ids and their order.  One transaction: others wait as long as it takes to
+        write the table, and a crash leaves it as before or as after.
+        """
+        storage = self.storage
+        storage.table(table_name)
+        with storage.store.transaction(private=True) as tx:
+            writes = storage.writes(tx)
+            freed = vacuum(writes, storage.rules_in(writes).table(table_name))
+            finish(writes)
+        return freed
 
     def transaction(self) -> AbstractContextManager[Transaction]:
         """All calls of this thread inside the ``with``, stored together or not at all.
