@@ -117,7 +117,7 @@ class ChangeColumn(Step):
     """Another type for a column: wider, narrower, NULL allowed or not, or something else.
 
     ``convert`` makes the new value of the old one; without it the value stays.  Rows whose value
-    does not fit are named, and nothing is changed.
+    does not fit are named, and nothing is changed.  Its indexes are made anew.
     """
 
     table: str
@@ -130,7 +130,6 @@ class ChangeColumn(Step):
         old = tables.column(self.table, self.column)
         if self.column == "id":
             raise MigrationError(f"table '{self.table}': the type of its 'id' stays")
-        _refuse_indexed(self.table, spec, self.column)
         changed = Field(self.column, self.type)
         new = tables.field(changed)
         convert, column = self.convert, self.column
@@ -148,6 +147,8 @@ class ChangeColumn(Step):
             [changed],
             erased=column if old.in_text_file else None,
         )
+        having = [index for index in spec.indexes if column in index.columns]
+        tables.rebuild(self.table, having, [changed])
         if new.table is not None:
             tables.refuse_dangling(self.table, column)
 

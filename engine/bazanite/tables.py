@@ -11,7 +11,7 @@ from bazanite_wal.layer import View, WriteSet
 from . import sums
 from .catalog import encode, field_spec
 from .codec import Layout
-from .errors import MigrationError
+from .errors import IntegrityError, MigrationError
 from .fields import RESTRICT, Field, FieldType
 from .files import CATALOG_NAME, CHUNK_SIZE_BYTES, TableFiles, check_table_name
 from .index import RowIndex
@@ -163,6 +163,17 @@ class Tables:
         self._store.create_files([file])
         TableKeys(layout, [index]).clear(self._tx)
         self.put(table, replace(spec, indexes=(*spec.indexes, index)))
+
+    def rebuild(self, table: str, indexes: Iterable[IndexSpec], kinds: Iterable[Field]) -> None:
+        """Make these indexes anew, in this transaction; MigrationError if one is not unique."""
+        layout = self.layout(table, kinds)
+        for index in indexes:
+            for name in index.columns:
+                layout.schema.check_indexable(name)
+            try:
+                TableKeys(layout, [index]).build(self._tx)
+            except IntegrityError as error:
+                raise MigrationError(f"table '{table}': {error.message}", error.ids) from error
 
     def drop_index(self, table: str, index: IndexSpec) -> None:
         """Empty its file, which stays, and forget it."""
