@@ -183,10 +183,10 @@ class DB:
         ValueError if other tables have rows that refer to it and ``cascade`` is false.
         """
         storage = self.storage
-        storage.table(table_name)
+        table = storage.table(table_name)
         with storage.store.transaction(private=True) as tx:
-            writes = storage.writes(tx)
-            truncate(writes, storage.rules_in(writes), storage.tables, table_name, cascade)
+            writes = storage.writes(tx, table)
+            truncate(writes, storage.rules, storage.tables, table_name, cascade)
             finish(writes)
 
     def migrate(self, migrations: Sequence[Migration]) -> list[int]:
@@ -209,10 +209,10 @@ class DB:
         write the table, and a crash leaves it as before or as after.
         """
         storage = self.storage
-        storage.table(table_name)
+        table = storage.table(table_name)
         with storage.store.transaction(private=True) as tx:
-            writes = storage.writes(tx)
-            freed = vacuum(writes, storage.rules_in(writes).table(table_name))
+            writes = storage.writes(tx, table)
+            freed = vacuum(writes, storage.rules.table(table_name))
             finish(writes)
         return freed
 

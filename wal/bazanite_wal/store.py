@@ -202,10 +202,9 @@ class Store:
         """A reader of such records in fewer steps; it declines once the layout is another one."""
         return Glance(self, self._use(), where, layout)
 
-    @property
-    def layout(self) -> int:
-        """A number that is another one once anybody has changed how the files are laid out."""
-        return self._use().core.words[shared.LAYOUT]
+    def word(self, index: int) -> int:
+        """One of the words that attached processes share, as it is now: see ``shared``."""
+        return self._use().core.words[index]
 
     def layout_changed(self) -> None:
         """Within a transaction: after it the files are to be read in another way."""
