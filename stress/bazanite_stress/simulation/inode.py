@@ -47,6 +47,16 @@ class Chain:
     cuts: list[int] = field(default_factory=list)
 
 
+class Heard:
+    """How many of its file's failed write-backs an open file has reported; a fork shares it."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def __deepcopy__(self, _memory: dict[int, object]) -> Heard:
+        return self
+
+
 class Inode:
     """See the module's text.  ``number`` identifies it; ``kind`` is "file" or "directory"."""
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from bazanite_wal.frame import LARGEST_FILE
 
 from .disk import Folder
-from .inode import Inode
+from .inode import Heard, Inode
 from .machine import FOLDER, PATH, Machine
 
 Watch = Callable[[str, str, int], int | None]
@@ -116,16 +116,6 @@ class SimulatedSystem:
     def random_bytes(self, count: int) -> bytes:
         self._random += 1
         return hashlib.shake_128(f"{self._seed}/{self._random}".encode()).digest(count)
-
-
-class Heard:
-    """How many of its file's failed write-backs an open file has reported; a fork shares it."""
-
-    def __init__(self, count: int) -> None:
-        self.count = count
-
-    def __deepcopy__(self, _memory: dict[int, object]) -> Heard:
-        return self
 
 
 class SimulatedFile:
