@@ -171,6 +171,8 @@ PROGRAMS: dict[str, Program] = {
             ],
             [[_READ, _FIND]],
         ),
+        # One syncs under the lock, while the other one leads a sync without it.
+        _program("threads that sync", [[_insert("p")], [["lock", [_insert("q")]]]]),
     )
 }
 

@@ -1,4 +1,7 @@
-"""The sixty planted bugs, by number: the table of docs/planted-bugs.md as data."""
+"""The planted bugs, by number: the table of docs/planted-bugs.md as data.
+
+Sixty kinds; 61 is the other half of 60.
+"""
 
 from __future__ import annotations
 

@@ -5,7 +5,8 @@ it held since: the durable content first, then its content after each write.  A 
 version of the chain, whatever the other sectors do.  Size changes form a list of their own.
 
 A sync that failed leaves sectors clean that never reached the medium (``stale``): reads see them,
-later syncs do not write them, and the machine may drop them at any time (``evict``).
+later syncs do not write them, and the machine may drop them at any time (``evict``).  ``failures``
+counts those whose error each open file has yet to hear once (``SimulatedFile``).
 
 Invariant: ``data`` is what a read returns; ``durable`` and ``durable_size`` are what the medium
 holds for certain.  After a sync of everything they are equal, stale sectors excepted.
@@ -46,10 +47,23 @@ class Chain:
     cuts: list[int] = field(default_factory=list)
 
 
+class Heard:
+    """How many of its file's failed write-backs an open file has reported; a fork shares it."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def __deepcopy__(self, _memory: dict[int, object]) -> Heard:
+        return self
+
+
 class Inode:
     """See the module's text.  ``number`` identifies it; ``kind`` is "file" or "directory"."""
 
-    __slots__ = ("chains", "data", "durable", "durable_size", "number", "sector", "sizes", "stale")
+    __slots__ = (
+        "chains", "data", "durable", "durable_size", "failures", "number", "sector", "sizes",
+        "stale",
+    )  # fmt: skip
 
     def __init__(self, number: int, sector: int, content: bytes = b"") -> None:
         self.number = number
@@ -60,6 +74,7 @@ class Inode:
         self.chains: dict[int, Chain] = {}
         self.sizes: list[tuple[int, int]] = []
         self.stale: set[int] = set()
+        self.failures = 0
 
     @property
     def pending(self) -> bool:
@@ -78,6 +93,7 @@ class Inode:
         }
         twin.sizes = list(self.sizes)
         twin.stale = set(self.stale)
+        twin.failures = self.failures
         return twin
 
     def write(self, data: bytes | memoryview, offset: int, event: int) -> None:

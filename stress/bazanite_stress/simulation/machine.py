@@ -57,7 +57,7 @@ class Machine:
         self.words: dict[int, list[int]] = {}
         self.commands: dict[int, str] = {}
         self.writing: tuple[int, bytes, int] = (0, b"", 0)
-        """The inode, bytes and offset of the last write that a process asked for."""
+        """Inode, bytes and offset of the last write that a process asked for; no bytes: a sync."""
         self._pids = 0
 
     @classmethod
