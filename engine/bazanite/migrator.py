@@ -79,7 +79,7 @@ def migrate(store: Store, directory: str, migrations: Sequence[Migration]) -> li
         raise TransactionError("a transaction is open: migrate before it begins")
     made: list[int] = []
     while True:
-        with store.transaction() as tx:
+        with store.transaction(private=True) as tx:
             data = read_catalog_bytes(tx)
             if not data:
                 raise SchemaMismatch(f"{directory}: there are no tables yet that could be migrated")

@@ -112,7 +112,7 @@ class Storage:
         """Have the tables as the catalog says now: this handle has changed them itself."""
         store = self.store
         with store.reading() as view:
-            epoch, since = store.word(LAYOUT), store.word(END)
+            epoch, since = self._applied_epoch(), store.word(END)
             data = read_catalog_bytes(view)
         catalog = decode(data, self.base_dir)
         known = self.known.catalog.tables
@@ -146,7 +146,7 @@ class Storage:
         Other handles may have added tables; SchemaMismatch if they changed one that is open here.
         """
         store, known = self.store, self.known
-        epoch = store.word(LAYOUT)
+        epoch = self._applied_epoch()
         if view.read(CATALOG_NAME, 0, len(known.data) + 1) != known.data:
             data = read_catalog_bytes(view)
             catalog = decode(data, self.base_dir)
@@ -158,6 +158,13 @@ class Storage:
         elif known.epoch != epoch:
             self.known = replace(known, epoch=epoch)
         return self.known.catalog
+
+    def _applied_epoch(self) -> int:
+        """The layout number of the files as they are; while frames wait that may be of another one,
+        what was known before.
+        """
+        store = self.store
+        return store.word(LAYOUT) if store.word(APPLIED) == store.word(END) else self.known.epoch
 
     def _know(self, data: bytes, catalog: Catalog, epoch: int, since: int) -> None:
         self.covered = self._covered_by(catalog)

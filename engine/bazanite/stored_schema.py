@@ -14,6 +14,10 @@ from .specs import FieldSpec, TableSpec
 class Opaque(FieldType):
     """Stands for a type of a program's own, which is not here: its bytes, as they are."""
 
+    def __init__(self, stored: FieldSpec) -> None:
+        super().__init__(stored.size, stored.null)
+        self.stands_for = stored.type
+
     def serialize(self, val: bytes) -> bytes:
         return val
 
@@ -49,4 +53,4 @@ def _kind(field: FieldSpec) -> FieldType:
         kind = FK(field.table, field.null)
         kind.size = field.size
         return kind
-    return Opaque(field.size, field.null)
+    return Opaque(field)
