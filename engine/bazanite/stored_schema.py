@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from .errors import ValidationError
 from .fields import CHAR, FK, INT, PK, TEXT, Field, FieldType
 from .schema import Schema
 from .specs import FieldSpec, TableSpec
@@ -27,7 +28,7 @@ class Opaque(FieldType):
 
     def validate_type(self, val: Any) -> None:
         if val is not None and (type(val) is not bytes or len(val) != self.size):
-            raise ValueError(f"needs exactly {self.size} bytes")
+            raise ValidationError(f"Needs exactly {self.size} bytes")
 
 
 def schema_of(spec: TableSpec, given: Mapping[str, FieldType] = MappingProxyType({})) -> Schema:

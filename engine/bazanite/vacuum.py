@@ -11,6 +11,7 @@ from bazanite_wal.layer import View, WriteSet
 from . import textfile
 from .codec import Layout
 from .fields import TEXT_WIDTH, LongType
+from .keyed import TableKeys
 from .rules import TableRules
 from .schema import DELETED
 from .textfile import TextReader
@@ -78,11 +79,13 @@ def _moves(view: View, layout: Layout) -> list[tuple[int, int]]:
 
 
 def _build_keys(tx: WriteSet, rules: TableRules) -> None:
-    """Make the indexes anew, with the rows where they are now."""
+    """Make the indexes anew, with the rows where they are now.
+
+    IntegrityError if rows came into one that is being built which are not unique.
+    """
+    TableKeys(rules.layout, [i for i in rules.spec.indexes if not i.ready]).build(tx)
     for index in rules.keys.all:
-        entries = [
-            index.entry(slot, row)
-            for slot, row in rules.layout.codec.slot_rows(tx)
-            if index.has(slot)
-        ]
+        if not index.spec.ready:
+            continue
+        entries = [index.entry(slot, row) for slot, row in rules.layout.codec.slot_rows(tx)]
         index.tree.build(tx, sorted(entries))
