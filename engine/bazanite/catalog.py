@@ -40,7 +40,7 @@ from .specs import (
     MigrationRecord,
     TableSpec,
 )
-from .stored_schema import Opaque
+from .stored_schema import Opaque, OpaqueFK
 
 WIDTHS = range(2, 19)
 """Widths that integers of a directory may have; 18 digits stay below 2**63."""
@@ -86,8 +86,9 @@ def settled(spec: TableSpec, on_delete: str) -> TableSpec:
 
 def field_spec(name: str, kind: FieldType) -> FieldSpec:
     """What the catalog keeps of a bound field."""
-    if isinstance(kind, Opaque):
-        return FieldSpec(name, kind.stands_for, kind.size, kind.null)
+    if isinstance(kind, (Opaque, OpaqueFK)):
+        target = kind.params["rel_name"] if isinstance(kind, OpaqueFK) else None
+        return FieldSpec(name, kind.stands_for, kind.size, kind.null, target)
     own = type(kind).__name__
     built_in = type(kind) in (*FIRST.values(), *LATER.values())
     if isinstance(kind, LongType) and not built_in:

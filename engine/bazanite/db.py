@@ -212,7 +212,7 @@ class DB:
         table = storage.table(table_name)
         with storage.store.transaction(private=True) as tx:
             writes = storage.writes(tx, table)
-            freed = vacuum(writes, storage.rules.table(table_name))
+            freed = vacuum(writes, storage.rules.table(table_name), storage.known.catalog)
             finish(writes)
         return freed
 

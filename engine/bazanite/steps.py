@@ -1,8 +1,9 @@
 """What a migration can do to a table: each step says what becomes of the catalog and of the rows.
 
 A step is given the directory as the steps before it left it, in one transaction, and changes it
-through ``Tables``; what does not fit is a MigrationError that names the rows.  Building an index is
-the one thing that takes more than one transaction; see ``building``.
+through ``Tables``; what does not fit is a MigrationError that names the rows.  The program's
+functions are given a row or a value, and are refused the directory (TransactionError).  Building an
+index is the one thing that takes more than one transaction; see ``building``.
 """
 
 from __future__ import annotations

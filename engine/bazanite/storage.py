@@ -75,8 +75,9 @@ class Storage:
         self.tables: dict[str, Table] = {
             name: cls(self, layouts[name]) for name, cls in checked.items()
         }
-        # what was opened was waited for, so the files are so; the next call reads the catalog
-        self.known = Known(b"", catalog, Rules(base_dir, catalog, layouts), epoch, 0)
+        # within a transaction the files may not be so yet; the next call reads the catalog again
+        since = store.word(END)
+        self.known = Known(b"", catalog, Rules(base_dir, catalog, layouts), epoch, since)
 
     @property
     def store(self) -> Store:
@@ -111,21 +112,21 @@ class Storage:
     def reload(self) -> None:
         """Have the tables as the catalog says now: this handle has changed them itself."""
         store = self.store
-        with store.reading() as view:
+        with store.reading() as view:  # to the end: other threads go by what it changes
             epoch, since = self._applied_epoch(), store.word(END)
             data = read_catalog_bytes(view)
-        catalog = decode(data, self.base_dir)
-        known = self.known.catalog.tables
-        tables: dict[str, Table] = {}
-        for name, spec in catalog.tables.items():
-            table = self.tables.get(name)
-            if table is not None and not fits(spec, table.schema):
-                table = None
-            elif table is None and name in known:
-                continue  # it was there, and not opened here
-            tables[name] = table or self._opened(name, spec, catalog.int_width)
-        self.tables = tables
-        self._know(data, catalog, epoch, since)
+            catalog = decode(data, self.base_dir)
+            known = self.known.catalog.tables
+            tables: dict[str, Table] = {}
+            for name, spec in catalog.tables.items():
+                table = self.tables.get(name)
+                if table is not None and not fits(spec, table.schema):
+                    table = None
+                elif table is None and name in known:
+                    continue  # it was there, and not opened here
+                tables[name] = table or self._opened(name, spec, catalog.int_width)
+            self.tables = tables
+            self._know(data, catalog, epoch, since)
 
     def _opened(self, name: str, spec: TableSpec, width: int) -> Table:
         cls = class_of(name, spec)

@@ -31,8 +31,20 @@ class Opaque(FieldType):
             raise ValidationError(f"Needs exactly {self.size} bytes")
 
 
+class OpaqueFK(FK):
+    """The same for one that refers to a table: its bytes are taken for an FK's, damaged otherwise.
+
+    So whoever deletes a row finds who refers to it, or is refused, without the program's type.
+    """
+
+    def __init__(self, stored: FieldSpec, target: str) -> None:
+        super().__init__(target, stored.null)
+        self.size = stored.size
+        self.stands_for = stored.type
+
+
 def schema_of(spec: TableSpec, given: Mapping[str, FieldType] = MappingProxyType({})) -> Schema:
-    """The schema of a table in the catalog; a type that is neither ours nor given: ``Opaque``."""
+    """The schema of a table in the catalog; a type that is neither ours nor given is opaque."""
     return Schema([Field(f.name, given.get(f.name) or _kind(f)) for f in spec.fields])
 
 
@@ -54,4 +66,6 @@ def _kind(field: FieldSpec) -> FieldType:
         kind = FK(field.table, field.null)
         kind.size = field.size
         return kind
+    if field.table is not None:
+        return OpaqueFK(field, field.table)
     return Opaque(field)

@@ -171,8 +171,10 @@ class Table:
         cond.check_fields(self.schema)
         storage = self._storage
         known = storage.known
-        keys = known.rules.table(self.name).keys
-        if keys and not storage.covered:
+        keys = None
+        if self.name in known.catalog.tables and not storage.covered:  # it may have been dropped
+            keys = known.rules.table(self.name).keys
+        if keys:
             with suppress(LayoutChanged):
                 rows = storage.quick_read(self, known, lambda view: by_index(view, keys, cond))
                 if rows is not None:
