@@ -5,7 +5,9 @@ A refused call changes no byte and uses up no id, wherever it stands.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +25,7 @@ from bazanite import (
     SchemaMismatch,
     SetOnDelete,
     Table,
+    deleting,
 )
 from engine_support import keyed, opened, refused, sound, table_class
 
@@ -119,6 +122,30 @@ def test_a_restricting_row_that_goes_itself_is_in_nobodys_way(tmp_path: Path, in
         db.update_by_id("people", 4, {"boss": other["id"]})  # a cycle of two
         db.delete_by_id("people", other["id"])
         assert not db.find_all("people")
+        sound(db)
+
+
+def test_a_long_chain_without_an_index_costs_two_readings_of_the_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readings: list[object] = []
+    for name in ("referring", "links"):
+        found = getattr(deleting, name)
+
+        def counted(*arguments: Any, found: Callable[..., Any] = found) -> Any:
+            readings.append(found)
+            return found(*arguments)
+
+        monkeypatch.setattr(deleting, name, counted)
+    table = keyed("t", Field("r", FK("t", null=True, on_delete="cascade")))
+    with opened(tmp_path, table) as db:
+        db.insert_many("t", [{}] * 100)
+        with db.transaction():
+            for pk in range(2, 100):
+                db.update_by_id("t", pk, {"r": pk - 1})
+        db.delete_by_id("t", 3)
+        assert [row["id"] for row in db.find_all("t")] == [1, 2, 100]
+        assert len(readings) == 2
         sound(db)
 
 

@@ -164,6 +164,28 @@ def test_a_program_of_bazoolas_deletes_as_it_did(tmp_path: Path) -> None:
     assert stored_actions(tmp_path / "ours") == {"by": None}
 
 
+def test_what_bazoola_did_to_an_indexed_table_is_found_and_an_index_made_anew_has_it(
+    tmp_path: Path,
+) -> None:
+    table = table_class("t", Field("n", INT(unique=True)))
+    with opened(tmp_path, table, int_width=6) as db:
+        db.insert_many("t", [{"n": n} for n in range(5)])
+    theirs = their_db(tmp_path, foreign_table(bazoola, "t", ("id", None), ("n", bazoola.INT())))
+    assert [row["n"] for row in theirs.find_all("t")] == [0, 1, 2, 3, 4]
+    theirs.insert("t", {"n": 77})
+    theirs.delete_by_id("t", 2)
+    theirs.close()
+    with opened(tmp_path, table) as db:
+        assert len(db.check().problems) == 2
+        assert db.find_by_cond("t", bazanite.EQ(n=77)) == []
+        with pytest.raises(bazanite.CorruptionError):
+            db.find_by_cond("t", bazanite.EQ(n=1))
+        again = [bazanite.DropUnique("t", "n"), bazanite.AddUnique("t", "n")]
+        db.migrate([bazanite.Migration(1, "anew", again)])
+        assert db.check().problems == []
+        assert db.find_by_cond("t", bazanite.EQ(n=77)) == [{"id": 6, "n": 77}]
+
+
 def test_bazanite_bazoola_has_every_name_of_both(tmp_path: Path) -> None:
     theirs = {
         n
