@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from bazanite import INT, AddUnique, Field, IntegrityError, Migration, MigrationError, building
+from bazanite import INT, AddUnique, Field, Migration, MigrationError, building
 from engine_support import opened, sound, table_class
 
 TABLE = table_class("t", Field("n", INT()))
@@ -25,7 +25,7 @@ class Stopped(Exception):
 
 
 @pytest.mark.parametrize("equal", [True, False])
-def test_rows_that_vacuum_moves_into_an_unfinished_index_are_looked_at(
+def test_rows_that_vacuum_moves_while_an_index_is_unfinished_are_looked_at(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, equal: bool
 ) -> None:
     with opened(tmp_path, TABLE) as db:
@@ -47,17 +47,12 @@ def test_rows_that_vacuum_moves_into_an_unfinished_index_are_looked_at(
             for pk in range(1, 26):
                 db.delete_by_id("t", pk)
         rows = db.find_all("t")
-        if equal:
-            with pytest.raises(IntegrityError, match="row with n 28 already exists"):
-                db.vacuum("t")
-        else:
-            assert db.vacuum("t") > 0
+        assert db.vacuum("t") > 0
         assert db.find_all("t") == rows
         sound(db)
         if equal:
-            with pytest.raises(MigrationError):
+            with pytest.raises(MigrationError, match="row with n 28 already exists"):
                 db.migrate(UNIQUE)
-            assert db.vacuum("t") > 0
         else:
             assert db.migrate(UNIQUE) == [1]
         sound(db)
