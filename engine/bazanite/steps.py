@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from .catalog import index_name
 from .declared import NOTHING, declared
 from .errors import MigrationError, shown_value
-from .fields import KEEP, ON_DELETE, SET_NULL, Field, FieldType
+from .fields import FK, KEEP, ON_DELETE, SET_NULL, Field, FieldType
 from .rewriting import Make
-from .specs import IndexSpec, TableSpec
+from .specs import FieldSpec, IndexSpec, TableSpec
 
 if TYPE_CHECKING:
     from .tables import Tables
@@ -118,7 +118,8 @@ class ChangeColumn(Step):
     """Another type for a column: wider, narrower, NULL allowed or not, or something else.
 
     ``convert`` makes the new value of the old one; without it the value stays.  Rows whose value
-    does not fit are named, and nothing is changed.  Its indexes are made anew.
+    does not fit are named, and nothing is changed.  Its indexes are made anew.  An FK to the same
+    table that does not say what a delete does leaves that as it is.
     """
 
     table: str
@@ -132,7 +133,7 @@ class ChangeColumn(Step):
         if self.column == "id":
             raise MigrationError(f"table '{self.table}': the type of its 'id' stays")
         changed = Field(self.column, self.type)
-        new = tables.field(changed)
+        new = self._as_stored(old, tables.field(changed))
         convert, column = self.convert, self.column
         if convert is None:
             make: Make = lambda row: row[column]  # noqa: E731
@@ -150,8 +151,20 @@ class ChangeColumn(Step):
         )
         having = [index for index in spec.indexes if column in index.columns]
         tables.rebuild(self.table, having, [changed])
-        if new.table is not None:
+        if new.table is not None and new.on_delete != KEEP:
             tables.refuse_dangling(self.table, column)
+
+    def _as_stored(self, old: FieldSpec, new: FieldSpec) -> FieldSpec:
+        """What a delete does stays, if the type does not say it and the table is the same."""
+        said = isinstance(self.type, FK) and self.type.on_delete is not None
+        if said or new.table is None or new.table != old.table:
+            return new
+        if old.on_delete == SET_NULL and not new.null:
+            raise MigrationError(
+                f"'{self.table}.{self.column}' is set to NULL by a delete, and may not be NULL; "
+                "say what else one does (on_delete)"
+            )
+        return replace(new, on_delete=old.on_delete)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ class Stopped(Exception):
 
 
 @pytest.mark.parametrize("equal", [True, False])
-def test_rows_that_vacuum_moves_into_an_unfinished_index_are_looked_at(
+def test_rows_that_vacuum_moves_while_an_index_is_unfinished_are_looked_at(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, equal: bool
 ) -> None:
     with opened(tmp_path, TABLE) as db:
@@ -51,7 +51,7 @@ def test_rows_that_vacuum_moves_into_an_unfinished_index_are_looked_at(
         assert db.find_all("t") == rows
         sound(db)
         if equal:
-            with pytest.raises(MigrationError):
+            with pytest.raises(MigrationError, match="row with n 28 already exists"):
                 db.migrate(UNIQUE)
         else:
             assert db.migrate(UNIQUE) == [1]

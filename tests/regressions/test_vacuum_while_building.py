@@ -14,6 +14,7 @@ import pytest
 from bazanite import (
     CHAR,
     DB,
+    INT,
     PK,
     AddUnique,
     Field,
@@ -34,6 +35,13 @@ class Words(Table):
 
     name = "words"
     schema = Schema([Field("id", PK()), Field("word", CHAR(8))])
+
+
+class Counted(Table):
+    """The same with another column."""
+
+    name = "words"
+    schema = Schema([Field("id", PK()), Field("word", CHAR(8)), Field("count", INT(3))])
 
 
 UNIQUE = Migration(1, "no word twice", [AddUnique("words", "word")])
@@ -86,3 +94,34 @@ def test_a_vacuum_leaves_to_the_builder_what_it_has_not_seen(
             with pytest.raises(IntegrityError):
                 db.insert("words", {"word": "w29"})
         assert db.check().problems == []
+
+
+def test_an_update_of_another_column_is_not_refused_while_a_unique_index_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every update of a row that was somebody's double was refused meanwhile, whatever it changed.
+
+    Only the builder can say that the column cannot be unique, and takes the index away then.
+    """
+
+    def changed(self: Tables, table: str, index: IndexSpec) -> None:
+        if index.built:
+            monkeypatch.undo()
+            raise KeyboardInterrupt
+        take_some(self, table, index)
+
+    take_some = building._take_some
+    monkeypatch.setattr(building, "SLOTS_AT_ONCE", 2)
+    with DB([Counted], tmp_path) as db:
+        db.insert_many("words", [{"word": "same", "count": number} for number in (1, 2, 3)])
+        db.update_by_id("words", 2, {"word": "other"})
+        monkeypatch.setattr(building, "_take_some", changed)
+        with pytest.raises(KeyboardInterrupt):
+            db.migrate([UNIQUE])
+        assert _built(db) == 2
+        db.update_by_id("words", 3, {"count": 4})
+        with pytest.raises(IntegrityError):
+            db.update_by_id("words", 3, {"word": "other"})
+        with pytest.raises(MigrationError, match="cannot be unique"):
+            db.migrate([UNIQUE])
+        assert db.find_by_id("words", 3) == {"id": 3, "word": "same", "count": 4}
