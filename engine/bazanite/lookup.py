@@ -19,6 +19,7 @@ from .row import Row
 _SHARE = 16
 """Of more rows than one in so many, reading all of them costs less than each by itself."""
 _FEW = 64
+"""So many are found before it is asked how many rows there are."""
 
 
 def by_index(view: View, keys: TableKeys, cond: BaseCond) -> list[Row] | None:

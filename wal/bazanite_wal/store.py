@@ -204,7 +204,11 @@ class Store:
 
     def word(self, index: int) -> int:
         """One of the words that attached processes share, as it is now: see ``shared``."""
-        return self._use().core.words[index]
+        words = self._use().core.words
+        try:
+            return words[index]
+        except ValueError as error:  # another thread was faster, and the words are gone
+            raise TransactionError("the database is closed") from error
 
     def layout_changed(self) -> None:
         """Within a transaction: after it the files are to be read in another way."""
