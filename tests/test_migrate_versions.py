@@ -14,6 +14,7 @@ from bazanite import (
     CHAR,
     DB,
     EQ,
+    FK,
     INT,
     AddColumn,
     AddIndex,
@@ -27,6 +28,7 @@ from bazanite import (
     MigrationError,
     RenameTable,
     SchemaMismatch,
+    SetOnDelete,
     TransactionError,
     ValidationError,
     building,
@@ -178,6 +180,22 @@ def test_damage_is_told_and_gets_no_checksums_from_a_migration(tmp_path: Path, p
                 db.migrate([*MIGRATIONS, Migration(3, "more", [step])])
     after = data_bytes(tmp_path)
     assert {name: after[name] for name in before} == before
+
+
+def test_damage_in_the_table_referred_to_is_no_dangling_reference(tmp_path: Path) -> None:
+    low = table_class("low", Field("r", FK("t", on_delete="keep")))
+    with DB([OLD, low], tmp_path, durability="off", checksums=True) as db:
+        db.insert_many("t", [{"n": n} for n in range(5)])
+        db.insert_many("low", [{"r": 1}, {"r": 3}])
+    patch(tmp_path / "t__id.idx.dat", 2 * 9, b"#" * 9)
+    with DB([low], tmp_path, durability="off") as db:
+        for step in (
+            SetOnDelete("low", "r", "restrict"),
+            AddColumn("low", Field("s", FK("t")), 3),
+            ChangeColumn("low", "r", FK("t", null=True)),
+        ):
+            with pytest.raises(CorruptionError):
+                db.migrate([Migration(1, "refer", [step])])
 
 
 # ------------------------------------------------------------------------ many rows, and processes

@@ -193,6 +193,8 @@ class Tables:
         """MigrationError if rows refer to what does not exist."""
         target = self.column(table, column).table
         assert target is not None
+        self._verify(table)
+        self._verify(target)
         index = RowIndex(TableFiles(self._directory, target), self.catalog.int_width)
         known: dict[int, bool] = {}
         ids: list[int] = []
@@ -205,9 +207,10 @@ class Tables:
             if not known[value]:
                 ids.append(row["id"])
         if ids:
+            rows = "row refers" if len(ids) == 1 else "rows refer"
             raise MigrationError(
-                f"'{table}.{column}': {len(ids)} rows refer to rows of '{target}' that do not "
-                f"exist, the first has id {ids[0]}",
+                f"'{table}.{column}': {len(ids)} {rows} to rows of '{target}' that do not exist, "
+                f"the first has id {ids[0]}",
                 ids,
             )
 
