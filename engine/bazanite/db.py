@@ -92,7 +92,7 @@ class DB:
         try:
             records = [migration.record for migration in versions]
             if versions and has_catalog(store):
-                migrate(store, path, versions)
+                migrate(store, path, versions, [cls.name for cls in classes or ()])
             self.storage = Storage(store, path, classes, int_width, checksums, records)
         except BaseException:
             store.abandon()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -28,12 +28,21 @@ if TYPE_CHECKING:
 class Tables:
     """What a step changes; ``finish`` writes the catalog and the checksums.
 
-    ``view`` and ``writes`` are the transaction, verified where there are checksums.
+    ``view`` and ``writes`` are the transaction, verified where there are checksums.  ``coming`` are
+    tables that will be made when the migrations are.
     """
 
-    def __init__(self, store: Store, tx: WriteSet, directory: str, catalog: Catalog) -> None:
+    def __init__(
+        self,
+        store: Store,
+        tx: WriteSet,
+        directory: str,
+        catalog: Catalog,
+        coming: Collection[str] = (),
+    ) -> None:
         self._store, self._tx, self._directory = store, tx, directory
         self.catalog = catalog
+        self._coming = coming
         self._stored = catalog
         self._rebuilt: set[str] = set()
         covered = sums.covered(
@@ -69,7 +78,8 @@ class Tables:
         bound = field.type.bind_width(self.catalog.int_width)
         spec = field_spec(field.name, bound)
         if spec.table is not None:
-            self.spec(spec.table)
+            if spec.table not in self._coming:
+                self.spec(spec.table)
             spec = replace(spec, on_delete=spec.on_delete or RESTRICT)
         return spec
 
@@ -194,7 +204,8 @@ class Tables:
         target = self.column(table, column).table
         assert target is not None
         self._verify(table)
-        self._verify(target)
+        if target in self.catalog.tables:
+            self._verify(target)
         index = RowIndex(TableFiles(self._directory, target), self.catalog.int_width)
         known: dict[int, bool] = {}
         ids: list[int] = []
