@@ -15,13 +15,7 @@ from .call import StoreCall, refuse_while_reading
 from .checkpoint import checkpoint_is_due, checkpoint_locked, sync_ahead, unmark
 from .context import T, closing_contextmanager
 from .core import Core
-from .errors import (
-    CommittedNotApplied,
-    CommitUncertain,
-    DBError,
-    DirectoryError,
-    TransactionError,
-)
+from .errors import CommittedNotApplied, CommitUncertain, DBError, DirectoryError, TransactionError
 from .glance import Glance, Indexed
 from .layer import View
 from .options import StoreOptions
@@ -204,9 +198,8 @@ class Store:
 
     def word(self, index: int) -> int:
         """One of the words that attached processes share, as it is now: see ``shared``."""
-        words = self._use().core.words
         try:
-            return words[index]
+            return self._use().core.words[index]
         except ValueError as error:  # another thread was faster, and the words are gone
             raise TransactionError("the database is closed") from error
 
