@@ -66,6 +66,10 @@ LOCK_FILE = 20
 SYNC_FILE = 21
 """Which file ``.sync`` is, in the same way."""
 
+NAMES_SYNCING = 22
+"""The boot's token while the directory is synced; found set by a first opener: nobody heard of it.
+"""
+
 NAMES_FAILED = (1 << 64) - 1
 """Stands in POISONED if nothing failed but a sync of the directory."""
 
