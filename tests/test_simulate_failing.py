@@ -14,7 +14,13 @@ import pytest
 from bazanite_stress.concurrency.actors import Actors
 from bazanite_stress.concurrency.again import violation_of
 from bazanite_stress.concurrency.catalogue import PROGRAMS
-from bazanite_stress.concurrency.failing import strike, ways_to_fail
+from bazanite_stress.concurrency.failing import (
+    ONCE,
+    dirty_files,
+    fail_by_itself,
+    strike,
+    ways_to_fail,
+)
 from bazanite_stress.concurrency.faults import Failing, drawn
 from bazanite_stress.concurrency.plans import Decision, Directed, Odds, Random, Script
 from bazanite_stress.concurrency.scheduler import Scheduler, Task
@@ -28,6 +34,7 @@ from bazanite_stress.simulation.machine import PATH, Machine
 from bazanite_stress.simulation.system import SimulatedFile, SimulatedSystem
 from bazanite_wal.core import Core
 from bazanite_wal.errors import PoisonedError
+from bazanite_wal.group import GroupCommit
 from bazanite_wal.log import Log
 
 ODDS_OF_ONE = Odds(0.2, faults=1, within=150)
@@ -47,11 +54,10 @@ def hears(file: SimulatedFile) -> bool:
     return False
 
 
-def failed_write_back(machine: Machine) -> None:
+def failed_write_back(machine: Machine, *, once: bool = False) -> None:
     assert machine.folder is not None
     inode = machine.disk.files[machine.folder.names["a.dat"]]
-    inode.fail_sync({}, "lost")
-    inode.failures += 1
+    inode.fail_write_back("lost", once=once)
 
 
 def test_each_open_file_hears_of_a_failed_write_back_once() -> None:
@@ -66,6 +72,35 @@ def test_each_open_file_hears_of_a_failed_write_back_once() -> None:
     assert late.read_at(3, 0) == b"old"
     failed_write_back(machine)
     assert hears(late)
+
+
+def test_one_sync_alone_hears_of_a_failure_that_is_told_once() -> None:
+    machine, one, two = two_systems()
+    first = one.directory(PATH, create=False).open("a.dat")
+    failed_write_back(machine, once=True)
+    late = two.directory(PATH, create=False).open("a.dat")
+    assert [hears(late), hears(first), hears(late)] == [True, False, False]
+
+
+def test_the_kernel_writes_only_what_is_dirty_and_fails() -> None:
+    machine, one, _ = two_systems()
+    file = one.directory(PATH, create=False).open("a.dat")
+    assert not fail_by_itself(machine, "a.dat", "kept")
+    file.write_at(b"new", 0)
+    assert dirty_files(machine) == ["a.dat"]
+    assert not fail_by_itself(machine, "a.dat", "EIO")
+    assert fail_by_itself(machine, "a.dat", f"evicted later{ONCE}")
+    assert dirty_files(machine) == []
+    assert [hears(file), hears(file)] == [True, False]
+
+
+def test_a_syncer_that_dies_before_it_tells_is_seen_where_nobody_writes_again() -> None:
+    """Bug 60: without ``syncing`` the next leader believes a sync that wrote nothing."""
+    odds = Odds(0.2, faults=1, kills=1, within=150)
+    name = "transaction beside insert"
+    with mock.patch.object(GroupCommit, "_write_again", return_value=None):
+        assert any(trial.broken for trial in failing_runs(name, 200, odds))
+    assert not any(trial.broken for trial in failing_runs(name, 60, odds))
 
 
 def test_who_shares_an_open_file_shares_what_it_has_heard() -> None:
@@ -138,10 +173,12 @@ def test_every_program_survives_failing_calls(name: str) -> None:
 def test_syncs_of_all_kinds_and_writes_fail_and_calls_are_refused() -> None:
     trials = failing_runs("late opener", 60, Odds(0.2, faults=2, within=300))
     ways = {d.how for trial in trials for d in trial.decisions if d.kind == "fail"}
-    assert ways == {"lost", "kept", "evicted later", "EIO", "ENOSPC"}
+    told_once = {"lost, told once", "kept, told once", "evicted later, told once"}
+    assert ways == {"lost", "kept", "evicted later", "EIO", "ENOSPC"} | told_once
     told = " ".join(line for trial in trials for line in trial.told)
     assert "before sync_data wal.log: process 1 meets a failure" in told
     assert "before sync a.dat: process 3 meets a failure" in told
+    assert "wal.log cannot be written back" in told
     events = [event for trial in trials for event in trial.events]
     assert any(not event.known for event in events)
     assert any(event.commits for event in events)

@@ -113,7 +113,7 @@ def _attach_locked(
             refuse_after_failed_sync(directory, options)
         words[shared.READY] = 0
         witness = shared.witness(words, token)
-        unsure = words[shared.NAMES] == token
+        unsure = token in (words[shared.NAMES], words[shared.NAMES_SYNCING])
         log, files, header, report = recover(
             directory, system, options, witness, names_unsure=unsure
         )

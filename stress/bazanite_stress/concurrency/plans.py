@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Protocol
 
-from .failing import strike
+from .failing import fail_by_itself, strike
 from .scheduler import PowerCut, Scheduler, Task
 
 Kind = Literal["run", "kill", "stop", "fail", "cut"]
@@ -23,7 +23,8 @@ class Decision:
     """At this point: run this task, kill or stop its process, let its call fail, or cut the power.
 
     Of a write that failed, or was under way when its process was killed, ``written`` bytes were
-    done.  ``how`` a call fails: see ``failing.strike``.
+    done.  ``how`` a call fails: see ``failing.strike``; with ``file`` it is one of the kernel's
+    own write-backs of that file.
     """
 
     point: int
@@ -31,6 +32,7 @@ class Decision:
     task: int = 0
     written: int = 0
     how: str = ""
+    file: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """For a replay file."""
@@ -84,6 +86,8 @@ class Directed:
         self.decisions.append(decision)
         if decision.kind == "cut":
             what = "the power goes"
+        elif decision.file:
+            what = f"{decision.file} cannot be written back ({decision.how})"
         else:
             verb = _VERBS[decision.kind].format(decision.how)
             what = f"{scheduler.tasks[decision.task].name} {verb}"
@@ -107,6 +111,10 @@ class Directed:
         if decision.kind == "cut":
             self._note(decision, usual, scheduler)
             raise PowerCut
+        if decision.file:
+            failed = fail_by_itself(scheduler.machine, decision.file, decision.how)
+            scheduler.syncs_failed += failed
+            return None if failed else usual
         if decision.task >= len(scheduler.tasks):
             return usual
         task = scheduler.tasks[decision.task]

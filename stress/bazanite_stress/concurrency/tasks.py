@@ -141,7 +141,7 @@ _COUNTS: dict[Scope, dict[Mode, int]] = {
         "kills": 160,
         "stops": 60,
         "cuts": 60,
-        "faults": 80,
+        "faults": 75,
     },
     "soak": {
         "random": 3000,

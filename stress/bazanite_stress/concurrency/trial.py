@@ -30,6 +30,7 @@ from bazanite_stress.simulation.machine import Machine
 from bazanite_wal.errors import CommittedNotApplied, CommitUncertain, DirectoryError, LockTimeout
 
 from .actors import Actors, Failed
+from .failing import is_poisoned
 from .plans import Decision, Directed, Policy
 from .programs import Program
 from .scheduler import Deadlock, Endless, MovedBack, PowerCut, Scheduler
@@ -113,7 +114,9 @@ class Court:
         self._failed = actors.scheduler.syncs_failed > 0
         if not cut:
             self._last(actors, trial, self._left(machine), "all killed, then opened")
-            if machine.disk.evict() and trial.broken is None:
+            off = self.program.workload.durability == "off"  # nobody may have synced, and heard
+            told = not off or is_poisoned(machine)
+            if told and machine.disk.evict() and trial.broken is None:
                 self._last(actors, trial, self._left(machine), _DROPPED)
         if machine.folder is None:
             return

@@ -77,6 +77,8 @@ class Machine:
     def after_kill(self) -> Machine:
         """A copy of this machine on which every process has just been killed."""
         twin = Machine(self.disk.clone(), self.boot)
+        for inode in twin.disk.files.values():
+            inode.untold = False  # nobody has it open: the kernel may forget
         twin.now = self.now
         twin.words = {number: list(words) for number, words in self.words.items()}
         twin._pids = self._pids

@@ -122,7 +122,8 @@ class SimulatedFile:
     """An open file; it stays usable when its name is gone.
 
     Of a write-back that failed since it was opened its next sync tells, once, whoever makes that
-    sync: as Linux does (errseq_t).  What failed before it was opened it never tells.
+    sync: as Linux does (errseq_t).  What failed before it was opened it never tells, unless that is
+    ``untold``.
     """
 
     def __init__(self, system: SimulatedSystem, inode: Inode, name: str, *, write: bool) -> None:
@@ -176,8 +177,10 @@ class SimulatedFile:
         pass
 
     def _report(self) -> None:
-        if self._heard.count < self.inode.failures:
-            self._heard.count = self.inode.failures
+        inode = self.inode
+        failed = inode.untold or self._heard.count < inode.failures
+        self._heard.count, inode.untold = inode.failures, False
+        if failed:
             raise OSError(errno.EIO, os.strerror(errno.EIO), self._name)
 
     def _writable(self) -> None:
