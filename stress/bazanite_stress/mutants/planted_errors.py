@@ -156,7 +156,7 @@ BUGS = (
         ),
     ),
     Bug(
-        61,
+        73,
         "the other half of 60: two threads sync one descriptor unguarded",
         "C",
         (
