@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
+from .catalogue_rules import RULES
 from .workload import Step, Workload
 
 TABLES: dict[str, dict[str, list[Any]]] = {
@@ -225,7 +226,7 @@ WORKLOADS: dict[str, Workload] = {
             ["insert", "t", {"v": "3"}],
         ),
     )
-}
+} | RULES
 
 CALLS: dict[str, Step] = {
     "insert": ["insert", "t", {"a": 1, "v": "new"}],
