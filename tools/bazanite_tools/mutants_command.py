@@ -17,7 +17,7 @@ from .violations import make_directory
 
 _EXAMPLES = """\
 examples:
-  bazanite mutants                     all sixty; some minutes
+  bazanite mutants                     all of them; some minutes
   bazanite mutants --only 1,5,9        these three
   bazanite mutants --only 8 --all      which detectors see bug 8? each is tried
   bazanite mutants --out kills         store each kill, for bazanite replay

@@ -16,7 +16,8 @@ SETUP: list[Step] = [*ONE, ["insert", "t", {"a": 1, "v": "old"}]]
 
 def _program(name: str, *processes: list[Thread], **more: Any) -> Program:
     options = OPTIONS | more.pop("options", {})
-    workload = Workload(name, TABLES, [], **({"setup": SETUP, "options": options} | more))
+    tables = more.pop("tables", TABLES)
+    workload = Workload(name, tables, [], **({"setup": SETUP, "options": options} | more))
     return Program(workload, list(processes))
 
 
@@ -31,6 +32,13 @@ def _update(value: str) -> Step:
 _FIND: Step = ["find", "a", 1]
 _ROWS: Step = ["rows", "a"]
 _READ: Step = ["read"]
+
+RULED: dict[str, dict[str, list[Any]]] = {
+    "a": {"v": ["char", 8, {"unique": True}], "n": ["int", {"index": True}]},
+    "t": {"a": ["fk", "a", {"on_delete": "cascade", "index": True}], "v": ["text"]},
+    "u": {"t": ["fk", "t", {"on_delete": "set_null"}]},
+}
+"""Tables of which the catalog demands something."""
 
 SMALLEST = (
     "two inserts", "find beside update", "checkpoint beside insert", "rows beside a thread",
@@ -170,6 +178,27 @@ PROGRAMS: dict[str, Program] = {
                 ]
             ],
             [[_READ, _FIND]],
+        ),
+        _program(
+            "unique inserts",
+            [[["insert", "a", {"v": "x"}], _ROWS]],
+            [[["insert_many", "a", [{"v": "y"}, {"v": "x"}]], ["update", "a", 1, {"v": "x"}]]],
+            [[["delete", "a", 2], _FIND]],
+            tables=RULED,
+        ),
+        _program(
+            "delete beside a child",
+            [[["delete", "a", 1], ["rows", "t"]]],
+            [[["insert", "t", {"a": 1, "v": "new"}], ["find", "t", 2]]],
+            [[["update", "t", 1, {"v": "old"}], _READ]],
+            tables=RULED,
+        ),
+        _program(
+            "deletes that reach further",
+            [[["delete", "a", 1], _READ]],
+            [[["insert", "u", {"t": 1}], ["delete", "t", 1]]],
+            [[["transaction", [["delete", "u", 1], ["insert", "t", {"a": 1}]]], ["rows", "u"]]],
+            tables=RULED,
         ),
     )
 }

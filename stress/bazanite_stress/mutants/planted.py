@@ -1,4 +1,4 @@
-"""The sixty planted bugs, by number: the table of docs/planted-bugs.md as data."""
+"""The planted bugs, by number: the table of docs/planted-bugs.md as data."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from . import (
     planted_files,
     planted_frames,
     planted_recovery,
+    planted_rules,
     planted_sharing,
 )
 from .bug import Bug
@@ -19,6 +20,7 @@ _THEMES = (
     planted_errors,
     planted_recovery,
     planted_sharing,
+    planted_rules,
 )
 
 BUGS: dict[int, Bug] = {
