@@ -105,7 +105,7 @@ class Storage:
         """Have the tables as the catalog says now: this handle has changed them itself."""
         store = self.store
         with store.reading() as view:
-            epoch = store.layout
+            epoch = store.settled_layout
             data = read_catalog_bytes(view)
         catalog = decode(data, self.base_dir)
         known = {} if self._catalog is None else self._catalog[1].tables
@@ -118,7 +118,8 @@ class Storage:
                 continue  # it was there, and not opened here
             tables[name] = table or self._opened(name, spec, catalog.int_width)
         self.tables = tables
-        self._catalog, self._rules, self.epoch = (data, catalog), None, epoch
+        self._catalog, self._rules = (data, catalog), None
+        self._adopt(epoch)
         self.covered = self._covered_by(catalog)
 
     def _opened(self, name: str, spec: TableSpec, width: int) -> Table:
@@ -139,7 +140,7 @@ class Storage:
 
         Other handles may have added tables; SchemaMismatch if they changed one that is open here.
         """
-        epoch = self.store.layout
+        epoch = self.store.settled_layout
         known = self._catalog
         if known is None or view.read(CATALOG_NAME, 0, len(known[0]) + 1) != known[0]:
             data = read_catalog_bytes(view)
@@ -150,8 +151,17 @@ class Storage:
                 refuse_changed(name, spec, table.schema)
             known = self._catalog = (data, catalog)
             self.covered = self._covered_by(catalog)
-        self.epoch = epoch
+        self._adopt(epoch)
         return known[1]
+
+    def _adopt(self, epoch: int | None) -> None:
+        """Read without the lock under this layout, unless there is more to come of it.
+
+        The number moves before the change is committed: who took it for that of the old catalog,
+        while the change was in the log only, would later read the new files in the old way.
+        """
+        if epoch is not None:
+            self.epoch = epoch
 
     def quick_read(self, read: Callable[[View], T]) -> T:
         """``read``, mostly without the lock, under the layout that this handle knows.

@@ -210,6 +210,17 @@ class Store:
         """A number that is another one once anybody has changed how the files are laid out."""
         return self._use().core.words[shared.LAYOUT]
 
+    @property
+    def settled_layout(self) -> int | None:
+        """``layout``, if all that was committed is in the files.  Caller holds the global lock.
+
+        Else None: a change of which the number tells already may not be in what the caller reads.
+        """
+        words = self._use().core.words
+        if words[shared.APPLIED] < words[shared.END] or words[shared.SEQUENCE] & 1:
+            return None
+        return words[shared.LAYOUT]
+
     def layout_changed(self) -> None:
         """Within a transaction: what it changes makes others read the files in another way."""
         core = self._use().core

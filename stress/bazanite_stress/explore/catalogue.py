@@ -11,6 +11,7 @@ from itertools import product
 from typing import Any
 
 from .catalogue_rules import RULES
+from .catalogue_schema import SCHEMA
 from .workload import Step, Workload
 
 TABLES: dict[str, dict[str, list[Any]]] = {
@@ -226,7 +227,9 @@ WORKLOADS: dict[str, Workload] = {
             ["insert", "t", {"v": "3"}],
         ),
     )
-} | RULES
+}
+
+WORKLOADS |= RULES | SCHEMA
 
 CALLS: dict[str, Step] = {
     "insert": ["insert", "t", {"a": 1, "v": "new"}],

@@ -286,6 +286,8 @@ def _otherwise(
         if name not in names and len(workloads) > 1:
             continue
         for profile, way in product(profiles, ways):
+            if way == "beside" and workload.migrates:
+                continue  # its tables change under the other one: bazanite simulate has that
             yield Task(name, profile, 512, limits, workload, way=way, deep=deep)
         if workload.durability == "full":
             for profile in profiles:
