@@ -139,6 +139,7 @@ RULES: dict[str, Workload] = {
             ["insert", "w", {"k": long_key(0), "a": 2}],
             setup=[*_WIDE_SETUP, ["insert_many", "w", wide_rows(range(9, 33, 2), 1)]],
         ),
+        _linked("one delete", ["delete", "a", 1]),
         Workload(
             "new indexes",
             LINKED,

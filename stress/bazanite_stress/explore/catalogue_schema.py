@@ -50,6 +50,9 @@ SCHEMA: dict[str, Workload] = {
             ["update", "a", 1, {"x": "renamed", "v": "longer than it was"}],
         ),
         _workload(
+            "one migration", ["migrate", 1, [["drop_column", "t", "v"], ["add_index", "b", ["n"]]]]
+        ),
+        _workload(
             "index built",
             ["migrate", 1, [["add_index", "a", ["n", "v"]]]],
             ["insert", "a", {"v": "new", "n": 1}],

@@ -9,6 +9,7 @@ from . import (
     planted_frames,
     planted_recovery,
     planted_rules,
+    planted_schema,
     planted_sharing,
 )
 from .bug import Bug
@@ -21,6 +22,7 @@ _THEMES = (
     planted_recovery,
     planted_sharing,
     planted_rules,
+    planted_schema,
 )
 
 BUGS: dict[int, Bug] = {
