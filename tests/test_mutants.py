@@ -78,12 +78,12 @@ def test_what_a_bug_says_of_itself_is_complete(bug: Bug) -> None:
     assert set(bug.programs) <= set(PROGRAMS)
 
 
-def test_the_page_lists_the_same_sixty_and_the_other_half_of_the_last() -> None:
+def test_the_page_lists_the_same_bugs() -> None:
     row = re.compile(r"^\| (\d+) \| (.+?) \| ([A-Z ]+) \|$", re.MULTILINE)
     cells = row.findall(PAGE.read_text("utf-8"))
     page = {int(number): (title, letters.replace(" ", "")) for number, title, letters in cells}
     assert page == {n: (bug.title, bug.detectors) for n, bug in BUGS.items()}
-    assert sorted(page) == list(range(1, 62))
+    assert sorted(page) == list(range(1, len(BUGS) + 1))
 
 
 def test_no_bug_is_pending() -> None:
@@ -125,7 +125,10 @@ def ask(bugs: list[int], rounds: list[list[object]], **more: str) -> dict[str, A
     return answer
 
 
-CHEAP = (2, 3, 5, 7, 8, 10, 12, 16, 22, 25, 30, 34, 37, 38, 39, 41, 42, 43, 46, 52, 56)
+CHEAP = (
+    2, 3, 5, 7, 8, 10, 12, 16, 22, 25, 30, 34, 37, 38, 39, 41, 42, 43, 46, 52, 56,
+    61, 62, 63, 64, 67, 69, 72,
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("number", CHEAP)
@@ -322,7 +325,7 @@ def test_the_command_prints_the_kill_matrix(capsys: pytest.CaptureFixture[str]) 
     assert "survived   none" in out
 
 
-@pytest.mark.parametrize("numbers", ["0", "62", "2,x", ""])
+@pytest.mark.parametrize("numbers", ["0", "1000", "2,x", ""])
 def test_a_bug_that_does_not_exist_is_wrong_usage(numbers: str) -> None:
     assert main(["mutants", "--only", numbers]) == 2
 

@@ -379,3 +379,16 @@ def test_a_killed_process_frees_its_locks_and_does_nothing_more() -> None:
         held.unlock()
     assert machine.boot_id() != Machine(Disk("journal"), boot=2).boot_id()
     assert FOLDER in PATH
+
+
+def test_a_file_that_was_cut_and_grew_again_is_not_cut_once_its_data_was_synced() -> None:
+    file = Inode(1, 512, b"a" * 1536)
+    file.truncate(512, 1)
+    file.write(b"b" * 512, 512, 2)
+    assert [size for _, size in file.sizes] == [512, 1024]
+    file.sync_data()
+    assert [size for _, size in file.sizes] == [1024]
+    file.truncate(512, 3)
+    file.sync_data()
+    assert [size for _, size in file.sizes] == [1024, 512]  # a cut is not promised
+    assert file.durable == b"a" * 512 + b"b" * 512 + b"a" * 512

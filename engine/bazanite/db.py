@@ -196,10 +196,15 @@ class DB:
         next call goes on from there.  Others may read and write meanwhile; those that have a table
         open which is changed get SchemaMismatch from then on, and open it again.  Here the tables
         are those of the new schema afterwards, of this handle's classes where these still fit.
-        MigrationError names the rows that are in the way of a step.
+        MigrationError names the rows that are in the way of a step; the steps before it stay.
         """
-        made = migrate(self.storage.store, self.storage.base_dir, checked_migrations(migrations))
-        self.storage.reload()
+        storage = self.storage
+        try:
+            made = migrate(storage.store, storage.base_dir, checked_migrations(migrations))
+        except ValidationError:
+            storage.reload()  # the steps before it are this handle's own change, no stranger's
+            raise
+        storage.reload()
         return made
 
     def vacuum(self, table_name: str) -> int:

@@ -209,6 +209,8 @@ def repeated_workload(reference: str) -> Workload:
     workload = named(load_workload, reference)
     if not list(calls(workload.steps)):
         raise CommandError(f"--workload {reference}: it has no steps", USAGE)
+    if workload.migrates:
+        raise CommandError(f"--workload {reference}: it migrates, which ends: explore it", USAGE)
     return workload
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
 from functools import wraps
 from types import TracebackType
-from typing import Generic, ParamSpec, TypeVar, cast
+from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -111,6 +111,16 @@ def once_more(step: Callable[[], object]) -> None:
         raise
 
 
+def _abandon_if_left(context: _Context[object]) -> None:
+    """Clean up, unless that is what is under way: this thread may stand within it.
+
+    So it does in a signal handler, or a handler of log records, that uses a database itself.
+    """
+    steps: Any = context._steps
+    if not steps.gi_running:
+        context.abandon()
+
+
 def finish_interrupted() -> None:
     """Clean up after an interrupt that struck at the door of an ``__exit__`` and is being handled.
 
@@ -120,10 +130,9 @@ def finish_interrupted() -> None:
     while error is not None:
         trace = error.__traceback__
         while trace is not None:
-            # the exception has left this call for good, so nothing can still be under way in it
             if trace.tb_frame.f_code is _Context.__exit__.__code__:
-                trace.tb_frame.f_locals["self"].abandon()
+                _abandon_if_left(trace.tb_frame.f_locals["self"])
             elif trace.tb_frame.f_code is within.__code__:
-                trace.tb_frame.f_locals["manager"].abandon()
+                _abandon_if_left(trace.tb_frame.f_locals["manager"])
             trace = trace.tb_next
         error = error.__context__

@@ -10,11 +10,11 @@ from itertools import count
 from typing import Any
 
 from bazanite import DB
-from bazanite.errors import DBError
-from bazanite_stress.explore.session import REFUSALS, Session
+from bazanite.errors import DBError, SchemaMismatch
+from bazanite_stress.explore.session import REFUSALS, Session, opened
 from bazanite_stress.explore.workload import Step
 from bazanite_stress.history.events import Event
-from bazanite_stress.simulation.machine import PATH, Machine
+from bazanite_stress.simulation.machine import Machine
 from bazanite_stress.simulation.system import Killed, SimulatedLockFile
 from bazanite_wal.errors import (
     CommittedNotApplied,
@@ -35,6 +35,14 @@ copyreg.pickle(struct.Struct, lambda one: (struct.Struct, (one.format,)))
 
 
 _AFTER_A_FAILURE = (CommitUncertain, CommittedNotApplied, DirectoryError)
+
+
+def _columns(db: DB) -> object:
+    """The tables and columns that a handle knows."""
+    return {
+        name: [(field.name, type(field.type), field.type.size) for field in table.schema.schema]
+        for name, table in db.tables.items()
+    }
 
 
 class Failed(Exception):
@@ -107,10 +115,7 @@ class Actor:
         self.actors.scheduler.spawn(name, self.system, live)
 
     def _open(self) -> DB:
-        workload = self.actors.program.workload
-        options: dict[str, Any] = dict(workload.options)
-        return DB(workload.classes(), PATH, durability=workload.durability, system=self.system,
-                  **options)  # fmt: skip
+        return opened(self.actors.program.workload, self.system)
 
     # ---- calls
 
@@ -127,7 +132,7 @@ class Actor:
         answer: Any = None
         refused: Exception | None = None
         try:
-            answer = self._perform(step)
+            answer = self._perform_on_known_tables(step)
         except Killed:
             actors.events.append(Event(who, step, start, actors.now(), known=False))
             raise
@@ -145,6 +150,11 @@ class Actor:
                 raise Failed(f"{who}: after {step} read_lsn raised {failure!r}") from failure
         error = type(refused).__name__ if refused is not None else ""
         known = not isinstance(refused, NOBODY_KNOWS)
+        if step[0] == "migrate":
+            if refused is not None and not isinstance(refused, UNFORESEEN):
+                raise Failed(f"{who}: {step} raised {refused!r}") from refused
+            known = False  # of its many transactions none tells where the schema changed
+            lsn = None
         actors.events.append(Event(who, step, start, actors.now(), answer, error, lsn, known))
 
     def _locked(self, who: str, step: Step) -> None:
@@ -167,6 +177,22 @@ class Actor:
     def _check_allowed(self, step: Step, failure: Exception) -> None:
         if not isinstance(failure, self.actors.allowed + self.actors.excused()):
             raise Failed(f"{self.name}: {step} raised {failure!r}") from failure
+
+    def _perform_on_known_tables(self, step: Step) -> Any:
+        """Carry it out; with the tables opened anew, and once more, if another one changed them."""
+        session = self.session
+        if session is None or not self.actors.program.workload.migrates:
+            return self._perform(step)
+        before = _columns(session.db)
+        while True:
+            try:
+                return self._perform(step)
+            except SchemaMismatch as stale:
+                session.perform(["reopen"])
+                after = _columns(session.db)
+                if after == before:
+                    raise Failed(f"{self.name}: {step}: nothing changed, but {stale!r}") from stale
+                before = after
 
     def _perform(self, step: Step) -> Any:
         if step[0] == "open":

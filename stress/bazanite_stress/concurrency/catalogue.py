@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from bazanite_stress.explore.catalogue import ONE, TABLES
+from bazanite_stress.explore.schema_model import migrations_of
 from bazanite_stress.explore.workload import Step, Workload
 
 from .programs import Program, Thread
@@ -16,7 +17,10 @@ SETUP: list[Step] = [*ONE, ["insert", "t", {"a": 1, "v": "old"}]]
 
 def _program(name: str, *processes: list[Thread], **more: Any) -> Program:
     options = OPTIONS | more.pop("options", {})
-    workload = Workload(name, TABLES, [], **({"setup": SETUP, "options": options} | more))
+    tables = more.pop("tables", TABLES)
+    migrations = [s for threads in processes for steps in threads for s in migrations_of(steps)]
+    told = [s for i, s in enumerate(migrations) if s not in migrations[:i]]
+    workload = Workload(name, tables, told, **({"setup": SETUP, "options": options} | more))
     return Program(workload, list(processes))
 
 
@@ -31,6 +35,22 @@ def _update(value: str) -> Step:
 _FIND: Step = ["find", "a", 1]
 _ROWS: Step = ["rows", "a"]
 _READ: Step = ["read"]
+_MIGRATE: Step = [
+    "migrate",
+    1,
+    [
+        ["add_index", "a", ["n"]],
+        ["add_column", "a", "w", ["char", 4], "w"],
+        ["drop_column", "t", "v"],
+    ],
+]
+
+RULED: dict[str, dict[str, list[Any]]] = {
+    "a": {"v": ["char", 8, {"unique": True}], "n": ["int", {"index": True}]},
+    "t": {"a": ["fk", "a", {"on_delete": "cascade", "index": True}], "v": ["text"]},
+    "u": {"t": ["fk", "t", {"on_delete": "set_null"}]},
+}
+"""Tables of which the catalog demands something."""
 
 SMALLEST = (
     "two inserts", "find beside update", "checkpoint beside insert", "rows beside a thread",
@@ -173,6 +193,58 @@ PROGRAMS: dict[str, Program] = {
         ),
         # One syncs under the lock, while the other one leads a sync without it.
         _program("threads that sync", [[_insert("p")], [["lock", [_insert("q")]]]]),
+        _program(
+            "unique inserts",
+            [[["insert", "a", {"v": "x"}], _ROWS]],
+            [[["insert_many", "a", [{"v": "y"}, {"v": "x"}]], ["update", "a", 1, {"v": "x"}]]],
+            [[["delete", "a", 2], _FIND]],
+            tables=RULED,
+        ),
+        _program(
+            "delete beside a child",
+            [[["delete", "a", 1], ["rows", "t"]]],
+            [[["insert", "t", {"a": 1, "v": "new"}], ["find", "t", 2]]],
+            [[["update", "t", 1, {"v": "old"}], _READ]],
+            tables=RULED,
+        ),
+        _program(
+            "deletes that reach further",
+            [[["delete", "a", 1], _READ]],
+            [[["insert", "u", {"t": 1}], ["delete", "t", 1]]],
+            [[["transaction", [["delete", "u", 1], ["insert", "t", {"a": 1}]]], ["rows", "u"]]],
+            tables=RULED,
+        ),
+        _program(
+            "columns change beside finds",
+            [
+                [
+                    [
+                        "migrate",
+                        1,
+                        [
+                            ["change_column", "a", "n", ["char", 20], "str"],
+                            ["drop_column", "a", "v"],
+                        ],
+                    ]
+                ]
+            ],
+            [[_FIND, _FIND, _FIND, _FIND]],
+            [[["update", "t", 1, {"v": "new"}], _FIND, _FIND]],
+        ),
+        _program(
+            "index built beside writers",
+            [[["migrate", 1, [["add_index", "a", ["n", "v"]], ["add_unique", "t", ["v"]]]]]],
+            [[["insert", "a", {"v": "new", "n": 1}], ["delete", "a", 1], _READ]],
+            [[["update", "a", 3, {"v": "moved"}], ["insert", "t", {"a": 2, "v": "text"}]]],
+            setup=[*SETUP, ["insert_many", "a", [{"v": f"{n}", "n": n} for n in range(5)]]],
+        ),
+        _program(
+            "two migrate",
+            [[_MIGRATE, _ROWS]],
+            [[_MIGRATE, ["find", "a", 2]]],
+            [[["insert", "a", {"n": 5}], _READ]],
+            setup=[*SETUP, ["insert_many", "a", [{"n": n} for n in range(3)]]],
+        ),
     )
 }
 

@@ -29,7 +29,10 @@ _OWN = (["read"], ["open"], ["close"])
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """``workload`` has tables, setup, durability and options; its own steps are not used."""
+    """``workload`` has tables, setup, durability and options.
+
+    Of steps of its own it has the migrations that any process makes, once each, and no others.
+    """
 
     workload: Workload
     processes: list[list[Thread]]
@@ -88,6 +91,8 @@ def load_program(reference: str) -> Program:
         program = Program.from_json(found.as_json())
         return Program(_impatient(program.workload), program.processes)
     workload = load_workload(reference)
+    if workload.migrates:
+        raise ValueError(f"{reference} migrates, which is not one call: name a Program instead")
     steps = [inner for step in workload.steps for inner in _plain(step)]
     reader: Thread = [["open"], ["read"], ["close"]]
     return Program(_impatient(replace(workload, steps=[])), [[steps], [steps], [reader]])

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from bazanite import DB
-from bazanite.errors import DBError
-from bazanite_stress.simulation.machine import PATH, Machine
+from bazanite.errors import DBError, NotFoundError, SchemaMismatch, ValidationError
+from bazanite_stress.simulation.machine import Machine
 from bazanite_wal.errors import (
     CommittedNotApplied,
     DirectoryError,
@@ -21,7 +21,7 @@ from .faults import Fault, FaultySystem, Injector
 from .model import Model, describe
 from .poisoning import unheard_sync
 from .runner import Point, Run
-from .session import Session, read_content
+from .session import Session, opened, read_content
 from .workload import Step
 
 if TYPE_CHECKING:
@@ -33,11 +33,21 @@ class Wrong(Exception):
 
 
 class CarefulSession(Session):
-    """A step whose part fails fails whole; faults strike no workload that would go on."""
+    """A step whose part is struck fails whole: a fault's error is nobody's to go on from.
+
+    What a model foresees leaves a part undone, as ever.
+    """
 
     def _inner(self, steps: list[Step]) -> None:
         for step in steps:
-            self.perform(step)
+            try:
+                self.perform(step)
+            except (ValidationError, NotFoundError):
+                continue
+            except DBError:
+                raise
+            except ValueError:
+                continue
 
 
 class Aftermath:
@@ -60,7 +70,7 @@ class Aftermath:
             make_system=self._system,
             make_session=CarefulSession,
         )
-        self._table = next(iter(errors.workload.tables))
+        self._table = errors.workload.steady_table
         self._level = errors.workload.durability
         self._right: list[Model] = []
         self._newer: list[Model] = []
@@ -131,11 +141,8 @@ class Aftermath:
         run = self._run
         if self._handle_is_open():
             return run.db
-        workload = self._errors.workload
-        options: dict[str, Any] = dict(workload.options)
         try:
-            db = DB(workload.classes(), PATH, durability=workload.durability,
-                    system=run.system, **options)  # fmt: skip
+            db = opened(self._errors.workload, run.system)
         except refusals:
             return None
         except Exception as error:  # noqa: BLE001  any other error is a verdict
@@ -148,6 +155,7 @@ class Aftermath:
         if db is None:
             return
         try:
+            db = self._not_stale(db)
             fitting = self._read(db)
             self._right = self._right[self._right.index(fitting[0]) :]
             self._insert(db)
@@ -160,6 +168,19 @@ class Aftermath:
             self._wrong("a fault has poisoned that may not", repr(error))
         except BaseException as error:  # noqa: BLE001  any other error is a verdict
             self._wrong("the handle is neither poisoned nor usable", repr(error))
+
+    def _not_stale(self, db: DB) -> DB:
+        """This handle, or a new one if a migration had changed the tables before it failed."""
+        if not self._errors.workload.migrates:
+            return db
+        try:
+            with db.transaction():  # it may be in the log only
+                read_content(db, self._errors.workload)
+        except SchemaMismatch:
+            db.close()
+            db = opened(self._errors.workload, self._run.system)
+            self._run.session = CarefulSession(lambda: db)
+        return db
 
     def _insert(self, db: DB) -> None:
         inserted = [model.clone() for model in self._right]

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
+from .catalogue_rules import RULES
+from .catalogue_schema import SCHEMA
 from .workload import Step, Workload
 
 TABLES: dict[str, dict[str, list[Any]]] = {
@@ -226,6 +228,8 @@ WORKLOADS: dict[str, Workload] = {
         ),
     )
 }
+
+WORKLOADS |= RULES | SCHEMA
 
 CALLS: dict[str, Step] = {
     "insert": ["insert", "t", {"a": 1, "v": "new"}],

@@ -298,7 +298,20 @@ def broken_rule(outcome: Outcome, right: list[Model], durability: str) -> str:
         dict(outcome.next_ids) == model.next_ids() for model in fitting
     ):
         return "the rows are right, the next automatic ids are not"
+    if outcome.migrated and not any(_migrates_to(model, outcome) for model in fitting):
+        return "a migration made again does not lead to what it must"
     return ""
+
+
+def _migrates_to(model: Model, outcome: Outcome) -> bool:
+    """Whether the migrations, behind an insert into each table, lead from here to what they did."""
+    model = model.clone()
+    for name in model.tables:
+        model.apply(["insert", name, {}])
+    return all(
+        (model.answer(step)[1], model.content()) == (error, content)
+        for step, error, content in outcome.migrated
+    )
 
 
 def newest_option(unit: Unit) -> int:

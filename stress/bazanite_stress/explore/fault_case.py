@@ -102,11 +102,17 @@ class Case(Aftermath):
         if self._level == "normal" and self._injector.failed_syncs:
             right = states[self._durable :]  # what was never synced may be gone
         if isinstance(error, CommittedNotApplied):
-            return right[-1:]
+            return states[self._acknowledged + 1 :] or states[-1:]
         nothing_done = isinstance(error, DirectoryError | LockTimeout)
+        if self._migrating():
+            return right  # it is said of one of many transactions
         if nothing_done and len(states) - 1 > self._acknowledged:
             return right[:-1]  # what the step under way would have led to
         return right
+
+    def _migrating(self) -> bool:
+        steps = self._run.workload.steps[self._run.step :]
+        return bool(steps) and steps[0][0] == "migrate"
 
     def _still_possible(self) -> list[Model]:
         return self._run.states[self._durable :]

@@ -9,23 +9,27 @@ out once for each of them, and equal disks are judged once.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 from bazanite import DB
 from bazanite_stress.simulation.disk import Image, Profile
 from bazanite_stress.simulation.legal import least_image
-from bazanite_stress.simulation.machine import PATH, Machine
+from bazanite_stress.simulation.machine import Machine
 from bazanite_stress.simulation.system import SimulatedSystem
 from bazanite_wal import shared
 
-from .model import Content, content_of, describe
-from .session import read_content
-from .workload import Workload
+from .model import Content, Error, content_of, describe
+from .schema_model import migrations_of
+from .session import REFUSALS, Session, opened, read_content
+from .workload import Step, Workload
 
 LEFT_BEHIND = "values that no row refers to"
 """A note of the check: half of a transaction, though none that a row shows."""
 _LONGEST = 300
 ADVICE = (shared.BUSY_SINCE, shared.SYNCED_AT)
+
+
+Migrated = tuple[Step, Error, Content]
+"""A migration, the error that it ended in, and the rows behind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,8 @@ class Outcome:
 
     ``lsn`` is the log position from which recovery went on.
     ``refused``: the class name of a typed error with which opening was refused.  ``wrong`` names
-    the rule that is broken whatever the rows are.
+    the rule that is broken whatever the rows are.  ``migrated``: what each migration of the
+    workload led to, made again in a row behind an insert into each table.
     """
 
     content: Content | None
@@ -42,6 +47,7 @@ class Outcome:
     refused: str = ""
     wrong: str = ""
     lsn: int = 0
+    migrated: tuple[Migrated, ...] = ()
 
     def describe(self) -> str:
         """For a person."""
@@ -129,32 +135,42 @@ class Judge:
     def _probe(self, db: DB, content: Content, machine: Machine) -> Outcome:
         """A new transaction must be accepted, get the next ids, and be kept by a power cut."""
         with db.transaction():
-            rows = {name: dict(db.insert(name, {})) for name in self._workload.tables}
+            rows = {name: dict(db.insert(name, {})) for name in db.tables}
         if self._workload.durability == "normal":
             db.close()
         assert machine.folder is not None
         # it has returned ("full"), or the database was closed: nothing may be lost
         image = least_image(machine.disk, machine.folder)
         third = Machine.from_image(image, self._profile, self._sector, machine.boot + 1)
-        after = read_content(self._open(SimulatedSystem(third, "probe")), self._workload)
+        db = self._open(SimulatedSystem(third, "probe"))
+        after = read_content(db, self._workload)
         expected = {name: {n: dict(row) for n, row in found} for name, found in content}
         for name, row in rows.items():
             expected[name][row["id"]] = row
         if after != content_of(expected):
             return Outcome(content, wrong="a new transaction after recovery is lost")
         next_ids = tuple((name, row["id"]) for name, row in sorted(rows.items()))
-        return Outcome(content, next_ids)
+        migrated = self._migrated(db)
+        problems = db.check().problems if migrated else []
+        if problems:
+            return Outcome(content, wrong=_short(f"check() after a migration: {problems[0]}"))
+        return Outcome(content, next_ids, migrated=migrated)
+
+    def _migrated(self, db: DB) -> tuple[Migrated, ...]:
+        """What the workload's migrations make of it now, whatever of them was made before."""
+        result: list[Migrated] = []
+        for step in migrations_of(self._workload.steps):
+            error = ""
+            try:
+                Session(lambda: db).perform(step)
+            except REFUSALS as failure:
+                error = type(failure).__name__
+            result.append((step, error, read_content(db, self._workload)))
+        return tuple(result)
 
     def _open(self, system: SimulatedSystem) -> DB:
         self._systems.append(system)
-        options: dict[str, Any] = dict(self._workload.options)
-        return DB(
-            self._classes,
-            PATH,
-            durability=self._workload.durability,
-            system=system,
-            **options,
-        )
+        return opened(self._workload, system, self._classes)
 
 
 def refusal(error: Exception) -> Outcome:

@@ -18,12 +18,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from bazanite import DB
-from bazanite.errors import DBError, PoisonedError
+from bazanite.errors import DBError, PoisonedError, SchemaMismatch
 from bazanite_stress.simulation.disk import Profile
-from bazanite_stress.simulation.machine import PATH, Machine
+from bazanite_stress.simulation.machine import Machine
 from bazanite_stress.simulation.system import Killed, SimulatedSystem
 
 from .cutting import Cut, cuts
@@ -42,8 +42,10 @@ from .judge import Judge
 from .model import Content, Model, describe
 from .poisoning import unheard_sync
 from .runner import SYNCS, Point, Run, WrongAnswer
-from .session import read_content
+from .session import opened, read_content
 from .workload import Workload
+
+T = TypeVar("T")
 
 ACTIONS = ("read", "insert", "checkpoint", "close")
 """What the survivor does first."""
@@ -88,7 +90,7 @@ class Kills:
         self.judge = judge or Judge(workload, profile, sector)
         self.tally = Tally()
         self.until = until
-        self._table = next(iter(workload.tables))
+        self._table = workload.steady_table
         self._acknowledged = 0
         self._durable = 0
         self._deaths: Deaths | None = None
@@ -193,12 +195,12 @@ class Kills:
                 survivor.open(self.workload)
             if action != "insert":
                 # the step in flight may be in the log, not durable yet: then it comes later
-                right = right[right.index(self._read(survivor.db, right, verdict)[0]) :]
-            row = dict(survivor.db.insert(self._table, {}))
+                right = right[right.index(self._read(survivor, right, verdict)[0]) :]
+            row = survivor.asked(self.workload, lambda db: dict(db.insert(self._table, {})))
             expected = [self._inserted(model) for model in right]
             given = {self._new_id(model) for model in right}
             verdict.see("" if row["id"] in given else "a wrong id was given", expected, str(row))
-            right = self._read(survivor.db, expected, verdict)
+            right = self._read(survivor, expected, verdict)
             problems = survivor.db.check().problems
             verdict.see(f"check() finds: {problems[0]}" if problems else "", right, "")
         except WrongAnswer:
@@ -213,9 +215,11 @@ class Kills:
         outcome = self.judge.judge_machine(machine.after_kill())
         verdict.see(broken_rule(outcome, right, "full"), right, outcome.describe())
 
-    def _read(self, db: DB, right: list[Model], verdict: _Verdict) -> list[Model]:
+    def _read(
+        self, survivor: SurvivingProcess, right: list[Model], verdict: _Verdict
+    ) -> list[Model]:
         """The states that fit what the survivor reads."""
-        content: Content = read_content(db, self.workload)
+        content: Content = survivor.asked(self.workload, lambda db: read_content(db, self.workload))
         fitting = [model for model in right if model.content() == content]
         if not fitting:
             verdict.see("the survivor reads rows of no state that is right", right,
@@ -263,9 +267,18 @@ class SurvivingProcess:
 
     def open(self, workload: Workload) -> None:
         """Open the database, again after a close."""
-        options: dict[str, Any] = dict(workload.options)
-        self.db = DB(workload.classes(), PATH, durability=workload.durability, system=self.system,
-                     **options)  # fmt: skip
+        self.db = opened(workload, self.system)
+
+    def asked(self, workload: Workload, ask: Callable[[DB], T]) -> T:
+        """What ``ask`` gives; of a handle that is not stale, if the workload migrates."""
+        try:
+            return ask(self.db)
+        except SchemaMismatch:
+            if not workload.migrates:
+                raise
+        self.db.close()
+        self.open(workload)
+        return ask(self.db)
 
 
 class _Verdict:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .schema_model import Key, MigrationRefused, stages
 from .workload import GROUPS, Columns, Step, more
 
 Values = dict[str, Any]
@@ -23,12 +24,25 @@ Error = str
 @dataclass(slots=True)
 class TableModel:
     """Rows by id, and the last id given out automatically.  A row, once made, never changes: an
-    update puts another one in its place.
+    update puts another one in its place.  ``keys``: else as the columns' types say.
     """
 
     columns: Columns
     rows: dict[int, Values] = field(default_factory=dict)
     last_id: int = 0
+    keys: tuple[Key, ...] = ()
+
+    @classmethod
+    def of(cls, columns: Columns) -> TableModel:
+        """An empty table whose columns' types say what is unique or has an index."""
+        said = ((name, more(kind)) for name, kind in columns.items())
+        keys = [
+            Key((name,), option == "unique")
+            for name, options in said
+            for option in ("unique", "index")
+            if options.get(option)
+        ]
+        return cls(columns, keys=tuple(keys))
 
     def next_id(self) -> int:
         """The id that the next insert without one gets."""
@@ -39,27 +53,33 @@ class TableModel:
 
     def refuse_twin(self, row: Values, but: int | None = None) -> None:
         """ModelError if another row has the same value in a column that is unique."""
-        for name, kind in self.columns.items():
-            if not more(kind).get("unique") or row[name] is None:
+        for names, unique in self.keys:
+            values = [row[name] for name in names]
+            if not unique or None in values:
                 continue
-            if any(r[name] == row[name] for pk, r in self.rows.items() if pk != but):
+            others = (other for pk, other in self.rows.items() if pk != but)
+            if any([other[name] for name in names] == values for other in others):
                 raise ModelError("IntegrityError")
 
     def clone(self) -> TableModel:
         """A copy that shares the rows themselves."""
-        return TableModel(self.columns, dict(self.rows), self.last_id)
+        return TableModel(self.columns, dict(self.rows), self.last_id, self.keys)
 
 
 class Model:
-    """The state of a database.  A step that fails changes nothing."""
+    """The state of a database.  A step that fails changes nothing, unless it is a migration: what
+    that had made stays.  ``made``: how many changes of each migration were made.
+    """
 
     def __init__(self, tables: Mapping[str, Columns]) -> None:
-        self.tables = {name: TableModel(columns) for name, columns in tables.items()}
+        self.tables = {name: TableModel.of(columns) for name, columns in tables.items()}
+        self.made: dict[int, int] = {}
 
     def clone(self) -> Model:
         """A copy that goes its own way."""
         copied = Model({})
         copied.tables = self._copy()
+        copied.made = dict(self.made)
         return copied
 
     def _copy(self) -> dict[str, TableModel]:
@@ -79,6 +99,28 @@ class Model:
             return self.apply(step), ""
         except ModelError as refusal:
             return None, str(refusal)
+
+    def passed(self, step: Step) -> tuple[list[Model], Any, Error]:
+        """The states that the step goes through, the last one included, and as ``answer``."""
+        model = self.clone()
+        if step[0] != "migrate":
+            answer, error = model.answer(step)
+            return [self if error else model], answer, error
+        states: list[Model] = []
+        try:
+            for state in stages(model, *step[1:]):
+                states.append(state)  # noqa: PERF402  one by one: some come before a refusal
+        except MigrationRefused as refusal:
+            return states or [self], None, str(refusal)
+        return states or [self], [step[1]] if states else [], ""
+
+    def _migrate(self, version: int, changes: list[list[Any]]) -> list[int]:
+        states, answer, error = self.passed(["migrate", version, changes])
+        self.tables, self.made = states[-1].tables, states[-1].made
+        if error:
+            raise ModelError(error)
+        made: list[int] = answer
+        return made
 
     def apply(self, step: Step) -> Any:
         """Carry the step out; returns what the call must return, or raises ModelError."""

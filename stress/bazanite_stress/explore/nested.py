@@ -21,10 +21,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from bazanite import DB
 from bazanite_stress.simulation.disk import Image, Profile
 from bazanite_stress.simulation.legal import NO_TEARING, Choice, Legal, Space, Tearing, spaces
-from bazanite_stress.simulation.machine import PATH, Machine
+from bazanite_stress.simulation.machine import Machine
 from bazanite_stress.simulation.system import Killed, SimulatedSystem
 from bazanite_wal.errors import UnsafeShutdownError
 
@@ -34,7 +33,7 @@ from .judge import data_files, image_key
 from .model import Content, describe
 from .runner import SYNCS, Point, Run
 from .sampling import few
-from .session import read_content
+from .session import opened, read_content
 from .workload import Workload
 
 _LAST_BOOT = 9
@@ -283,15 +282,15 @@ class Nested:
         system.watch = watch
         return self._use(system, lambda: on_moment(machine, "at the end"))
 
-    def _use(self, system: SimulatedSystem, opened: Callable[[], None] | None = None) -> Recovered:
+    def _use(
+        self, system: SimulatedSystem, at_the_end: Callable[[], None] | None = None
+    ) -> Recovered:
         """Open the database as this process, and look."""
-        options: dict[str, Any] = dict(self.workload.options)
         machine = system.machine
         try:
-            db = DB(self._classes, PATH, durability=self.workload.durability, system=system,
-                    **options)  # fmt: skip
-            if opened is not None:
-                opened()
+            db = opened(self.workload, system, self._classes)
+            if at_the_end is not None:
+                at_the_end()
             system.watch = None
             content = read_content(db, self.workload)
         except (Enough, Killed):

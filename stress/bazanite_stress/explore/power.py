@@ -30,6 +30,7 @@ from .explorer import (
 from .judge import Judge, Outcome
 from .model import Model, describe
 from .runner import Point, Run
+from .schema_model import migrations_of
 from .workload import Workload
 
 _MOST_LOST = 3
@@ -89,7 +90,8 @@ def search(
 
 def judge_for(workload: Workload, profile: Profile, sector: int, memory: dict[Any, Any]) -> Judge:
     """A judge that knows the disks of earlier searches, where tables and options are the same."""
-    opened = (workload.tables, workload.durability, workload.options)
+    opened = (workload.tables, workload.durability, workload.options,
+              migrations_of(workload.steps))  # fmt: skip
     key = (repr(opened), profile, sector)
     if key not in memory:
         memory[key] = Judge(workload, profile, sector)

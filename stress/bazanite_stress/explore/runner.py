@@ -5,8 +5,9 @@ before a sync, and when a call has returned.  In between the set only grows, so 
 
 At each point some states are right.  State ``i`` is what the first ``i`` transactions lead to.
 Within the next one (``durability="full"``) both ``i`` and ``i + 1`` are right, and when it has
-returned only ``i + 1`` is.  With "normal" every state since the last checkpoint is.  With "off" it
-is refused, or what the last close left, or the one under way.
+returned only ``i + 1`` is.  A migration is several transactions, any of which may be the last.
+With "normal" every state since the last checkpoint is.  With "off" it is refused, or what the last
+close left, or the one under way.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bazanite import DB
-from bazanite_stress.simulation.machine import PATH, Machine
+from bazanite_stress.simulation.machine import Machine
 from bazanite_stress.simulation.system import SimulatedSystem, Watch
 
 from .model import Model
-from .session import REFUSALS, Session
+from .session import REFUSALS, Session, opened
 from .workload import Step, Workload, calls
 
 SYNCS = frozenset({"sync", "sync_data", "sync_names", "sync_own_name"})
@@ -108,9 +109,8 @@ class Run:
                     self.take(number, inner)
                     self._promise(step)
             return
-        model = self.states[-1].clone()
-        expected, error = model.answer(step)
-        self.states.append(self.states[-1] if error else model)
+        states, expected, error = self.states[-1].passed(step)
+        self.states += states
         self._carry_out(step, expected, error)
         self._step = number + 1
         self._promise(step)
@@ -139,11 +139,7 @@ class Run:
             raise WrongAnswer(f"{step}: returned {found!r}, expected {expected!r}")
 
     def _open(self) -> DB:
-        workload = self.workload
-        options = dict(workload.options)
-        return DB(
-            workload.classes(), PATH, durability=workload.durability, system=self.system, **options
-        )
+        return opened(self.workload, self.system)
 
     def _watch(self, operation: str, name: str, size: int) -> int | None:
         if operation in SYNCS:

@@ -82,7 +82,7 @@ class Scene:
         self._number = number
         self._call = call
         self._action = action
-        self._table = next(iter(workload.tables))
+        self._table = workload.steady_table
         self._insert: Step = ["insert", self._table, {"id": _ROW}]
         self._first = _Process(self, "first")
         self._second = _Process(self, "second", **_IMPATIENT)

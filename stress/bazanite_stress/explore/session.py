@@ -8,7 +8,11 @@ from typing import Any
 
 from bazanite import DB
 from bazanite.errors import DBError
+from bazanite.table import Table
+from bazanite_stress.simulation.machine import PATH
+from bazanite_stress.simulation.system import SimulatedSystem
 
+from .migrations import built_bit_by_bit, migration
 from .model import content_of
 from .workload import Step, Workload
 
@@ -45,6 +49,9 @@ class Session:
                 return _rows(db, db.tables)
             case ["checkpoint"]:
                 db.checkpoint()
+            case ["migrate", version, changes]:
+                with built_bit_by_bit():
+                    return db.migrate([migration(version, changes)])
             case ["reopen"]:
                 db.close()
                 self.db = self._reopen()
@@ -58,9 +65,25 @@ class Session:
                 self.perform(step)
 
 
+def opened(
+    workload: Workload,
+    system: SimulatedSystem | None,
+    classes: list[type[Table]] | None = None,
+    **more: Any,
+) -> DB:
+    """The workload's database on a simulated machine, opened by this process.
+
+    One that migrates has the tables of its catalog, any other one its ``classes``.
+    """
+    options = {**workload.options, **more, "durability": workload.durability, "system": system}
+    if workload.migrates:
+        return DB.open(PATH, **options)
+    return DB(classes or workload.classes(), PATH, **options)
+
+
 def read_content(db: DB, workload: Workload) -> Any:
     """All rows that the engine gives, in the model's form."""
-    return _rows(db, workload.tables)
+    return _rows(db, (workload.migrates and db.tables) or workload.tables)
 
 
 def _rows(db: DB, tables: Iterable[str]) -> Any:

@@ -48,23 +48,26 @@ def _shorter(steps: list[Step]) -> Iterator[list[Step]]:
             yield [*steps[:start], *steps[start + size :]]
         size //= 2
     for i, step in enumerate(steps):
+        before, after = steps[:i], steps[i + 1 :]
+        if step[0] == "migrate":
+            for changes in _shorter(step[2]):
+                yield [*before, [*step[:2], changes], *after]
         if step[0] not in GROUPS:
             continue
-        before, after = steps[:i], steps[i + 1 :]
         yield [*before, *step[1], *after]
         for inner in _shorter(step[1]):
             yield [*before, [step[0], inner], *after]
 
 
 def _fewer_tables(workload: Workload) -> Iterator[Workload]:
+    steps = [*all_steps([*(workload.setup or ()), *workload.steps])]
     used = {
-        step[1]
-        for step in all_steps([*(workload.setup or ()), *workload.steps])
-        if step[0] not in GROUPS and len(step) > 1
+        step[1] for step in steps if step[0] not in GROUPS and step[0] != "migrate" and step[1:]
     }
+    used |= {change[1] for step in steps if step[0] == "migrate" for change in step[2]}
     for name in workload.tables:
         rest = {n: columns for n, columns in workload.tables.items() if n != name}
-        refers = any(kind == ["fk", name] for c in rest.values() for kind in c.values())
+        refers = any(kind[:2] == ["fk", name] for c in rest.values() for kind in c.values())
         if rest and name not in used and not refers:
             yield replace(workload, tables=rest)
 

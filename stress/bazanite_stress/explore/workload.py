@@ -10,10 +10,14 @@ A step is a list: the call's name, then its arguments.
     ["transaction", [step, ...]]         all or nothing; inside another one a savepoint
     ["rollback", [step, ...]]            the same, left by an exception
     ["lock", [step, ...]]                under ``db.storage.lock()``
+    ["migrate", version, [change, ...]]  the changes of ``schema_model``
 
 Ids given out automatically are 1, 2, ... in each table.  Steps may fail (a row that is not there,
 an id that is taken): the model says so too, and nothing changes.  A checkpoint and a reopen stand
-in no group: there the engine refuses them.  Nor does a read.
+in no group: there the engine refuses them.  Nor does a read, nor a migration.
+
+The tables of a workload that migrates are opened as the directory's catalog has them, not by
+classes: after a crash nobody else knows which ones they are.
 """
 
 from __future__ import annotations
@@ -69,6 +73,23 @@ class Workload:
         if isinstance(self.options, Mapping):
             object.__setattr__(self, "options", _SMALL_LOG | dict(self.options))
 
+    @property
+    def migrates(self) -> bool:
+        """Whether any step changes the schema."""
+        return any(step[0] == "migrate" for step in self.steps)
+
+    @property
+    def steady_table(self) -> str:
+        """The first table that no migration renames or drops."""
+        gone = {
+            change[1]
+            for step in self.steps
+            if step[0] == "migrate"
+            for change in step[2]
+            if change[0] in ("rename_table", "drop_table")
+        }
+        return next(name for name in self.tables if name not in gone)
+
     def classes(self) -> list[type[Table]]:
         """The table classes, made anew."""
         return [table_class(name, columns) for name, columns in self.tables.items()]
@@ -123,10 +144,13 @@ def more(kind: list[Any]) -> dict[str, Any]:
     return kind[-1] if isinstance(kind[-1], dict) else {}
 
 
+def field_of(column: str, kind: list[Any]) -> Field:
+    """A column, which may be NULL."""
+    options = {"null": True} | ({"on_delete": KEEP} if kind[0] == "fk" else {})
+    return Field(column, _TYPES[kind[0]](*arguments(kind), **options | more(kind)))
+
+
 def table_class(name: str, columns: Columns) -> type[Table]:
     """A table with an id and these columns, all of which may be NULL."""
-    fields = [Field("id", PK())]
-    for column, kind in columns.items():
-        options = {"null": True} | ({"on_delete": KEEP} if kind[0] == "fk" else {})
-        fields.append(Field(column, _TYPES[kind[0]](*arguments(kind), **options | more(kind))))
+    fields = [Field("id", PK()), *(field_of(*column) for column in columns.items())]
     return type(name.title(), (Table,), {"name": name, "schema": Schema(fields)})

@@ -8,6 +8,7 @@ under way it would look like a fault of the engine.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bazanite import CHAR, DB
@@ -18,7 +19,7 @@ from bazanite_stress.simulation.machine import PATH, Machine
 from bazanite_stress.simulation.system import SimulatedSystem
 
 if TYPE_CHECKING:
-    from .workload import Workload
+    from .workload import Columns, Workload
 
 _GROUP = (list,)
 SIGNATURES: dict[str, tuple[type, ...]] = {
@@ -34,6 +35,7 @@ SIGNATURES: dict[str, tuple[type, ...]] = {
     "transaction": _GROUP,
     "rollback": _GROUP,
     "lock": _GROUP,
+    "migrate": (int, list),
 }
 """Every step's name, and the types of its arguments."""
 
@@ -72,10 +74,7 @@ def check_workload(workload: Workload) -> None:
     _check_tables(workload.tables)
     _check_options(workload.options)
     _check_before(workload)
-    fields = _fields(workload)
-    if workload.setup is not None:
-        _check_steps(workload.setup, fields, "setup")
-    _check_steps(workload.steps, fields, "steps")
+    _check_all_steps(workload)
     if type(workload.explore_from) is not int or workload.explore_from < 0:
         raise WrongWorkload(f"explore_from={workload.explore_from!r}: must be a step's number")
 
@@ -103,10 +102,11 @@ def _check_tables(tables: Any) -> None:
                 f" not {_shown(columns)}"
             )
         for column, kind in columns.items():
-            _check_kind(f"{table}.{column}", kind, tables)
+            check_kind(f"{table}.{column}", kind, tables)
 
 
-def _check_kind(where: str, kind: Any, tables: Mapping[str, Any]) -> None:
+def check_kind(where: str, kind: Any, tables: Mapping[str, Any]) -> None:
+    """WrongWorkload unless this is a column's type; what it refers to is one of the tables."""
     if not isinstance(kind, list) or not kind or not isinstance(kind[0], str):
         raise WrongWorkload(f"{where}: a type is a list such as ['char', 8], not {_shown(kind)}")
     name, *arguments = kind
@@ -150,26 +150,59 @@ def _check_before(workload: Workload) -> None:
             raise WrongWorkload(f"before: no table {table!r}")
 
 
-def _fields(workload: Workload) -> Fields:
+def _check_all_steps(workload: Workload) -> None:
+    """Each step for itself, and of a workload that migrates by the tables of then."""
+    from .model import Model  # noqa: PLC0415  which imports this module
+    from .schema_check import check_migration  # noqa: PLC0415  as well
+
+    fields = _fields(workload, workload.tables)
+    if workload.setup is not None:
+        _check_steps(workload.setup, fields, "setup")
+        if any(step[0] == "migrate" for step in workload.setup):
+            raise WrongWorkload("setup: no migrate here: it would not be explored")
+    _check_steps(workload.steps, None, "steps")
+    if not workload.migrates:
+        _check_steps(workload.steps, fields, "steps")
+        return
+    if workload.setup is None:
+        raise WrongWorkload("setup: a workload that migrates needs one, if only an empty list")
+    model = Model(workload.tables)
+    for step in workload.setup:
+        model.answer(step)
+    for step in workload.steps:
+        if step[0] == "migrate":
+            check_migration(step, model, workload.steps)
+        else:
+            tables = {name: table.columns for name, table in model.tables.items()}
+            _check_step(step, _fields(workload, tables), "")
+        model.answer(step)
+    try:
+        _ = workload.steady_table
+    except StopIteration:
+        raise WrongWorkload("steps: a table must stay that no migration renames or drops") from None
+
+
+def _fields(workload: Workload, tables: Mapping[str, Columns]) -> Fields:
     width = workload.options.get("int_width")
     width = width if type(width) is int else DEFAULT_INT_WIDTH
     try:
         return {
             cls.name: {field.name: field for field in cls.schema.bind(width).schema}
-            for cls in workload.classes()
+            for cls in replace(workload, tables=tables).classes()
         }
     except ValidationError as error:
         raise WrongWorkload(f"tables: {error.message}") from error
 
 
-def _check_steps(steps: Any, fields: Fields, where: str, group: str = "") -> None:
+def _check_steps(steps: Any, fields: Fields | None, where: str, group: str = "") -> None:
     if not isinstance(steps, list):
         raise WrongWorkload(f"{where}: must be a list of steps, not {_shown(steps)}")
     for step in steps:
         _check_step(step, fields, group)
 
 
-def _check_step(step: Any, fields: Fields, group: str) -> None:
+def _check_step(step: Any, fields: Fields | None, group: str) -> None:
+    """``fields`` None: only whether it is a step."""
     if not isinstance(step, list) or not step:
         raise WrongWorkload(
             f"no such step: {_shown(step)}: a step is a list such as ['delete', TABLE, 1]"
@@ -181,11 +214,11 @@ def _check_step(step: Any, fields: Fields, group: str) -> None:
     if len(kinds) != len(arguments) or not all(map(_is_a, arguments, kinds)):
         wanted = ", ".join(kind.__name__ for kind in kinds) or "nothing"
         raise WrongWorkload(f"{_shown(step)}: {name} takes {wanted}")
-    if group and not kinds:
+    if group and (not kinds or name == "migrate"):
         raise WrongWorkload(f"{_shown(step)}: no {name} within a {group}")
     if kinds == _GROUP:
         _check_steps(arguments[0], fields, name, name)
-    elif kinds:
+    elif kinds and name != "migrate" and fields is not None:
         _check_call(step, fields)
 
 

@@ -1,4 +1,4 @@
-"""The proof that the harness sees: sixty kinds of planted bugs, each of which must turn it red.
+"""The proof that the harness sees: planted bugs, each of which must turn it red.
 
 bug          what a planted bug is, as data
 planted      all of them, by number; ``planted_*`` holds them by theme

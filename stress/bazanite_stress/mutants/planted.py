@@ -11,6 +11,8 @@ from . import (
     planted_files,
     planted_frames,
     planted_recovery,
+    planted_rules,
+    planted_schema,
     planted_sharing,
 )
 from .bug import Bug
@@ -22,6 +24,8 @@ _THEMES = (
     planted_errors,
     planted_recovery,
     planted_sharing,
+    planted_rules,
+    planted_schema,
 )
 
 BUGS: dict[int, Bug] = {

@@ -144,11 +144,15 @@ class Inode:
         self.sizes.clear()
 
     def sync_data(self) -> None:
-        """Make content durable, and the size if the file grew; a cut stays pending (R9)."""
+        """Make content durable, and the size if the file grew; a cut stays pending (R9).
+
+        If it grew after a cut, the cut alone is no state any more: it would lose what was synced.
+        """
         size = len(self.data)
         if size >= self.durable_size:
             self.sync()
             return
+        self.sizes = [(event, pending) for event, pending in self.sizes if pending >= size]
         content = bytearray(self.durable)
         content[:size] = self._reached()
         self.durable = bytes(content)
