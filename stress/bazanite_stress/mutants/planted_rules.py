@@ -57,7 +57,7 @@ BUGS = (
                 _RUN_BATCH,
                 "            finish(writes)\n            return result\n\n"
                 "        def index(tx):\n"
-                "            writes = storage.writes(tx)\n"
+                "            writes = storage.writes(tx, self)\n"
                 "            __planted__(self._later).save(writes)\n"
                 "            finish(writes)\n\n"
                 "        result = storage.store.run(write)\n"
@@ -124,7 +124,7 @@ BUGS = (
         "C",
         (
             _before_the_lock(
-                "rules = storage.rules(view).table(self.name)\n"
+                "rules = storage.rules.table(self.name)\n"
                 "            self.layout.codec.early = {\n"
                 "                index.spec.name: {\n"
                 "                    index.values(row): row\n"
