@@ -57,6 +57,12 @@ SMALLEST = (
 )  # fmt: skip
 """Those of which all schedules with two changes of turn are run."""
 
+LONG = (
+    "unique inserts", "delete beside a child", "deletes that reach further",
+    "columns change beside finds", "index built beside writers", "two migrate",
+)  # fmt: skip
+"""Those with indexes, references and migrations, each of whose schedules takes long."""
+
 PROGRAMS: dict[str, Program] = {
     program.name: program
     for program in (
