@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -106,6 +106,34 @@ def db(tmp_path: Path) -> Iterator[DB]:
 def table_class(table: Any, *fields: Field) -> type[Table]:
     """A table of this name with an id and these fields."""
     return type("Made", (Table,), {"name": table, "schema": Schema([Field("id", PK()), *fields])})
+
+
+def keyed(name: str, *fields: Field, **keys: Any) -> type[Table]:
+    """A table of this name with an id, these fields and these keys."""
+    schema = Schema([Field("id", PK()), *fields], **keys)
+    return type("Made", (Table,), {"name": name, "schema": schema})
+
+
+def sound(db: DB) -> None:
+    """Assert that all files agree."""
+    assert db.check().problems == []
+
+
+def refused(db: DB, path: Path, call: Callable[[], object], error: type[Exception]) -> Any:
+    """The error of a call that must change no byte, neither by itself nor in a transaction."""
+    db.checkpoint()
+    before = data_bytes(path)
+    with pytest.raises(error) as caught:
+        call()
+    db.checkpoint()
+    assert data_bytes(path) == before
+    with db.transaction(), pytest.raises(error):
+        call()  # and the transaction goes on
+    with db.transaction(), pytest.raises(error), db.transaction():
+        call()  # and so it does behind a savepoint
+    db.checkpoint()
+    assert data_bytes(path) == before
+    return caught.value
 
 
 def foreign_table(module: ModuleType, name: Any, *fields: tuple[str, Any]) -> Any:

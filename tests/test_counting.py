@@ -12,7 +12,6 @@ import pytest
 from bazanite import (
     CHAR,
     DB,
-    FK,
     INT,
     PK,
     CorruptionError,
@@ -23,6 +22,7 @@ from bazanite import (
     Table,
     ValidationError,
 )
+from bazanite.bazoola import FK  # with deletes that look at nobody
 from bazanite.codec import RowCodec
 from bazanite_wal.layer import View
 

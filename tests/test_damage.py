@@ -97,7 +97,7 @@ def answers(files: Files, workload: Workload) -> list[Any]:
     if isinstance(catalog, CorruptionError):
         return [catalog] * 33
     result: list[Any] = [catalog]
-    sums = [sum_file(TableFiles("db", n), spec.has_text) for n, spec in catalog.tables.items()]
+    sums = [sum_file(TableFiles("db", n), spec) for n, spec in catalog.tables.items()]
     for cls in workload.classes():
         layout = Layout(TableFiles("db", cls.name), cls.schema.bind(9), 9)
         questions: list[Callable[[View], Any]] = [

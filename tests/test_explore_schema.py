@@ -170,13 +170,6 @@ def test_processes_survive_each_others_migrations(name: str) -> None:
         assert part.violations == []
 
 
-def test_a_layout_that_is_adopted_too_early_is_misread() -> None:
-    early = property(lambda store: store.layout)
-    with mock.patch("bazanite_wal.store.Store.settled_layout", early):
-        program = PROGRAMS["columns change beside finds"]
-        assert simulate(Schedules(program, "random", "hostile", 40, "s")).violations
-
-
 def test_a_handle_that_is_refused_though_nothing_changed_is_a_violation() -> None:
     court = Court(PROGRAMS["columns change beside finds"])
     refused = mock.MagicMock(side_effect=SchemaMismatch("another program changed it"))

@@ -305,7 +305,7 @@ def test_a_missing_file_is_left_to_the_reading_with_care(tmp_path: Path) -> None
         store = db.storage.store
         where = db.tables["pair"]._where._replace(entries="none.dat")
         nothing: list[Callable[[], object]] = [
-            lambda: Glance(store, store._use(), where, store.layout).record(0),
-            lambda: store.glance(where, store.layout).record(0),
+            lambda: Glance(store, store._use(), where, store.word(shared.LAYOUT)).record(0),
+            lambda: store.glance(where, store.word(shared.LAYOUT)).record(0),
         ]
         assert [ask() for ask in nothing] == [None, None]

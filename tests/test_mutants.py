@@ -206,7 +206,7 @@ def test_a_kill_is_made_small_and_its_test_fails_with_the_bug_alone(
     generated[f"test_{name}_fails_with_the_bug"]()
 
 
-SCHEDULED = (35, 51, 55)
+SCHEDULED = (35, 51, 55, 73)
 
 
 @pytest.mark.parametrize("number", SCHEDULED)

@@ -34,13 +34,28 @@ def outputs_of(blocks: list[str], directory: Path) -> list[str]:
 
 
 def test_the_ten_lines_of_the_readme_store_two_rows_that_cat_can_show(tmp_path: Path) -> None:
-    (example,) = [text for language, text in blocks_of("README.md") if language == "python"]
+    example, _ = [text for language, text in blocks_of("README.md") if language == "python"]
     (output,) = outputs_of([example], tmp_path)
     ada = {"id": 1, "owner": "Ada", "balance": 60}
     bob = {"id": 2, "owner": "Bob", "balance": 40}
     rows = [f"{row['id']:<9}{row['owner']:<20}{row['balance']:<9}" for row in (ada, bob)]
     assert output.splitlines() == [str([ada, bob]), *rows, ""]
     assert (tmp_path / "data" / "accounts.dat").read_text().splitlines() == rows
+
+
+def test_the_constraints_of_the_readme_do_what_its_comments_say(tmp_path: Path) -> None:
+    _, example = [text for language, text in blocks_of("README.md") if language == "python"]
+    comments = re.findall(r"print\(.*\)  # (.*)", example)
+    (output,) = outputs_of([example], tmp_path)
+    assert output.splitlines() == comments
+    # and so it does in a directory from before the migration
+    older = re.sub(r".*# (since migration 1|likewise)\n", "", example).split("SHIRT = ")[0]
+    older += "with DB([Teams, Players], 'league') as db: db.insert('teams', {'name': 'Blues'})\n"
+    old = tmp_path / "old"
+    old.mkdir()
+    assert outputs_of([older], old) == [""]
+    assert "shirt" not in (old / "league" / "schema.json").read_text()
+    assert outputs_of([example], old) == [output]
 
 
 def test_each_example_of_the_reference_prints_what_stands_below_it(tmp_path: Path) -> None:

@@ -220,6 +220,19 @@ def test_a_zero_has_no_sign_and_a_decimal_all_its_places() -> None:
     assert str(kind.deserialize(b"1.50   ", 0)[0]) == "1.50"
 
 
+class Finer(datetime):
+    """A moment of more digits than a datetime has, as other libraries make them."""
+
+    nanosecond = 5
+
+
+def test_a_moment_finer_than_a_microsecond_is_refused() -> None:
+    with pytest.raises(ValidationError, match="finer than a microsecond"):
+        DATETIME().validate(Finer(2026, 1, 1))
+    Finer.nanosecond = 0
+    assert DATETIME().serialize(Finer(2026, 1, 1)) == b"2026-01-01 00:00:00.000000"
+
+
 def test_a_moment_in_a_zone_is_stored_in_utc() -> None:
     kind = DATETIME(utc=True)
     east = IN_UTC.astimezone(timezone(timedelta(hours=5, minutes=45)))

@@ -7,17 +7,26 @@ runs as it did, crash-safe.  What is different from ``bazanite`` itself: a new t
 
 from __future__ import annotations
 
+from typing import Unpack
+
 import bazanite
 
 from . import *  # noqa: F403 - whatever a program can import
+from .declared import Options
 from .fields import KEEP
 
 __all__ = bazanite.__all__
 
 
-def _keeping(rel_name: str, null: bool = False, *, on_delete: str | None = KEEP) -> bazanite.FK:
+def _keeping(
+    rel_name: str,
+    null: bool = False,
+    *,
+    on_delete: str | None = KEEP,
+    **options: Unpack[Options],
+) -> bazanite.FK:
     """The id of a row of another table, which must exist when it is stored; see ``bazanite.FK``."""
-    return bazanite.FK(rel_name, null, on_delete=on_delete)
+    return bazanite.FK(rel_name, null, on_delete=on_delete, **options)
 
 
 globals()["FK"] = _keeping

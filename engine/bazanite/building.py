@@ -36,7 +36,7 @@ def build(
     """
     refused: IntegrityError | None = None
     while True:
-        with store.transaction() as tx:
+        with store.transaction(private=True) as tx:
             catalog = decode(read_catalog_bytes(tx), directory)
             tables = Tables(store, tx, directory, catalog)
             index = step.found(tables.spec(step.table))

@@ -40,6 +40,7 @@ from .specs import (
     MigrationRecord,
     TableSpec,
 )
+from .stored_schema import Opaque, OpaqueFK
 
 WIDTHS = range(2, 19)
 """Widths that integers of a directory may have; 18 digits stay below 2**63."""
@@ -85,6 +86,9 @@ def settled(spec: TableSpec, on_delete: str) -> TableSpec:
 
 def field_spec(name: str, kind: FieldType) -> FieldSpec:
     """What the catalog keeps of a bound field."""
+    if isinstance(kind, (Opaque, OpaqueFK)):
+        target = kind.params["rel_name"] if isinstance(kind, OpaqueFK) else None
+        return FieldSpec(name, kind.stands_for, kind.size, kind.null, target)
     own = type(kind).__name__
     built_in = type(kind) in (*FIRST.values(), *LATER.values())
     if isinstance(kind, LongType) and not built_in:
@@ -107,12 +111,16 @@ def field_spec(name: str, kind: FieldType) -> FieldSpec:
 
 def compare(table: str, stored: TableSpec, declared: TableSpec) -> None:
     """SchemaMismatch naming the first difference; the directory may have more indexes."""
-    compare_columns(table, stored, declared)
+    try:
+        compare_columns(table, stored, declared)
+    except SchemaMismatch as error:
+        raise SchemaMismatch(f"{error.message}; a migration can change what is stored") from None
     for index in declared.indexes:
         same = [i for i in stored.indexes if i.columns == index.columns]
         if not any(i.unique or not index.unique for i in same):
             raise SchemaMismatch(
-                f"table '{table}': declared {index} is not stored; a migration can add it"
+                f"table '{table}': declared {index} is not stored; a migration can add it "
+                f"({'AddUnique' if index.unique else 'AddIndex'})"
             )
 
 

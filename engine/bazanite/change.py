@@ -114,7 +114,7 @@ def update_row(
         before = full(tx, layout, old)
         after = {**row, **{name: before[name] for name in layout.codec.text_fields}}
         after |= texts.new if texts is not None else {}
-        keys.refuse_twin(tx, slot, after)
+        keys.refuse_twin(tx, slot, before, after)
         keys.change(tx, slot, before, after)
     if texts is not None:
         texts.save()

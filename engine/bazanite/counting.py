@@ -24,7 +24,8 @@ from .textfile import TextReader
 def count_by(view: View, codec: RowCodec, name: str) -> Counter[Any]:
     """How many rows have each value of this field; NULL is not counted.
 
-    TypeError if a type of a program's own gives values that cannot be told apart by hash.
+    TypeError if its values cannot be told apart by hash: lists and dicts of a JSON, or those of a
+    type of a program's own.
     """
     kind = next(field.type for field in codec.schema.schema if field.name == name)
     if type(kind) not in NUMBERS:

@@ -26,6 +26,7 @@ from .opening import check_width, checked_classes, has_catalog
 from .row import Row
 from .storage import Storage
 from .table import Table
+from .vacuum import vacuum
 from .verified import finish
 
 _STORED: list[type[Table]] = []
@@ -91,7 +92,7 @@ class DB:
         try:
             records = [migration.record for migration in versions]
             if versions and has_catalog(store):
-                migrate(store, path, versions)
+                migrate(store, path, versions, [cls.name for cls in classes or ()])
             self.storage = Storage(store, path, classes, int_width, checksums, records)
         except BaseException:
             store.abandon()
@@ -154,7 +155,9 @@ class DB:
     def find_all(self, table_name: str, *, joins: Sequence[BaseJoin] | None = None) -> list[Row]:
         """Every row, in slot order, with what the joins add."""
         table = self.storage.table(table_name)
-        joins = checked_joins(joins or ())
+        if not joins:
+            return table.find_all()
+        joins = checked_joins(joins)
         with self.storage.store.reading():
             return self._joined(table.find_all(), joins)
 
@@ -163,7 +166,9 @@ class DB:
     ) -> list[Row]:
         """The rows that fulfil the condition, in slot order, with what the joins add."""
         table = self.storage.table(table_name)
-        joins = checked_joins(joins or ())
+        if not joins:
+            return table.find_by_cond(cond)
+        joins = checked_joins(joins)
         with self.storage.store.reading():
             return self._joined(table.find_by_cond(cond), joins)
 
@@ -178,10 +183,10 @@ class DB:
         ValueError if other tables have rows that refer to it and ``cascade`` is false.
         """
         storage = self.storage
-        storage.table(table_name)
+        table = storage.table(table_name)
         with storage.store.transaction(private=True) as tx:
-            writes = storage.writes(tx)
-            truncate(writes, storage.rules(tx), storage.tables, table_name, cascade)
+            writes = storage.writes(tx, table)
+            truncate(writes, storage.rules, storage.tables, table_name, cascade)
             finish(writes)
 
     def migrate(self, migrations: Sequence[Migration]) -> list[int]:
@@ -201,6 +206,20 @@ class DB:
             raise
         storage.reload()
         return made
+
+    def vacuum(self, table_name: str) -> int:
+        """Give back the room of deleted rows and long values; returns the bytes that were freed.
+
+        Rows keep their ids and their order.  One transaction: others wait as long as it takes to
+        write the table, and a crash leaves it as before or as after.
+        """
+        storage = self.storage
+        table = storage.table(table_name)
+        with storage.store.transaction(private=True) as tx:
+            writes = storage.writes(tx, table)
+            freed = vacuum(writes, storage.rules.table(table_name), storage.known.catalog)
+            finish(writes)
+        return freed
 
     def transaction(self) -> AbstractContextManager[Transaction]:
         """All calls of this thread inside the ``with``, stored together or not at all.

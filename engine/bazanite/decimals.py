@@ -74,7 +74,7 @@ class DECIMAL(FieldType):
 
     def quick(self, val: Any) -> tuple[bytes, Decimal] | None:
         """A plain value's bytes and what will be read; None for any other, which may be fine."""
-        if type(val) is not Decimal:
+        if type(val) is not Decimal and type(val) is not int:
             return None
         try:
             data = self._write(val)

@@ -7,9 +7,12 @@ Nothing is written before everything is decided.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from bazanite_wal.layer import WriteSet
 
 from .change import clear_fields, delete_stored, stored_row
+from .counting import links
 from .fields import CASCADE, RESTRICT
 from .referrers import Reference, referring, refused
 from .row import Row
@@ -25,6 +28,7 @@ class Deletion:
         self._doomed: dict[str, dict[int, tuple[int, Row]]] = {}
         self._cleared: dict[str, dict[int, set[str]]] = {}
         self._in_the_way: list[tuple[Reference, int, int]] = []
+        self._links: dict[Reference, dict[int, list[int]] | None] = {}
 
     def run(self, table: str, pk: int) -> None:
         """Delete the row with this id; NotFoundError if there is none.
@@ -53,18 +57,38 @@ class Deletion:
         rules = self._rules.table(reference.table)
         doomed = self._doomed.setdefault(reference.table, {})
         fresh: list[int] = []
-        for row in referring(self._tx, rules, reference.field, ids):
-            pk = row["id"]
+        for pk, target in self._referring(reference, rules, ids):
             if reference.on_delete == CASCADE:
                 if pk not in doomed:
                     doomed[pk] = stored_row(self._tx, rules.layout, pk)[:2]
                     fresh.append(pk)
             elif reference.on_delete == RESTRICT:
-                self._in_the_way.append((reference, pk, row[reference.field]))
+                self._in_the_way.append((reference, pk, target))
             else:
                 cleared = self._cleared.setdefault(reference.table, {})
                 cleared.setdefault(pk, set()).add(reference.field)
         return fresh
+
+    def _referring(
+        self, reference: Reference, rules: TableRules, ids: list[int]
+    ) -> Iterator[tuple[int, int]]:
+        """(id, id referred to) of the rows that refer to these.
+
+        A table without an index is read twice at the most, however long a chain of rows is.
+        """
+        if rules.keys.leading(reference.field) is not None or reference not in self._links:
+            self._links[reference] = None
+            for row in referring(self._tx, rules, reference.field, ids):
+                yield row["id"], row[reference.field]
+            return
+        known = self._links[reference]
+        if known is None:
+            known = self._links[reference] = {}
+            for pk, target in links(self._tx, rules.layout.codec, reference.field).items():
+                known.setdefault(target, []).append(pk)
+        for target in ids:
+            for pk in known.get(target, ()):
+                yield pk, target
 
     def _refuse(self) -> None:
         left = [

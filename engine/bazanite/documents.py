@@ -13,7 +13,7 @@ from math import isfinite
 from typing import Any
 
 from .errors import ValidationError, shown_value
-from .fields import LongType, utf8
+from .fields import TEXT_WIDTH, LongType, utf8
 
 DEEPEST = 100
 """How many lists and objects of a document may lie in each other: any program can read so many."""
@@ -53,6 +53,13 @@ class JSON(LongType):
             raise ValidationError("The value can't be None")
         _check(val, DEEPEST)
         return utf8(_encoder.encode(val))
+
+    def quick(self, val: Any) -> tuple[bytes, Any] | None:
+        try:
+            data = self.to_text(val)
+        except ValidationError:
+            return None
+        return (data, json.loads(data)) if len(data) < 10**TEXT_WIDTH else None
 
     def from_text(self, data: bytes) -> Any:
         try:

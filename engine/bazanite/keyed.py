@@ -122,12 +122,18 @@ class TableKeys:
                     index.tree.remove(tx, [before])
                     index.tree.insert(tx, [after])
 
-    def refuse_twin(self, view: View, slot: int, row: Mapping[str, Any]) -> None:
-        """IntegrityError if another stored row has the same values where they must be unique."""
+    def refuse_twin(
+        self, view: View, slot: int, old: Mapping[str, Any], new: Mapping[str, Any]
+    ) -> None:
+        """IntegrityError if a row's new values are another one's where they must be unique.
+
+        Those that stay are not looked at: while an index is being built, the builder tells of them.
+        """
         for index in self.unique:
-            other = index.twin(view, row, slot)
-            if other is not None:
-                raise index.duplicate(row, other)
+            if index.values(old) != index.values(new):
+                other = index.twin(view, new, slot)
+                if other is not None:
+                    raise index.duplicate(new, other)
 
 
 class NewKeys:

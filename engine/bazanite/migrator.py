@@ -8,10 +8,9 @@ the catalog says then.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from . import building
@@ -19,7 +18,7 @@ from .catalog import decode
 from .errors import SchemaMismatch, TransactionError, ValidationError, listed
 from .opening import read_catalog_bytes
 from .specs import Catalog, MigrationRecord
-from .steps import AddIndex, Step
+from .steps import AddIndex, DropTable, RenameTable, Step
 from .tables import Tables
 
 if TYPE_CHECKING:
@@ -69,32 +68,43 @@ def checked_migrations(migrations: Iterable[Migration]) -> list[Migration]:
     return result
 
 
-def migrate(store: Store, directory: str, migrations: Sequence[Migration]) -> list[int]:
+def migrate(
+    store: Store, directory: str, migrations: Sequence[Migration], declared: Collection[str] = ()
+) -> list[int]:
     """Make what the directory has not seen yet; returns the versions that were made here.
 
     MigrationError if rows are in the way: the steps before it stay.  SchemaMismatch if the
     directory has seen a migration that is not among these: a newer program's.
+
+    ``declared`` are tables that will be made afterwards, where the directory has none of the name,
+    as they are to be in the end: what the migrations do to them is done then.
     """
+    absent = _absent(migrations, declared)
     if store.in_transaction():
         raise TransactionError("a transaction is open: migrate before it begins")
     made: list[int] = []
     while True:
-        with store.transaction() as tx:
+        with store.transaction(private=True) as tx:
             data = read_catalog_bytes(tx)
             if not data:
                 raise SchemaMismatch(f"{directory}: there are no tables yet that could be migrated")
-            tables = Tables(store, tx, directory, decode(data, directory))
+            tables = Tables(store, tx, directory, decode(data, directory), declared)
             pending = _pending(tables.catalog, migrations)
             if pending is None:
                 return made
             migration, done = pending
             step = migration.steps[done] if done < len(migration.steps) else None
-            if isinstance(step, AddIndex):
+            if isinstance(step, AddIndex) and not _is_moot(step, tables, absent):
                 step.change(tables)
             else:
-                for one in takewhile(_is_quick, migration.steps[done:]):
-                    one.change(tables)
+                for one in migration.steps[done:]:
+                    moot = _is_moot(one, tables, absent)
+                    if isinstance(one, AddIndex) and not moot:
+                        break
+                    if not moot:
+                        one.change(tables)
                     done += 1
+                step = None
                 tables.catalog = _recorded(migration, done, tables.catalog)
             tables.finish()
         if isinstance(step, AddIndex):
@@ -128,9 +138,28 @@ def _pending(catalog: Catalog, migrations: Sequence[Migration]) -> tuple[Migrati
     return None
 
 
-def _is_quick(step: Step) -> bool:
-    """Whether it is made within one transaction."""
-    return not isinstance(step, AddIndex)
+def _absent(migrations: Sequence[Migration], declared: Collection[str]) -> set[int]:
+    """The steps, by identity, whose table a directory need not have.
+
+    It is one that will be made, under that name or an earlier one, or that is dropped in the end.
+    """
+    found: set[int] = set()
+    names = set(declared)
+    if names:
+        for step in (s for m in reversed(migrations) for s in reversed(m.steps)):
+            if isinstance(step, DropTable):
+                names.add(step.table)
+            elif isinstance(step, RenameTable) and step.to in names:
+                names.remove(step.to)
+                names.add(step.table)
+            if step.table in names:
+                found.add(id(step))
+    return found
+
+
+def _is_moot(step: Step, tables: Tables, absent: set[int]) -> bool:
+    """Whether there is nothing that the step could change, and need not be."""
+    return id(step) in absent and step.table not in tables.catalog.tables
 
 
 def _recorded(migration: Migration, done: int, catalog: Catalog) -> Catalog:

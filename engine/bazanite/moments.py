@@ -6,6 +6,7 @@ and sort as text.  What is not written exactly so is no value.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from datetime import UTC, date, datetime
 from typing import Any, Unpack
 
@@ -39,11 +40,11 @@ class _Fixed(FieldType):
             raise ValueError(f"not as it would be written: {data!r}")
         return value, end
 
-    def _write(self, val: Any) -> bytes:
-        raise NotImplementedError
+    @abstractmethod
+    def _write(self, val: Any) -> bytes: ...
 
-    def _read(self, data: bytes) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    def _read(self, data: bytes) -> Any: ...
 
 
 class BOOL(_Fixed):

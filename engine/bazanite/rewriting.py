@@ -92,22 +92,30 @@ class Rewriting:
                 yield slot, self._new.schema.join_columns(columns)
             except CorruptionError:
                 raise
-            except (ValidationError, ValueError, TypeError) as error:
+            except (ValidationError, ValueError, TypeError, ArithmeticError) as error:
                 self._refused.append((row["id"], str(error)))
 
     def _column(self, field: Field, row: Row) -> bytes:
         value = self._make[field.name](row)
         field.validate(value)
-        self._new.schema.ask_checks({field.name: value}, (field.name,))
         if isinstance(field.type, LongType) and value is not None:
-            piece = textfile.encode(field.type.to_text(value))
+            data = field.type.to_text(value)
+            self._ask(field, field.type.from_text(data))
+            piece = textfile.encode(data)
             offset = self._text_end
             if offset >= 10**TEXT_WIDTH:
                 raise ValidationError(f"'{field.name}': The text file is full, {offset} bytes")
             self._texts.append(piece)
             self._text_end += len(piece)
-            value = offset
-        return self._new.schema.column(field, value)
+            return self._new.schema.column(field, offset)
+        column = self._new.schema.column(field, value)
+        if value is not None:
+            self._ask(field, field.type.deserialize(column, 0)[0])
+        return column
+
+    def _ask(self, field: Field, value: Any) -> None:
+        """Ask the field's check about a value as it will be read."""
+        self._new.schema.ask_checks({field.name: value}, (field.name,))
 
 
 def erase_texts(tx: WriteSet, layout: Layout, name: str) -> None:

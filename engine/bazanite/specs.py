@@ -46,7 +46,9 @@ class FieldSpec:
     def __str__(self) -> str:
         target = f" to '{self.table}'" if self.table is not None else ""
         params = "".join(f", {name}={value}" for name, value in self.params)
-        return f"{self.type}({self.size}{params}){target}{' null' if self.null else ''}"
+        null = " null" if self.null else ""
+        deleting = f' on_delete="{self.on_delete}"' if self.on_delete is not None else ""
+        return f"{self.type}({self.size}{params}){target}{null}{deleting}"
 
     def later_type(self) -> FieldType | None:
         """The type, if it is one of those that came later; ValidationError if it cannot be."""

@@ -1,8 +1,9 @@
 """What a migration can do to a table: each step says what becomes of the catalog and of the rows.
 
 A step is given the directory as the steps before it left it, in one transaction, and changes it
-through ``Tables``; what does not fit is a MigrationError that names the rows.  Building an index is
-the one thing that takes more than one transaction; see ``building``.
+through ``Tables``; what does not fit is a MigrationError that names the rows.  The program's
+functions are given a row or a value, and are refused the directory (TransactionError).  Building an
+index is the one thing that takes more than one transaction; see ``building``.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from .catalog import index_name
 from .declared import NOTHING, declared
 from .errors import MigrationError, shown_value
-from .fields import KEEP, ON_DELETE, SET_NULL, Field, FieldType
+from .fields import FK, KEEP, ON_DELETE, SET_NULL, Field, FieldType
 from .rewriting import Make
-from .specs import IndexSpec, TableSpec
+from .specs import FieldSpec, IndexSpec, TableSpec
 
 if TYPE_CHECKING:
     from .tables import Tables
@@ -117,7 +118,8 @@ class ChangeColumn(Step):
     """Another type for a column: wider, narrower, NULL allowed or not, or something else.
 
     ``convert`` makes the new value of the old one; without it the value stays.  Rows whose value
-    does not fit are named, and nothing is changed.
+    does not fit are named, and nothing is changed.  Its indexes are made anew.  An FK to the same
+    table that does not say what a delete does leaves that as it is.
     """
 
     table: str
@@ -130,9 +132,8 @@ class ChangeColumn(Step):
         old = tables.column(self.table, self.column)
         if self.column == "id":
             raise MigrationError(f"table '{self.table}': the type of its 'id' stays")
-        _refuse_indexed(self.table, spec, self.column)
         changed = Field(self.column, self.type)
-        new = tables.field(changed)
+        new = self._as_stored(old, tables.field(changed))
         convert, column = self.convert, self.column
         if convert is None:
             make: Make = lambda row: row[column]  # noqa: E731
@@ -148,8 +149,22 @@ class ChangeColumn(Step):
             [changed],
             erased=column if old.in_text_file else None,
         )
-        if new.table is not None:
+        having = [index for index in spec.indexes if column in index.columns]
+        tables.rebuild(self.table, having, [changed])
+        if new.table is not None and new.on_delete != KEEP:
             tables.refuse_dangling(self.table, column)
+
+    def _as_stored(self, old: FieldSpec, new: FieldSpec) -> FieldSpec:
+        """What a delete does stays, if the type does not say it and the table is the same."""
+        said = isinstance(self.type, FK) and self.type.on_delete is not None
+        if said or new.table is None or new.table != old.table:
+            return new
+        if old.on_delete == SET_NULL and not new.null:
+            raise MigrationError(
+                f"'{self.table}.{self.column}' is set to NULL by a delete, and may not be NULL; "
+                "say what else one does (on_delete)"
+            )
+        return replace(new, on_delete=old.on_delete)
 
 
 @dataclass(frozen=True)

@@ -6,17 +6,20 @@ reach the byte layer and each other through this object.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from bazanite_wal.layer import View, WriteSet
+from bazanite_wal.shared import APPLIED, END, LAYOUT
 
-from .catalog import decode
+from .catalog import decode, spec_of
 from .codec import Layout
-from .errors import TransactionError, ValidationError, shown_value
+from .errors import SchemaMismatch, TransactionError, ValidationError, shown_value
 from .files import CATALOG_NAME, TableFiles
 from .foreign import ForeignKeys
+from .known import Known, LayoutChanged
 from .opening import (
     checked_classes,
     class_of,
@@ -40,10 +43,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class _LayoutChanged(Exception):
-    """Somebody may have changed a table since its layout was looked at last."""
-
-
 class Storage:
     """The open tables of one handle.  Any thread may use it; ``close`` belongs to the handle."""
 
@@ -58,18 +57,27 @@ class Storage:
     ) -> None:
         self.base_dir = base_dir
         self._store: Store | None = store
-        self._catalog: tuple[bytes, Catalog] | None = None
-        self._rules: Rules | None = None
-        self.epoch = store.layout
-        if classes is None:
-            checked = stored_classes(store, base_dir)
-        else:
-            checked = checked_classes(classes)
-        layouts, catalog = open_tables(store, base_dir, checked, int_width, checksums, records)
+        epoch = store.word(LAYOUT)  # before the tables are looked at: whoever changes them moves it
+        checked = checked_classes(classes) if classes is not None else {}
+        while True:
+            if classes is None:
+                checked = stored_classes(store, base_dir)
+            try:
+                layouts, catalog = open_tables(
+                    store, base_dir, checked, int_width, checksums, records
+                )
+            except SchemaMismatch:
+                if classes is None and not _are_stored(store, base_dir, checked):
+                    continue  # somebody changed them meanwhile
+                raise
+            break
         self.covered = self._covered_by(catalog)
         self.tables: dict[str, Table] = {
             name: cls(self, layouts[name]) for name, cls in checked.items()
         }
+        # within a transaction the files may not be so yet; the next call reads the catalog again
+        since = store.word(END)
+        self.known = Known(b"", catalog, Rules(base_dir, catalog, layouts), epoch, since)
 
     @property
     def store(self) -> Store:
@@ -104,23 +112,21 @@ class Storage:
     def reload(self) -> None:
         """Have the tables as the catalog says now: this handle has changed them itself."""
         store = self.store
-        with store.reading() as view:
-            epoch = store.settled_layout
+        with store.reading() as view:  # to the end: other threads go by what it changes
+            epoch, since = self._applied_epoch(), store.word(END)
             data = read_catalog_bytes(view)
-        catalog = decode(data, self.base_dir)
-        known = {} if self._catalog is None else self._catalog[1].tables
-        tables: dict[str, Table] = {}
-        for name, spec in catalog.tables.items():
-            table = self.tables.get(name)
-            if table is not None and not fits(spec, table.schema):
-                table = None
-            elif table is None and name in known:
-                continue  # it was there, and not opened here
-            tables[name] = table or self._opened(name, spec, catalog.int_width)
-        self.tables = tables
-        self._catalog, self._rules = (data, catalog), None
-        self._adopt(epoch)
-        self.covered = self._covered_by(catalog)
+            catalog = decode(data, self.base_dir)
+            known = self.known.catalog.tables
+            tables: dict[str, Table] = {}
+            for name, spec in catalog.tables.items():
+                table = self.tables.get(name)
+                if table is not None and not fits(spec, table.schema):
+                    table = None
+                elif table is None and name in known:
+                    continue  # it was there, and not opened here
+                tables[name] = table or self._opened(name, spec, catalog.int_width)
+            self.tables = tables
+            self._know(data, catalog, epoch, since)
 
     def _opened(self, name: str, spec: TableSpec, width: int) -> Table:
         cls = class_of(name, spec)
@@ -140,61 +146,58 @@ class Storage:
 
         Other handles may have added tables; SchemaMismatch if they changed one that is open here.
         """
-        epoch = self.store.settled_layout
-        known = self._catalog
-        if known is None or view.read(CATALOG_NAME, 0, len(known[0]) + 1) != known[0]:
+        store, known = self.store, self.known
+        epoch = self._applied_epoch()
+        if view.read(CATALOG_NAME, 0, len(known.data) + 1) != known.data:
             data = read_catalog_bytes(view)
             catalog = decode(data, self.base_dir)
             for name, table in self.tables.items():
                 spec = catalog.tables.get(name)
                 refuse_unclaimed(view, table.layout.files, spec)
                 refuse_changed(name, spec, table.schema)
-            known = self._catalog = (data, catalog)
-            self.covered = self._covered_by(catalog)
-        self._adopt(epoch)
-        return known[1]
+            self._know(data, catalog, epoch, store.word(END))
+        elif known.epoch != epoch:
+            self.known = replace(known, epoch=epoch)
+        return self.known.catalog
 
-    def _adopt(self, epoch: int | None) -> None:
-        """Read without the lock under this layout, unless there is more to come of it.
-
-        The number moves before the change is committed: who took it for that of the old catalog,
-        while the change was in the log only, would later read the new files in the old way.
+    def _applied_epoch(self) -> int:
+        """The layout number of the files as they are; while frames wait that may be of another one,
+        what was known before.
         """
-        if epoch is not None:
-            self.epoch = epoch
+        store = self.store
+        return store.word(LAYOUT) if store.word(APPLIED) == store.word(END) else self.known.epoch
 
-    def quick_read(self, read: Callable[[View], T]) -> T:
-        """``read``, mostly without the lock, under the layout that this handle knows.
+    def _know(self, data: bytes, catalog: Catalog, epoch: int, since: int) -> None:
+        self.covered = self._covered_by(catalog)
+        opened = {name: table.layout for name, table in self.tables.items()}
+        self.known = Known(data, catalog, Rules(self.base_dir, catalog, opened), epoch, since)
 
-        SchemaMismatch if it is another one by now.
+    def quick_read(self, table: Table, known: Known, read: Callable[[View], T]) -> T:
+        """``read``, mostly without the lock, by what was known before it began.
+
+        LayoutChanged if that is no longer so, or not yet: then what it returned means nothing.
         """
+        store = self.store
 
         def read_if_known(view: View) -> T:
             try:
                 result = read(view)
             except Exception as error:
-                if self.store.layout != self.epoch:
-                    raise _LayoutChanged from error
+                if store.word(LAYOUT) != known.epoch:
+                    raise LayoutChanged from error
                 raise
-            if self.store.layout != self.epoch:
-                raise _LayoutChanged
+            if store.word(LAYOUT) != known.epoch:
+                raise LayoutChanged
             return result
 
-        try:
-            return self.store.quick_read(read_if_known)
-        except _LayoutChanged:
-            with self.store.reading() as view:
-                self.catalog(view)
-                return read(view)
+        if self.tables.get(table.name) is not table or store.word(APPLIED) < known.since:
+            raise LayoutChanged
+        return store.quick_read(read_if_known)
 
-    def rules(self, view: View) -> Rules:
-        """What the directory's catalog, as this view has it, demands of the tables' rows."""
-        catalog = self.catalog(view)
-        rules = self._rules
-        if rules is None or rules.catalog is not catalog:
-            opened = {name: table.layout for name, table in self.tables.items()}
-            rules = self._rules = Rules(self.base_dir, catalog, opened)
-        return rules
+    @property
+    def rules(self) -> Rules:
+        """What the catalog demands of the tables' rows; after ``verified`` or ``writes``."""
+        return self.known.rules
 
     def _covered_by(self, catalog: Catalog) -> Covered:
         """Which files have checksums."""
@@ -204,19 +207,30 @@ class Storage:
             if spec.checksums
         )
 
-    def verified(self, view: View) -> View:
-        """The same view, verified where there are checksums.  Caller holds the lock."""
+    def verified(self, view: View, table: Table) -> View:
+        """The same view, verified where there are checksums.  Caller holds the lock.
+
+        SchemaMismatch if the table is no longer one of this handle's, after a migration.
+        """
         self.catalog(view)  # another handle may have added them, or taken them away
+        self._refuse_replaced(table)
         return VerifiedView(view, self.covered) if self.covered else view
 
     def quickly_verified(self, view: View) -> View:
         """The same without the lock, by what this handle last knew: an error is no verdict yet."""
         return VerifiedView(view, self.covered) if self.covered else view
 
-    def writes(self, tx: WriteSet) -> WriteSet:
+    def writes(self, tx: WriteSet, table: Table) -> WriteSet:
         """What a call changes the files of this transaction through; ``finish`` it at its end."""
         self.catalog(tx)
+        self._refuse_replaced(table)
         return VerifiedWrites(tx, self.covered) if self.covered else tx
+
+    def _refuse_replaced(self, table: Table) -> None:
+        if self.tables.get(table.name) is not table:
+            raise SchemaMismatch(
+                f"table '{table.name}' was changed by a migration: take it from `db.tables` again"
+            )
 
     @property
     def has_checksums(self) -> bool:
@@ -230,3 +244,11 @@ class Storage:
     def foreign_keys(self, table: Table) -> ForeignKeys:
         """The check of foreign keys for one insert into, or update of, this table."""
         return ForeignKeys(self, table.schema, table.name)
+
+
+def _are_stored(store: Store, directory: str, classes: Mapping[str, type[Table]]) -> bool:
+    """Whether the directory still has the tables of which these classes were made."""
+    now = stored_classes(store, directory)
+    return {n: spec_of(c.schema) for n, c in now.items()} == {
+        n: spec_of(c.schema) for n, c in classes.items()
+    }

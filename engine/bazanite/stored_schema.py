@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from .errors import ValidationError
 from .fields import CHAR, FK, INT, PK, TEXT, Field, FieldType
 from .schema import Schema
 from .specs import FieldSpec, TableSpec
@@ -13,6 +14,10 @@ from .specs import FieldSpec, TableSpec
 
 class Opaque(FieldType):
     """Stands for a type of a program's own, which is not here: its bytes, as they are."""
+
+    def __init__(self, stored: FieldSpec) -> None:
+        super().__init__(stored.size, stored.null)
+        self.stands_for = stored.type
 
     def serialize(self, val: bytes) -> bytes:
         return val
@@ -23,11 +28,23 @@ class Opaque(FieldType):
 
     def validate_type(self, val: Any) -> None:
         if val is not None and (type(val) is not bytes or len(val) != self.size):
-            raise ValueError(f"needs exactly {self.size} bytes")
+            raise ValidationError(f"Needs exactly {self.size} bytes")
+
+
+class OpaqueFK(FK):
+    """The same for one that refers to a table: its bytes are taken for an FK's, damaged otherwise.
+
+    So whoever deletes a row finds who refers to it, or is refused, without the program's type.
+    """
+
+    def __init__(self, stored: FieldSpec, target: str) -> None:
+        super().__init__(target, stored.null)
+        self.size = stored.size
+        self.stands_for = stored.type
 
 
 def schema_of(spec: TableSpec, given: Mapping[str, FieldType] = MappingProxyType({})) -> Schema:
-    """The schema of a table in the catalog; a type that is neither ours nor given: ``Opaque``."""
+    """The schema of a table in the catalog; a type that is neither ours nor given is opaque."""
     return Schema([Field(f.name, given.get(f.name) or _kind(f)) for f in spec.fields])
 
 
@@ -49,4 +66,6 @@ def _kind(field: FieldSpec) -> FieldType:
         kind = FK(field.table, field.null)
         kind.size = field.size
         return kind
-    return Opaque(field.size, field.null)
+    if field.table is not None:
+        return OpaqueFK(field, field.table)
+    return Opaque(field)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bazanite_wal.glance import Glance, Indexed
@@ -23,6 +24,8 @@ from .deleting import Deletion
 from .encoder import PLAIN
 from .errors import CorruptionError, ValidationError, listed, shown_value
 from .insert import RowBatch
+from .known import LayoutChanged
+from .lookup import by_index
 from .row import Row
 from .schema import Schema
 from .search import find
@@ -74,8 +77,8 @@ class Table:
         storage = self._storage
 
         def write(tx: Transaction) -> T:
-            writes = storage.writes(tx)
-            keys = storage.rules(tx).table(self.name).keys
+            writes = storage.writes(tx, self)
+            keys = storage.rules.table(self.name).keys
             batch = RowBatch(writes, self.layout, storage.foreign_keys(self), keys)
             result = add(batch)
             batch.save()
@@ -92,8 +95,8 @@ class Table:
         storage = self._storage
 
         def write(tx: Transaction) -> Row:
-            writes = storage.writes(tx)
-            foreign, rules = storage.foreign_keys(self), storage.rules(tx).table(self.name)
+            writes = storage.writes(tx, self)
+            foreign, rules = storage.foreign_keys(self), storage.rules.table(self.name)
             row = update_row(writes, self.layout, pk, _checked_values(values), foreign, rules)
             finish(writes)
             return row
@@ -109,8 +112,8 @@ class Table:
         storage = self._storage
 
         def write(tx: Transaction) -> None:
-            writes = storage.writes(tx)
-            Deletion(writes, storage.rules(tx)).run(self.name, pk)
+            writes = storage.writes(tx, self)
+            Deletion(writes, storage.rules).run(self.name, pk)
             finish(writes)
 
         storage.store.run(write)
@@ -137,31 +140,49 @@ class Table:
             slot = find_slot(view, layout, pk)
             return None if slot is None else layout.codec.full_row_at(view, slot, pk)
 
-        if not storage.has_checksums:
-            row = storage.quick_read(read)
-            if not layout.has_text and (self._glance is None or self._glance.is_stale):
-                self._one = layout.codec.compiled.one()
-                self._glance = storage.store.glance(self._where, storage.epoch)
-            return row
+        known = storage.known
         try:
-            return storage.quick_read(lambda view: read(storage.quickly_verified(view)))
-        except CorruptionError:
-            # it counts only if the table still has the checksums that this handle knew of
+            if storage.has_checksums:
+                return storage.quick_read(
+                    self, known, lambda view: read(storage.quickly_verified(view))
+                )
+            row = storage.quick_read(self, known, read)
+        except (CorruptionError, LayoutChanged):
+            # an error counts only if the table still has the checksums that this handle knew of
             with storage.store.reading() as view:
-                return read(storage.verified(view))
+                return read(storage.verified(view, self))
+        if not layout.has_text and (self._glance is None or self._glance.is_stale):
+            self._one = layout.codec.compiled.one()
+            self._glance = storage.store.glance(self._where, known.epoch)
+        return row
 
     def find_all(self) -> list[Row]:
         """Every row, in slot order."""
         with self._storage.store.reading() as view:
-            return self.layout.codec.all_rows(self._storage.verified(view))
+            return self.layout.codec.all_rows(self._storage.verified(view, self))
 
     def find_by_cond(self, cond: BaseCond) -> list[Row]:
-        """The rows for which the condition's ``eval`` is true, in slot order."""
+        """The rows for which the condition's ``eval`` is true, in slot order.
+
+        EQ, LT and GT use an index that begins with one of their columns, if few rows are found.
+        """
         if not isinstance(cond, BaseCond):
             raise ValidationError(f"{shown_value(cond)} is not a condition")
         cond.check_fields(self.schema)
-        with self._storage.store.reading() as view:
-            return find(self._storage.verified(view), self.layout.codec, cond)
+        storage = self._storage
+        known = storage.known
+        keys = None
+        if self.name in known.catalog.tables and not storage.covered:  # it may have been dropped
+            keys = known.rules.table(self.name).keys
+        if keys:
+            with suppress(LayoutChanged):
+                rows = storage.quick_read(self, known, lambda view: by_index(view, keys, cond))
+                if rows is not None:
+                    return rows
+        with storage.store.reading() as view:
+            verified = storage.verified(view, self)
+            rows = by_index(verified, storage.rules.table(self.name).keys, cond)
+            return find(verified, self.layout.codec, cond) if rows is None else rows
 
     def iterate(self) -> Iterator[Row]:
         """Every row, in slot order, as they are now: later changes do not show.
@@ -173,20 +194,20 @@ class Table:
         if codec.text_fields:
             return iter(self.find_all())
         with self._storage.store.reading() as view:
-            chunks = list(codec.chunks(self._storage.verified(view)))
+            chunks = list(codec.chunks(self._storage.verified(view, self)))
         return codec.rows_of(chunks)
 
     def count_by(self, name: str) -> Counter[Any]:
         """How many rows have each value of this field, NULL left out; reads the table once."""
         self.schema.check_names([name])
         with self._storage.store.reading() as view:
-            return count_by(self._storage.verified(view), self.layout.codec, name)
+            return count_by(self._storage.verified(view, self), self.layout.codec, name)
 
     def links(self, name: str) -> dict[int, Any]:
         """For each row's id its value of this field, NULL left out; reads the table once."""
         self.schema.check_names([name])
         with self._storage.store.reading() as view:
-            return links(self._storage.verified(view), self.layout.codec, name)
+            return links(self._storage.verified(view, self), self.layout.codec, name)
 
     def sibling(self, name: str) -> Table:
         """Another open table of the same database; ValidationError if there is none."""
@@ -195,7 +216,7 @@ class Table:
     def slot_count(self) -> int:
         """How many rows the table has room for without growing, deleted ones included."""
         with self._storage.store.reading() as view:
-            return self.layout.codec.slot_count(self._storage.verified(view))
+            return self.layout.codec.slot_count(self._storage.verified(view, self))
 
 
 def _checked_rows(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from bazanite_wal.layer import View, WriteSet
 from . import sums
 from .catalog import encode, field_spec
 from .codec import Layout
-from .errors import MigrationError
+from .errors import IntegrityError, MigrationError
 from .fields import RESTRICT, Field, FieldType
 from .files import CATALOG_NAME, CHUNK_SIZE_BYTES, TableFiles, check_table_name
 from .index import RowIndex
@@ -28,12 +28,21 @@ if TYPE_CHECKING:
 class Tables:
     """What a step changes; ``finish`` writes the catalog and the checksums.
 
-    ``view`` and ``writes`` are the transaction, verified where there are checksums.
+    ``view`` and ``writes`` are the transaction, verified where there are checksums.  ``coming`` are
+    tables that will be made when the migrations are.
     """
 
-    def __init__(self, store: Store, tx: WriteSet, directory: str, catalog: Catalog) -> None:
+    def __init__(
+        self,
+        store: Store,
+        tx: WriteSet,
+        directory: str,
+        catalog: Catalog,
+        coming: Collection[str] = (),
+    ) -> None:
         self._store, self._tx, self._directory = store, tx, directory
         self.catalog = catalog
+        self._coming = coming
         self._stored = catalog
         self._rebuilt: set[str] = set()
         covered = sums.covered(
@@ -69,7 +78,8 @@ class Tables:
         bound = field.type.bind_width(self.catalog.int_width)
         spec = field_spec(field.name, bound)
         if spec.table is not None:
-            self.spec(spec.table)
+            if spec.table not in self._coming:
+                self.spec(spec.table)
             spec = replace(spec, on_delete=spec.on_delete or RESTRICT)
         return spec
 
@@ -164,6 +174,17 @@ class Tables:
         TableKeys(layout, [index]).clear(self._tx)
         self.put(table, replace(spec, indexes=(*spec.indexes, index)))
 
+    def rebuild(self, table: str, indexes: Iterable[IndexSpec], kinds: Iterable[Field]) -> None:
+        """Make these indexes anew, in this transaction; MigrationError if one is not unique."""
+        layout = self.layout(table, kinds)
+        for index in indexes:
+            for name in index.columns:
+                layout.schema.check_indexable(name)
+            try:
+                TableKeys(layout, [index]).build(self._tx)
+            except IntegrityError as error:
+                raise MigrationError(f"table '{table}': {error.message}", error.ids) from error
+
     def drop_index(self, table: str, index: IndexSpec) -> None:
         """Empty its file, which stays, and forget it."""
         spec = self.spec(table)
@@ -182,6 +203,9 @@ class Tables:
         """MigrationError if rows refer to what does not exist."""
         target = self.column(table, column).table
         assert target is not None
+        self._verify(table)
+        if target in self.catalog.tables:
+            self._verify(target)
         index = RowIndex(TableFiles(self._directory, target), self.catalog.int_width)
         known: dict[int, bool] = {}
         ids: list[int] = []
@@ -194,9 +218,10 @@ class Tables:
             if not known[value]:
                 ids.append(row["id"])
         if ids:
+            rows = "row refers" if len(ids) == 1 else "rows refer"
             raise MigrationError(
-                f"'{table}.{column}': {len(ids)} rows refer to rows of '{target}' that do not "
-                f"exist, the first has id {ids[0]}",
+                f"'{table}.{column}': {len(ids)} {rows} to rows of '{target}' that do not exist, "
+                f"the first has id {ids[0]}",
                 ids,
             )
 
@@ -214,7 +239,7 @@ class Tables:
         data = encode(self.catalog)
         self._tx.write(CATALOG_NAME, 0, data)
         self._tx.truncate(CATALOG_NAME, len(data))
-        if _layouts(self.catalog) != _layouts(self._stored):
+        if not _is_read_as_before(self._stored, self.catalog):
             self._store.layout_changed()
 
     def _verify(self, table: str) -> None:
@@ -233,5 +258,12 @@ class Tables:
         self._rebuilt.discard(table)
 
 
-def _layouts(catalog: Catalog) -> dict[str, tuple[FieldSpec, ...]]:
-    return {name: spec.fields for name, spec in catalog.tables.items()}
+def _is_read_as_before(old: Catalog, new: Catalog) -> bool:
+    """Whether who knows the old catalog still reads the files rightly, by its indexes too."""
+    for name, spec in old.tables.items():
+        now = new.tables.get(name)
+        if now is None or now.fields != spec.fields:
+            return False
+        if not {index for index in spec.indexes if index.ready} <= set(now.indexes):
+            return False
+    return True

@@ -30,9 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = (
         "Run several processes on a simulated machine, one call at a time, under many\n"
-        "schedules; kill them, stop them, fork them, cut the power.  The history of\n"
-        "their calls must be as if one came after another.  Exit status: 0 it was,\n"
-        "1 it was not, or nothing measured."
+        "schedules; kill them, stop them, fork them, let their syncs fail, cut the\n"
+        "power.  The history of their calls must be as if one came after another.\n"
+        "Exit status: 0 it was, 1 it was not, or nothing measured."
     )
     parser.epilog = _EXAMPLES
     add = parser.add_argument

@@ -113,7 +113,7 @@ def _attach_locked(
             refuse_after_failed_sync(directory, options)
         words[shared.READY] = 0
         witness = shared.witness(words, token)
-        unsure = words[shared.NAMES] == token
+        unsure = token in (words[shared.NAMES], words[shared.NAMES_SYNCING])
         log, files, header, report = recover(
             directory, system, options, witness, names_unsure=unsure
         )
@@ -218,7 +218,7 @@ def _say_goodbye(core: Core, group: GroupCommit) -> None:
 
 def _initialise(words: Words, header: Header, options: StoreOptions, now: int) -> None:
     """What an empty log of a new generation means, and nobody at work."""
-    for index in (shared.END, shared.DURABLE, shared.APPLIED, shared.WATERMARK):
+    for index in (shared.END, shared.DURABLE, shared.APPLIED, shared.WATERMARK, shared.LAYOUT):
         words[index] = header.base
     words[shared.GENERATION] = header.generation
     words[shared.TAIL] = int(initial_chain(header.salt), 16)

@@ -25,8 +25,8 @@ class StoreCall:
             finish_interrupted()
             if used.core.lock.owned() and used.core.inside:
                 raise TransactionError(
-                    "the database was used by a signal handler, a finalizer or a field type"
-                    " inside one of its own calls; nothing was done"
+                    "the database was used by a signal handler, a finalizer, a field type or a"
+                    " migration's function inside one of its own calls; nothing was done"
                 )
         self.thread = used.here.me
         used.calls.add(self)

@@ -22,7 +22,13 @@ from .apply import catch_up, finish_apply
 from .checkpoint import checkpoint_locked
 from .context import T, closing_contextmanager, within
 from .core import Core, Remembered
-from .errors import CommittedNotApplied, CommitUncertain, DirectoryError, TransactionError
+from .errors import (
+    CommittedNotApplied,
+    CommitUncertain,
+    DirectoryError,
+    PoisonedError,
+    TransactionError,
+)
 from .frame import FRAME, HEADER_SIZE, MARK, Operation, encode_frame, encode_operations
 from .group import GroupCommit
 from .section import check_thread, exclusive, help_apply
@@ -53,6 +59,7 @@ def transaction(core: Core, group: GroupCommit, timeout: float | None) -> Iterat
                 raise another_process()
             check_thread(core)
             tx.check_whole()
+            core.check_poisoned()  # else a frame made from pages that are lost could be redone
             if tx.has_changes:
                 _refuse_too_large(core, tx)
                 lsn = append(core, group, FRAME, tx.after_images(core.header.sector))
@@ -65,6 +72,8 @@ def transaction(core: Core, group: GroupCommit, timeout: float | None) -> Iterat
             if core.forked():
                 raise
             check_thread(core)
+            if core.words[shared.POISONED] and not isinstance(error, PoisonedError):
+                raise core.poisoned() from error  # it may tell of lost pages, as a read may
             tx.refused_at = lsn or core.position
             core.inside = True
             failure = error

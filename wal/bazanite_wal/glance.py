@@ -56,12 +56,12 @@ class Glance:
         self._width = where.width
         self._size = where.size
         self._owned: Callable[[], bool] = _always
-        if not core.system.ordered_memory() or core.words[DURABILITY] == 2:
-            return  # neither changes while the process is attached
         try:
+            if not core.system.ordered_memory() or core.words[DURABILITY] == 2:
+                return  # neither changes while the process is attached
             self._read_index = core.files.require(where.entries).read_at
             self._read_record = core.files.require(where.records).read_at
-        except (DBError, OSError):
+        except (DBError, OSError, ValueError):
             return  # whoever reads with care finds out what that means
         self._owned = core.lock.owned
 
@@ -69,12 +69,15 @@ class Glance:
     def is_stale(self) -> bool:
         """Whether the handle is no longer attached as it was when this was made."""
         used = self._store._attachment
-        return (
-            used is None
-            or used.token is not self._token
-            or self._mine != self._incarnation()
-            or self._words[LAYOUT] != self._layout
-        )
+        try:
+            return (
+                used is None
+                or used.token is not self._token
+                or self._mine != self._incarnation()
+                or self._words[LAYOUT] != self._layout
+            )
+        except ValueError:
+            return True  # another thread closed the database: the words are gone
 
     def record(self, number: int) -> bytes | None:
         """The record that entry ``number`` points at; None whenever that is not so simple.

@@ -1,7 +1,8 @@
 """The directory's names: remembering that a sync of them failed, and making them anew.
 
 A sync of a directory that failed may leave names that every process sees and a power cut takes
-away, and the next sync says that all is well.  So whoever meets that leaves word in ``.shared``.
+away, and the next sync says that all is well.  So whoever meets that leaves word in ``.shared``,
+and whoever syncs them says so before, as the kernel may report the failure to one that is killed.
 As long as the machine runs, the next first opener then gives each file's name to a new copy of it:
 that is a change that no sync has answered for yet.
 
@@ -27,7 +28,10 @@ _FAILED_SYNC = frozenset({errno.EIO, errno.ENOSPC, errno.EDQUOT})
 
 
 class _Remembering:
-    """A Directory that leaves word of a failed sync, and passes everything else on."""
+    """A Directory that leaves word of a failed sync, and passes everything else on.
+
+    Names are synced by one at a time: the first opener, or who holds the global lock.
+    """
 
     def __init__(self, directory: Directory, words: Words, token: int) -> None:
         self._directory = directory
@@ -40,11 +44,14 @@ class _Remembering:
         return getattr(self._directory, name)
 
     def sync(self) -> None:
+        words, before = self._words, self._words[shared.NAMES_SYNCING]
+        words[shared.NAMES_SYNCING] = self._token  # stays if this process dies: nobody heard then
         try:
             self._directory.sync()
         except BaseException:  # an interrupt may have swallowed the error
-            self._words[shared.NAMES] = self._token
+            words[shared.NAMES] = self._token
             raise
+        words[shared.NAMES_SYNCING] = before
 
     def sync_name(self) -> None:
         try:

@@ -66,9 +66,13 @@ LOCK_FILE = 20
 SYNC_FILE = 21
 """Which file ``.sync`` is, in the same way."""
 
-LAYOUT = 22
-"""Counts changes of how the data files are laid out: what was known of it before no longer holds.
-It moves before such a change is in the log, and readers without the lock look at it last."""
+NAMES_SYNCING = 22
+"""The boot's token while the directory is synced; found set by a first opener: nobody heard of it.
+"""
+LAYOUT = 23
+"""Moves up when it changes how the data files are laid out: what was known before no longer holds.
+It does so before the change is in the log, and readers without the lock look at it last.  The first
+opener begins with a log position, so that nobody meets a number again that it knew long ago."""
 
 NAMES_FAILED = (1 << 64) - 1
 """Stands in POISONED if nothing failed but a sync of the directory."""

@@ -15,13 +15,7 @@ from .call import StoreCall, refuse_while_reading
 from .checkpoint import checkpoint_is_due, checkpoint_locked, sync_ahead, unmark
 from .context import T, closing_contextmanager
 from .core import Core
-from .errors import (
-    CommittedNotApplied,
-    CommitUncertain,
-    DBError,
-    DirectoryError,
-    TransactionError,
-)
+from .errors import CommittedNotApplied, CommitUncertain, DBError, DirectoryError, TransactionError
 from .glance import Glance, Indexed
 from .layer import View
 from .options import StoreOptions
@@ -199,34 +193,19 @@ class Store:
             return read(view)
 
     def glance(self, where: Indexed, layout: int) -> Glance:
-        """A reader of such records that takes fewer steps than ``quick_read``, and may decline.
-
-        It declines once the ``layout`` is another one.
-        """
+        """A reader of such records in fewer steps; it declines once the layout is another one."""
         return Glance(self, self._use(), where, layout)
 
-    @property
-    def layout(self) -> int:
-        """A number that is another one once anybody has changed how the files are laid out."""
-        return self._use().core.words[shared.LAYOUT]
-
-    @property
-    def settled_layout(self) -> int | None:
-        """``layout``, if all that was committed is in the files.  Caller holds the global lock.
-
-        Else None: a change of which the number tells already may not be in what the caller reads.
-        """
-        words = self._use().core.words
-        if words[shared.APPLIED] < words[shared.END] or words[shared.SEQUENCE] & 1:
-            return None
-        return words[shared.LAYOUT]
+    def word(self, index: int) -> int:
+        """One of the words that attached processes share, as it is now: see ``shared``."""
+        try:
+            return self._use().core.words[index]
+        except ValueError as error:  # another thread was faster, and the words are gone
+            raise TransactionError("the database is closed") from error
 
     def layout_changed(self) -> None:
-        """Within a transaction: what it changes makes others read the files in another way."""
-        core = self._use().core
-        if not core.lock.owned():
-            raise TransactionError("a layout is changed within a transaction")
-        core.words[shared.LAYOUT] += 1
+        """Within a transaction: after it the files are to be read in another way."""
+        self._use().core.words[shared.LAYOUT] += 1
 
     @closing_contextmanager
     def lock(self) -> Iterator[None]:

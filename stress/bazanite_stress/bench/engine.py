@@ -54,7 +54,7 @@ class Session(Protocol):
         ...
 
     def equal(self, table: str, column: str, value: int, /) -> list[Values]:
-        """The rows whose column equals the value; there is no index."""
+        """The rows whose column equals the value; by an index where the table has one."""
         ...
 
     def greater(self, table: str, column: str, value: int, /) -> list[Values]:

@@ -21,7 +21,7 @@ class Entry:
     ``durability``: what survives when a change has returned (Bazanite's is chosen, too).
     ``processes`` and ``threads``: whether several may write at once.  ``keeps_rows``: if not,
     nothing can be read back.  ``has_log``: whether a killed process leaves a log to be recovered.
-    ``most_rows``: how many a table may have.
+    ``has_indexes``: of other columns than the id.  ``most_rows``: how many a table may have.
     """
 
     module: str
@@ -33,14 +33,20 @@ class Entry:
     threads: bool = True
     keeps_rows: bool = True
     has_log: bool = False
+    has_indexes: bool = False
     most_rows: int | None = None
 
 
 ENGINES = {
-    "bazanite": Entry("bazanite_engine", "BazaniteEngine", has_log=True),
-    "sqlite3-full": Entry("sqlite_engine", "SqliteEngine", "FULL", has_log=True),
+    "bazanite": Entry("bazanite_engine", "BazaniteEngine", has_log=True, has_indexes=True),
+    "sqlite3-full": Entry("sqlite_engine", "SqliteEngine", "FULL", has_log=True, has_indexes=True),
     "sqlite3-normal": Entry(
-        "sqlite_engine", "SqliteEngine", "NORMAL", has_log=True, durability="normal"
+        "sqlite_engine",
+        "SqliteEngine",
+        "NORMAL",
+        has_log=True,
+        has_indexes=True,
+        durability="normal",
     ),
     "bazoola": Entry(
         "bazoola_engine",

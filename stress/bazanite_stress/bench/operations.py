@@ -25,6 +25,7 @@ from .tables import (
     entry,
     hits,
     item,
+    keyed,
 )
 
 DRAWS = 8_192
@@ -119,6 +120,51 @@ class Insert(Work):
         row = self.session.get("item", self.last)
         if row != {"id": self.last, **self.values}:
             raise WrongResult(f"item: the inserted row {self.last} reads as {row}")
+
+
+class InsertKeyed(Work):
+    """A row into ``keyed``, and an entry into each of its two indexes."""
+
+    def begin(self) -> None:
+        context = self.context
+        self.next_id = context.rows + 1 + context.worker
+        self.last = 0
+        self.values: Values = {}
+
+    def step(self) -> None:
+        self.values = keyed(self.next_id)
+        self.next_id += self.context.workers
+        self.last = self.session.insert("keyed", self.values)
+        self.commits += 1
+
+    def check(self) -> None:
+        self.inserted["keyed"] = self.commits
+        expected = {"id": self.last, **self.values}
+        found = self.session.equal("keyed", "code", self.values["code"])
+        if found != [expected]:
+            raise WrongResult(f"keyed: the inserted row {self.last} is found as {found}")
+
+
+class ReadKeyed(Work):
+    """A row of ``keyed`` by its code, which has an index."""
+
+    def begin(self) -> None:
+        drawn = self.context.random.choices(range(1, self.context.rows + 1), k=DRAWS)
+        self.ids = cycle(drawn)
+        self.codes = cycle([keyed(row_id)["code"] for row_id in drawn])
+        self.found: list[Values] = []
+        self.last = 0
+
+    def step(self) -> None:
+        self.last = next(self.ids)
+        self.found = self.session.equal("keyed", "code", next(self.codes))
+
+    def check(self) -> None:
+        for _ in samples():
+            expected = [{"id": self.last, **keyed(self.last)}]
+            if self.found != expected:
+                raise WrongResult(f"keyed: row {self.last} is found as {self.found}")
+            self.step()
 
 
 class Update(Work):

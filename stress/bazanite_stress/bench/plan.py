@@ -91,6 +91,8 @@ def reason_against(engine: str, cell: Cell) -> str | None:
         return "keeps no rows: only writing is measured"
     if not entry.has_log and spec.needs_log:
         return "has no log that is to be recovered"
+    if not entry.has_indexes and spec.needs_index:
+        return "has no indexes"
     if not entry.processes and (shape.processes > 1 or spec.beside):
         return "is for one process"
     if not entry.threads and shape.threads > 1:

@@ -41,6 +41,10 @@ class SqliteEngine:
                 f"CREATE TABLE IF NOT EXISTS {table.name}"
                 f" (id INTEGER PRIMARY KEY, {', '.join(columns)})"
             )
+            for column in table.columns:
+                if column.index:
+                    name = f"{table.name}_{column.name}"
+                    session.run(f"CREATE INDEX IF NOT EXISTS {name} ON {table.name}({column.name})")
         return session
 
 

@@ -1,12 +1,12 @@
 """The rows that are stored: what each holds follows from its id, so that a reader can tell.
 
 ``usertable`` is YCSB's: ten fields of a hundred characters.  ``item`` is a small row with two
-numbers to search by, ``entry`` refers to it.
+numbers to search by, ``entry`` refers to it; ``keyed`` has two indexes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from bazanite_stress.torture.schema import Column, Table
@@ -19,6 +19,10 @@ FIELD_SIZE = 100
 USERTABLE = Table("usertable", tuple(Column(name, "char", FIELD_SIZE) for name in FIELDS))
 ITEM = Table("item", (Column("grp", "int"), Column("score", "int"), Column("name", "char", 20)))
 ENTRY = Table("entry", (Column("item", "ref", table="item"), Column("amount", "int")))
+KEYED = Table(
+    "keyed",
+    (Column("code", "int", index=True), Column("name", "char", 20, index=True)),
+)
 
 DATASETS: dict[str, tuple[Table, ...]] = {
     "users": (USERTABLE,),
@@ -26,11 +30,13 @@ DATASETS: dict[str, tuple[Table, ...]] = {
     "items": (ITEM, ENTRY),
     "no items": (ITEM, ENTRY),
     "items with entries": (ITEM, ENTRY),
+    "keyed": (KEYED,),
 }
 """What a directory holds at the beginning; ``rows_of`` says how many rows."""
 
 WANTED_GRP = 42
 SCORE_LIMIT = 9_899
+_CODES, _CODE_STEP = 999_999_937, 618_033_989  # a prime, and about its golden section
 _STEP = 37  # prime to 100, so that of a hundred rows in a row exactly one has the highest score
 
 
@@ -46,14 +52,20 @@ def rows_of(dataset: str, rows: int) -> dict[str, int]:
         "items": {"item": rows, "entry": 0},
         "no items": {"item": 0, "entry": 0},
         "items with entries": {"item": rows, "entry": rows},
+        "keyed": {"keyed": rows},
     }
     return filled[dataset]
 
 
 def rows_for(table: str, count: int) -> Iterator[Values]:
     """The first ``count`` rows, from id 1 on, without their ids."""
-    make = {"usertable": user, "item": item, "entry": lambda row_id: entry(row_id, count)}[table]
-    return map(make, range(1, count + 1))
+    makers: dict[str, Callable[[int], Values]] = {
+        "usertable": user,
+        "item": item,
+        "entry": lambda row_id: entry(row_id, count),
+        "keyed": keyed,
+    }
+    return map(makers[table], range(1, count + 1))
 
 
 def item(row_id: int) -> Values:
@@ -65,6 +77,12 @@ def item(row_id: int) -> Values:
 def entry(row_id: int, items: int) -> Values:
     """A row of ``entry``: one an item, in another order."""
     return {"item": item_of_entry(row_id, items), "amount": row_id}
+
+
+def keyed(row_id: int) -> Values:
+    """A row of ``keyed``: no two have the same code or name, and neither is in the order of ids."""
+    code = row_id * _CODE_STEP % _CODES
+    return {"code": code, "name": f"name of {code}"}
 
 
 def item_of_entry(row_id: int, items: int) -> int:

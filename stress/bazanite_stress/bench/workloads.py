@@ -42,6 +42,7 @@ class Spec:
     whole: bool = False
     opens: bool = False
     needs_log: bool = False
+    needs_index: bool = False
     readable: bool = True
     beside: str = ""
 
@@ -112,6 +113,17 @@ WORKLOADS = {
     "scan": Spec(operations.Scan, "items", "all rows, as dicts", whole=True),
     "equality": Spec(operations.Equality, "items", "1 % of the rows, no index", whole=True),
     "range": Spec(operations.Range, "items", "greater than, 1 % of the rows, no index", whole=True),
+    "indexed-read": Spec(
+        operations.ReadKeyed, "keyed", "a row by a column that has an index", needs_index=True
+    ),
+    "indexed-insert": Spec(
+        operations.InsertKeyed,
+        "keyed",
+        "one row, durable, into a table with two indexes",
+        SOME,
+        changes=True,
+        needs_index=True,
+    ),
     "join": Spec(
         operations.Join,
         "items with entries",

@@ -16,7 +16,13 @@ from bazanite_stress.explore.workload import Step
 from bazanite_stress.history.events import Event
 from bazanite_stress.simulation.machine import Machine
 from bazanite_stress.simulation.system import Killed, SimulatedLockFile
-from bazanite_wal.errors import LockTimeout
+from bazanite_wal.errors import (
+    CommittedNotApplied,
+    CommitUncertain,
+    DirectoryError,
+    LockTimeout,
+    PoisonedError,
+)
 from bazanite_wal.posix import PerThread
 
 from .calls import NOBODY_KNOWS, NOTHING_DONE, UNFORESEEN, perform, tells_position
@@ -26,6 +32,9 @@ from .scheduler import Scheduler
 
 copyreg.pickle(PerThread, lambda _mine: (PerThread, ()))  # a forked child's thread begins anew
 copyreg.pickle(struct.Struct, lambda one: (struct.Struct, (one.format,)))
+
+
+_AFTER_A_FAILURE = (CommitUncertain, CommittedNotApplied, DirectoryError)
 
 
 def _columns(db: DB) -> object:
@@ -56,6 +65,12 @@ class Actors:
         """Let everybody be ready, with the database open as the program says."""
         for number, threads in enumerate(self.program.processes):
             Actor(self, f"process {number + 1}").begin(threads)
+
+    def excused(self) -> tuple[type[DBError], ...]:
+        """What may be raised because calls failed; nothing before the first one did."""
+        if self.scheduler.syncs_failed:
+            return (PoisonedError, *_AFTER_A_FAILURE)
+        return _AFTER_A_FAILURE if self.scheduler.writes_failed else ()
 
     def now(self) -> int:
         """A moment; all are different."""
@@ -149,7 +164,7 @@ class Actor:
             with ExitStack() as stack:
                 try:
                     stack.enter_context(session.db.storage.lock())
-                except NOTHING_DONE as failure:
+                except (*NOTHING_DONE, PoisonedError) as failure:
                     self._check_allowed(step, failure)
                     return
                 for inner in step[1]:
@@ -160,7 +175,7 @@ class Actor:
             raise Failed(f"{who}: {step} raised {failure!r}") from failure
 
     def _check_allowed(self, step: Step, failure: Exception) -> None:
-        if not isinstance(failure, self.actors.allowed):
+        if not isinstance(failure, self.actors.allowed + self.actors.excused()):
             raise Failed(f"{self.name}: {step} raised {failure!r}") from failure
 
     def _perform_on_known_tables(self, step: Step) -> Any:

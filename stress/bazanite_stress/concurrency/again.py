@@ -14,7 +14,8 @@ from bazanite_stress.explore.workload import Workload
 from bazanite_stress.simulation.disk import Profile
 
 from .catalogue import smaller
-from .plans import Decision, Odds, Policy, Random, Script, preempted
+from .faults import drawn
+from .plans import Decision, Odds, Policy, Script, preempted
 from .programs import Program
 from .trial import Court, Trial
 
@@ -125,8 +126,9 @@ def _policies(violation: Violation) -> Iterator[Policy]:
     kinds = [decision.kind for decision in decisions]
     yield Script(decisions)
     last = max((decision.point for decision in decisions), default=100)
-    odds = Odds(0.1, kinds.count("kill"), kinds.count("stop"), "cut" in kinds, within=last + 1)
-    yield from (Random(f"{i}", replace(odds, change=0.02 + 0.3 * (i % 2))) for i in range(_RANDOM))
+    odds = Odds(0.1, kinds.count("kill"), kinds.count("stop"), "cut" in kinds, within=last + 1,
+                faults=kinds.count("fail"))  # fmt: skip
+    yield from (drawn(f"{i}", replace(odds, change=0.02 + 0.3 * (i % 2))) for i in range(_RANDOM))
     if set(kinds) <= {"run"}:
         yield from islice(preempted(1), _CHANGES)
 

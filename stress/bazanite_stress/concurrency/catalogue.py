@@ -249,6 +249,8 @@ PROGRAMS: dict[str, Program] = {
             [[["insert", "a", {"n": 5}], _READ]],
             setup=[*SETUP, ["insert_many", "a", [{"n": n} for n in range(3)]]],
         ),
+        # One syncs under the lock, while the other one leads a sync without it.
+        _program("threads that sync", [[_insert("p")], [["lock", [_insert("q")]]]]),
     )
 }
 

@@ -1,4 +1,4 @@
-"""Plans: who goes on at each point, who dies, who stops, and when the power goes.
+"""Plans: who goes on at each point, who dies, who stops, whose call fails, when the power goes.
 
 By itself a run goes on with whoever has the turn, and when that one waits or is done, with the next
 in a circle.  A *decision* is what a plan did otherwise; a list of them repeats a run.
@@ -11,23 +11,28 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Protocol
 
+from .failing import fail_by_itself, strike
 from .scheduler import PowerCut, Scheduler, Task
 
-Kind = Literal["run", "kill", "stop", "cut"]
+Kind = Literal["run", "kill", "stop", "fail", "cut"]
 NEVER = 1 << 60
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """At this point: run this task, kill or stop its process, or cut the power.
+    """At this point: run this task, kill or stop its process, let its call fail, or cut the power.
 
-    Of a write that was under way when its process was killed, ``written`` bytes were done.
+    Of a write that failed, or was under way when its process was killed, ``written`` bytes were
+    done.  ``how`` a call fails: see ``failing.strike``; with ``file`` it is one of the kernel's
+    own write-backs of that file.
     """
 
     point: int
     kind: Kind
     task: int = 0
     written: int = 0
+    how: str = ""
+    file: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """For a replay file."""
@@ -42,8 +47,16 @@ class Policy(Protocol):
     def decide(
         self, scheduler: Scheduler, current: Task | None, ready: list[Task]
     ) -> Decision | None:
-        """What to do here, None for nothing in particular; asked again after a kill or a stop."""
+        """What to do here, None for nothing in particular; asked again after all but a "run"."""
         ...
+
+
+_VERBS = {
+    "run": "goes on",
+    "kill": "is killed",
+    "stop": "is stopped",
+    "fail": "meets a failure ({})",
+}
 
 
 class Directed:
@@ -62,7 +75,7 @@ class Directed:
         self.next_point = self._policy.next_point
         chosen: Task | None = usual
         if decision is not None:
-            chosen = self._carry_out(scheduler, decision, usual, ready)
+            chosen = self._carry_out(scheduler, decision, usual, ready, current)
             if chosen is not usual:
                 self._note(decision, current, scheduler)
         if chosen is not None:
@@ -73,8 +86,10 @@ class Directed:
         self.decisions.append(decision)
         if decision.kind == "cut":
             what = "the power goes"
+        elif decision.file:
+            what = f"{decision.file} cannot be written back ({decision.how})"
         else:
-            verb = {"run": "goes on", "kill": "is killed", "stop": "is stopped"}[decision.kind]
+            verb = _VERBS[decision.kind].format(decision.how)
             what = f"{scheduler.tasks[decision.task].name} {verb}"
         where = "" if current is None else f", {current.name} before {' '.join(current.about_to)}"
         self.told.append(f"point {decision.point}{where.rstrip()}: {what}")
@@ -85,17 +100,29 @@ class Directed:
         return next((task for task in ready if task.number > self._last), ready[0])
 
     def _carry_out(
-        self, scheduler: Scheduler, decision: Decision, usual: Task, ready: list[Task]
+        self,
+        scheduler: Scheduler,
+        decision: Decision,
+        usual: Task,
+        ready: list[Task],
+        current: Task | None,
     ) -> Task | None:
-        """Who goes on; None after a kill or a stop.  What cannot be done here is left out."""
+        """Who goes on; None after all but a "run".  What cannot be done here is left out."""
         if decision.kind == "cut":
             self._note(decision, usual, scheduler)
             raise PowerCut
+        if decision.file:
+            failed = fail_by_itself(scheduler.machine, decision.file, decision.how)
+            scheduler.syncs_failed += failed
+            return None if failed else usual
         if decision.task >= len(scheduler.tasks):
             return usual
         task = scheduler.tasks[decision.task]
         if decision.kind == "run":
             return task if task in ready else usual
+        if decision.kind == "fail":
+            here = task is current and strike(scheduler, task, decision.how, decision.written)
+            return None if here else usual
         if task.finished or task.doomed or not task.process.mortal:
             return usual
         if decision.kind == "stop":
@@ -133,7 +160,8 @@ class Script:
 class Odds:
     """Of a random run: how often, per point, the turn changes, and what else may happen in it.
 
-    ``kills``, ``stops``: how many of them at most; ``cut``: whether the power goes at some point.
+    ``kills``, ``stops``, and ``faults`` of calls: how many of them at most; ``cut``: whether the
+    power goes at some point.
     ``within``: the number of points within which these are spread.
     """
 
@@ -142,6 +170,7 @@ class Odds:
     stops: int = 0
     cut: bool = False
     within: int = 2_000
+    faults: int = 0
 
     def spread(self, length: int) -> Odds:
         """The same in a run of about so many points."""

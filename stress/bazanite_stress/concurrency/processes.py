@@ -8,6 +8,7 @@ the kernel up to any byte.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from bazanite_stress.simulation.machine import Machine
@@ -19,7 +20,10 @@ from bazanite_stress.simulation.system import (
 )
 from bazanite_wal import shared
 
+from .failing import NAMES, SYNCS, WRITES
 from .scheduler import MovedBack, Scheduler, Task
+
+_TOLD = WRITES | SYNCS | NAMES
 
 
 class ScheduledSystem(SimulatedSystem):
@@ -35,11 +39,14 @@ class ScheduledSystem(SimulatedSystem):
     def call(self, operation: str, name: str, size: int = 0) -> int:
         if not self.alive:
             raise Killed
-        writing = self.machine.writing if operation == "write_at" else None
+        writing = self.machine.writing if operation in _TOLD else None
         self.scheduler.point(operation, name, writing)
         if not self.alive:
             raise Killed
         self.machine.now += 1e-6
+        if (task := self.scheduler.current).raises:
+            error, task.raises = task.raises, 0
+            raise OSError(error, os.strerror(error), name)
         return size
 
     def kill(self) -> None:
@@ -70,6 +77,8 @@ class ScheduledSystem(SimulatedSystem):
         if index == shared.DURABLE and value < old and attached:
             found = f"{self.name} moved the durable mark from {old} back to {value}"
             scheduler.failure = scheduler.failure or MovedBack(found)
+        if index == shared.POISONED and value and scheduler.running:
+            self.machine.disk.evict()  # from now on nobody reads what a failed sync left
 
     def thread_lock(self) -> ScheduledThreadLock:
         return ScheduledThreadLock(self)

@@ -65,7 +65,8 @@ class Task:
     """One simulated thread.
 
     ``about_to`` is the call before which it stands, ``writing`` the inode, bytes and offset if that
-    is a write; ``waits_for`` says what for, for a person.
+    is a write (or a sync: no bytes); that call will fail with the errno ``raises``, if it is one.
+    ``waits_for`` says what for, for a person.
     """
 
     def __init__(self, number: int, name: str, process: Process, body: Callable[[], None]) -> None:
@@ -81,6 +82,7 @@ class Task:
         self.waits_for = ""
         self.about_to = ("start", "")
         self.writing: tuple[int, bytes, int] | None = None
+        self.raises = 0
         self.turn = _thread.allocate_lock()
         self.turn.acquire()
 
@@ -120,6 +122,8 @@ class Scheduler:
         self.tasks: list[Task] = []
         self.current = Task(-1, "outside", _Nobody(), _nothing)
         self.failure: BaseException | None = None
+        self.syncs_failed = 0
+        self.writes_failed = 0
         self._most_points = most_points
         self._over = _thread.allocate_lock()
         self._over.acquire()
@@ -153,7 +157,7 @@ class Scheduler:
     ) -> None:
         """The current task is about to do this; it goes on when the plan lets it.
 
-        ``writing``: inode, bytes and offset of a write.
+        ``writing``: inode, bytes and offset of a write, or of a sync.
         """
         if not self.running:
             return

@@ -14,15 +14,17 @@ from bazanite_stress.simulation.disk import PROFILES, Profile
 
 from .again import violation_of
 from .catalogue import LONG, PROGRAMS, SMALLEST
-from .plans import Decision, Odds, Policy, Random, RoundRobin, Watched, preempted
+from .faults import drawn
+from .plans import Decision, Odds, Policy, RoundRobin, Watched, preempted
 from .programs import Program
 from .trial import Court
 
 Scope = Literal["quick", "ci", "soak"]
 SCOPES: tuple[Scope, ...] = ("quick", "ci", "soak")
 Mode = Literal[
-    "random", "round robin", "one change", "two changes", "three changes", "kills", "stops", "cuts"
-]
+    "random", "round robin", "one change", "two changes", "three changes",
+    "kills", "stops", "cuts", "faults",
+]  # fmt: skip
 
 _MOST_CHANGES = 3
 ALL = 1 << 60
@@ -33,6 +35,13 @@ ODDS: dict[Mode, tuple[Odds, ...]] = {
     "kills": (Odds(0.1, kills=1), Odds(0.3, kills=1), Odds(0.05, kills=2), Odds(0.1, kills=3)),
     "stops": (Odds(0.1, stops=1), Odds(0.3, stops=1, kills=1)),
     "cuts": (Odds(0.1, cut=True), Odds(0.3, cut=True, kills=1)),
+    "faults": (
+        Odds(0.1, faults=1),
+        Odds(0.3, faults=1),
+        Odds(0.05, faults=2),
+        Odds(0.2, faults=1, kills=1),
+        Odds(0.2, faults=1, cut=True),
+    ),
 }
 """How random runs of a mode differ, in turn."""
 
@@ -107,7 +116,7 @@ def _random(task: Task) -> Iterator[Policy]:
     length = max((point for point, _ in first.choices), default=100)
     for number in range(task.count):
         odds = ODDS[task.mode][number % len(ODDS[task.mode])]
-        yield Random(f"{task.seed}/{number}", odds.spread(length))
+        yield drawn(f"{task.seed}/{number}", odds.spread(length))
 
 
 def _changed_thrice(seed: str) -> Iterator[Policy]:
@@ -125,9 +134,23 @@ def _changed_thrice(seed: str) -> Iterator[Policy]:
 
 
 _COUNTS: dict[Scope, dict[Mode, int]] = {
-    "quick": {"random": 4, "kills": 5, "stops": 3, "cuts": 3},
-    "ci": {"random": 120, "round robin": 20, "kills": 160, "stops": 60, "cuts": 60},
-    "soak": {"random": 3000, "round robin": 200, "kills": 4000, "stops": 1500, "cuts": 1500},
+    "quick": {"random": 4, "kills": 5, "stops": 3, "cuts": 3, "faults": 4},
+    "ci": {
+        "random": 120,
+        "round robin": 20,
+        "kills": 160,
+        "stops": 60,
+        "cuts": 60,
+        "faults": 75,
+    },
+    "soak": {
+        "random": 3000,
+        "round robin": 200,
+        "kills": 4000,
+        "stops": 1500,
+        "cuts": 1500,
+        "faults": 3000,
+    },
 }
 _THRICE = {"quick": 0, "ci": 2_000, "soak": 50_000}
 _SLICES = 8

@@ -4,14 +4,17 @@ The processes run until they are done, killed, stopped for ever, or the power go
 
 - nobody waits for what nobody can give (Deadlock), and nobody waits for ever (Endless);
 - the durable mark never moved back (MovedBack);
-- no call raised what it must not: without stopped processes only what the model raises too;
+- no call raised what it must not: unless processes were stopped, or calls failed, only what the
+  model raises too;
 - everybody who is left is killed, another process opens the database and reads it: that is the last
-  call of the history; and so is what comes back from legal disks of a power cut at that moment;
+  call of the history; and so is what comes back once pages that a failed sync left are dropped, and
+  from legal disks of a power cut at that moment;
 - the history is strictly serialisable (``history.checker``).
 """
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 from bazanite_stress.explore.deaths import machine_key
@@ -27,12 +30,15 @@ from bazanite_stress.simulation.machine import Machine
 from bazanite_wal.errors import CommittedNotApplied, CommitUncertain, DirectoryError, LockTimeout
 
 from .actors import Actors, Failed
+from .failing import is_poisoned
 from .plans import Decision, Directed, Policy
 from .programs import Program
 from .scheduler import Deadlock, Endless, MovedBack, PowerCut, Scheduler
 
+_LOGGER, _QUIET = logging.getLogger("bazanite"), logging.NullHandler()
 _END = 1 << 61
 _CUT = "after a power cut"
+_DROPPED = "all killed, clean pages dropped, then opened"
 _MAKES_DURABLE = ("checkpoint",)
 _EXCUSED_BY_A_STOP = (CommitUncertain, CommittedNotApplied, LockTimeout, DirectoryError)
 
@@ -72,6 +78,7 @@ class Court:
         self._image = prepared(program.workload, profile, 512).image()
         self._start = setup_model(program.workload)
         self._opened: dict[object, Outcome] = {}
+        self._failed = False
 
     def run(self, policy: Policy, *, stops: bool = False) -> Trial:
         """One run.  ``stops``: the policy may stop processes for ever."""
@@ -83,6 +90,7 @@ class Court:
             actors.allowed += _EXCUSED_BY_A_STOP
         trial = Trial(plan.decisions, plan.told, actors.events, 0)
         cut = False
+        _LOGGER.addHandler(_QUIET)  # that a checkpoint was put off, and the like: nobody asked
         try:
             actors.begin()
             scheduler.run()
@@ -90,6 +98,8 @@ class Court:
             cut = True
         except (Deadlock, Endless, MovedBack, Failed) as error:
             trial.broken = Broken(_rule(error), found=str(error))
+        finally:
+            _LOGGER.removeHandler(_QUIET)
         trial.points = scheduler.points
         if trial.broken is None:
             self._judge(actors, trial, cut)
@@ -101,8 +111,13 @@ class Court:
             trial.broken = _broken(verdict)
             return
         machine = actors.machine
+        self._failed = actors.scheduler.syncs_failed > 0
         if not cut:
             self._last(actors, trial, self._left(machine), "all killed, then opened")
+            off = self.program.workload.durability == "off"  # nobody may have synced, and heard
+            told = not off or is_poisoned(machine)
+            if told and machine.disk.evict() and trial.broken is None:
+                self._last(actors, trial, self._left(machine), _DROPPED)
         if machine.folder is None:
             return
         for space in spaces(machine.disk, machine.folder):
@@ -120,7 +135,8 @@ class Court:
         return self._opened[key]
 
     def _last(self, actors: Actors, trial: Trial, outcome: Outcome, when: str) -> None:
-        lossy = when == _CUT and self.program.workload.durability != "full"
+        lossy = when == _CUT or self._failed
+        lossy = lossy and self.program.workload.durability != "full"
         if lossy and outcome.refused.startswith("UnsafeShutdownError"):
             return
         if outcome.wrong or outcome.refused:

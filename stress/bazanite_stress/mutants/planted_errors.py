@@ -155,4 +155,32 @@ BUGS = (
             ),
         ),
     ),
+    Bug(
+        73,
+        "the other half of 60: two threads sync one descriptor unguarded",
+        "C",
+        (
+            Patch(
+                _GROUP,
+                "        self._sync_turn = core.system.thread_lock()\n",
+                "        class Unguarded:  # each thread has its turn whenever it asks\n"
+                "            def __init__(self):\n"
+                "                self._there = set()\n\n"
+                "            def acquire(self, timeout):\n"
+                "                self._there.add(__planted__(get_ident()))\n"
+                "                return True\n\n"
+                "            def owned(self):\n"
+                "                return get_ident() in self._there\n\n"
+                "            def release(self):\n"
+                "                self._there.discard(get_ident())\n\n"
+                "        self._sync_turn = Unguarded()\n",
+            ),
+            Patch(
+                _GROUP,
+                "from . import shared\n",
+                "from threading import get_ident\n\nfrom . import shared\n",
+            ),
+        ),
+        programs=("threads that sync",),
+    ),
 )

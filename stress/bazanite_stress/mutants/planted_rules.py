@@ -50,15 +50,15 @@ BUGS = (
             Patch(
                 _TABLE,
                 "            batch.save()\n",
-                "            batch.save()\n            self._later = batch._keys\n",
+                "            batch.save()\n            self._later = __planted__(batch._keys)\n",
             ),
             Patch(
                 _TABLE,
                 _RUN_BATCH,
                 "            finish(writes)\n            return result\n\n"
                 "        def index(tx):\n"
-                "            writes = storage.writes(tx)\n"
-                "            __planted__(self._later).save(writes)\n"
+                "            writes = storage.writes(tx, self)\n"
+                "            self._later.save(writes)\n"
                 "            finish(writes)\n\n"
                 "        result = storage.store.run(write)\n"
                 "        storage.store.run(index)\n"
@@ -124,7 +124,7 @@ BUGS = (
         "C",
         (
             _before_the_lock(
-                "rules = storage.rules(view).table(self.name)\n"
+                "rules = storage.rules.table(self.name)\n"
                 "            self.layout.codec.early = {\n"
                 "                index.spec.name: {\n"
                 "                    index.values(row): row\n"

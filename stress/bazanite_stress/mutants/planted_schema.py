@@ -61,9 +61,9 @@ BUGS = (
         "C",
         (
             Patch(
-                "bazanite_wal.store",
-                "            return None\n        return words[shared.LAYOUT]\n",
-                "            pass\n        return __planted__(words[shared.LAYOUT])\n",
+                "bazanite.storage",
+                "        return store.word(LAYOUT) if store.word(APPLIED) == store.word(END) else",
+                "        return __planted__(store.word(LAYOUT)) if True else",
             ),
         ),
         programs=("columns change beside finds",),

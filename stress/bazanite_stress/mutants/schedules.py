@@ -19,12 +19,12 @@ from .bug import Bug
 from .looking import Looking
 
 WAY = "schedule"
-_AT_A_TIME: dict[Mode, int] = {"random": 4, "kills": 4, "stops": 3, "cuts": 3}
+_AT_A_TIME: dict[Mode, int] = {"random": 4, "kills": 4, "stops": 3, "cuts": 3, "faults": 3}
 _MOST = 1_600
 """Schedules, about three rounds of all programs; those that a bug names come on top."""
 _STATES = 6
 """What a schedule costs, in states of the other detectors."""
-_NAMED: dict[Mode, int] = {"random": 8, "kills": 60, "stops": 8, "cuts": 8}
+_NAMED: dict[Mode, int] = {"random": 8, "kills": 60, "stops": 8, "cuts": 8, "faults": 40}
 _NAMED_ROUNDS = 25
 """The same of programs that a bug names, and how often, before all others."""
 

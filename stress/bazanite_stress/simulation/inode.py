@@ -5,7 +5,9 @@ it held since: the durable content first, then its content after each write.  A 
 version of the chain, whatever the other sectors do.  Size changes form a list of their own.
 
 A sync that failed leaves sectors clean that never reached the medium (``stale``): reads see them,
-later syncs do not write them, and the machine may drop them at any time (``evict``).
+later syncs do not write them, and the machine may drop them at any time (``evict``).  ``failures``
+counts those whose error each open file has yet to hear once (``SimulatedFile``); ``untold`` is one
+that whichever of them is synced first hears of alone.
 
 Invariant: ``data`` is what a read returns; ``durable`` and ``durable_size`` are what the medium
 holds for certain.  After a sync of everything they are equal, stale sectors excepted.
@@ -46,10 +48,23 @@ class Chain:
     cuts: list[int] = field(default_factory=list)
 
 
+class Heard:
+    """How many of its file's failed write-backs an open file has reported; a fork shares it."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def __deepcopy__(self, _memory: dict[int, object]) -> Heard:
+        return self
+
+
 class Inode:
     """See the module's text.  ``number`` identifies it; ``kind`` is "file" or "directory"."""
 
-    __slots__ = ("chains", "data", "durable", "durable_size", "number", "sector", "sizes", "stale")
+    __slots__ = (
+        "chains", "data", "durable", "durable_size", "failures", "number", "sector", "sizes",
+        "stale", "untold",
+    )  # fmt: skip
 
     def __init__(self, number: int, sector: int, content: bytes = b"") -> None:
         self.number = number
@@ -60,6 +75,8 @@ class Inode:
         self.chains: dict[int, Chain] = {}
         self.sizes: list[tuple[int, int]] = []
         self.stale: set[int] = set()
+        self.failures = 0
+        self.untold = False
 
     @property
     def pending(self) -> bool:
@@ -78,6 +95,7 @@ class Inode:
         }
         twin.sizes = list(self.sizes)
         twin.stale = set(self.stale)
+        twin.failures, twin.untold = self.failures, self.untold
         return twin
 
     def write(self, data: bytes | memoryview, offset: int, event: int) -> None:
@@ -188,6 +206,15 @@ class Inode:
                 self.stale.add(index)
         self.durable = bytes(content)
         self.chains.clear()  # the size is metadata: it stays pending
+
+    def fail_write_back(self, fate: SyncFate, *, once: bool = False) -> None:
+        """The kernel cannot write what is dirty: each open file hears of it, or with ``once`` one.
+
+        Linux before 4.13 told the next sync of all, and no other.
+        """
+        self.fail_sync({}, fate)
+        self.untold = self.untold or once
+        self.failures += not once
 
     def evict(self) -> None:
         """Drop clean pages: what a failed sync did not write is gone now."""

@@ -57,7 +57,7 @@ class Machine:
         self.words: dict[int, list[int]] = {}
         self.commands: dict[int, str] = {}
         self.writing: tuple[int, bytes, int] = (0, b"", 0)
-        """The inode, bytes and offset of the last write that a process asked for."""
+        """Inode, bytes and offset of the last write that a process asked for; no bytes: a sync."""
         self._pids = 0
 
     @classmethod
@@ -77,6 +77,8 @@ class Machine:
     def after_kill(self) -> Machine:
         """A copy of this machine on which every process has just been killed."""
         twin = Machine(self.disk.clone(), self.boot)
+        for inode in twin.disk.files.values():
+            inode.untold = False  # nobody has it open: the kernel may forget
         twin.now = self.now
         twin.words = {number: list(words) for number, words in self.words.items()}
         twin._pids = self._pids

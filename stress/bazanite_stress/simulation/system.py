@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from bazanite_wal.frame import LARGEST_FILE
 
 from .disk import Folder
-from .inode import Inode
+from .inode import Heard, Inode
 from .machine import FOLDER, PATH, Machine
 
 Watch = Callable[[str, str, int], int | None]
@@ -119,7 +119,12 @@ class SimulatedSystem:
 
 
 class SimulatedFile:
-    """An open file; it stays usable when its name is gone."""
+    """An open file; it stays usable when its name is gone.
+
+    Of a write-back that failed since it was opened its next sync tells, once, whoever makes that
+    sync: as Linux does (errseq_t).  What failed before it was opened it never tells, unless that is
+    ``untold``.
+    """
 
     def __init__(self, system: SimulatedSystem, inode: Inode, name: str, *, write: bool) -> None:
         self._system = system
@@ -127,6 +132,7 @@ class SimulatedFile:
         self.inode = inode
         self._name = name
         self._write = write
+        self._heard = Heard(inode.failures)
 
     def read_at(self, size: int, offset: int) -> bytes:
         size = self._system.call("read_at", self._name, size)
@@ -156,15 +162,26 @@ class SimulatedFile:
         return LARGEST_FILE
 
     def sync_data(self) -> None:
+        self._system.machine.writing = (self.inode.number, b"", 0)
         self._system.call("sync_data", self._name)
         self._disk.sync_data(self.inode)
+        self._report()
 
     def sync(self) -> None:
+        self._system.machine.writing = (self.inode.number, b"", 0)
         self._system.call("sync", self._name)
         self._disk.sync(self.inode)
+        self._report()
 
     def close(self) -> None:
         pass
+
+    def _report(self) -> None:
+        inode = self.inode
+        failed = inode.untold or self._heard.count < inode.failures
+        self._heard.count, inode.untold = inode.failures, False
+        if failed:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), self._name)
 
     def _writable(self) -> None:
         if not self._write:
@@ -326,6 +343,7 @@ class SimulatedDirectory:
         self._disk.remove(self._folder, name)
 
     def sync(self) -> None:
+        self._system.machine.writing = (self._folder.number, b"", 0)
         self._system.call("sync_names", "")
         self._disk.sync_folder(self._folder)
 

@@ -256,12 +256,13 @@ def table_classes(api: Any, tables: Iterable[Table], *, text: bool) -> list[type
 
 def field_type(api: Any, column: Column, text: bool) -> Any:
     """The column's type in this engine."""
+    more = {"index": True} if column.index else {}
     match column.kind:
         case "int":
-            return api.INT(null=column.null)
+            return api.INT(null=column.null, **more)
         case "ref":
             return api.FK(column.table, null=column.null)
         case "text" if text:
             return api.TEXT(null=column.null)
         case _:
-            return api.CHAR(column.size, null=column.null)
+            return api.CHAR(column.size, null=column.null, **more)

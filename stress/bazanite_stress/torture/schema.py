@@ -20,7 +20,8 @@ START_BALANCE = 10_000
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column beside the id; `size` in bytes: of a char, or of the char that stands for a text
-    where the engine has no TEXT. `table` is what a ref points to.
+    where the engine has no TEXT. `table` is what a ref points to. `index`: rows are looked for by
+    it, in an engine that has indexes.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Column:
     size: int = 0
     table: str = ""
     null: bool = False
+    index: bool = False
 
 
 @dataclass(frozen=True, slots=True)
