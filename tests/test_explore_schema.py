@@ -33,7 +33,6 @@ from bazanite_stress.explore.schema_model import Key
 from bazanite_stress.explore.workload import Workload
 from bazanite_stress.explore.workload_check import WrongWorkload
 from bazanite_stress.simulation.disk import PROFILES
-from bazanite_wal.shared import LAYOUT
 
 LITTLE = Limits(exhaustive=20, sample=6, violations=1)
 
@@ -169,16 +168,6 @@ def test_processes_survive_each_others_migrations(name: str) -> None:
     for profile in PROFILES:
         part = simulate(Schedules(PROGRAMS[name], "random", profile, 8, "tests"))
         assert part.violations == []
-
-
-def _epoch_at_once(storage: Any) -> int:
-    return int(storage.store.word(LAYOUT))
-
-
-def test_a_layout_that_is_adopted_too_early_is_misread() -> None:
-    with mock.patch("bazanite.storage.Storage._applied_epoch", _epoch_at_once):
-        program = PROGRAMS["columns change beside finds"]
-        assert simulate(Schedules(program, "random", "hostile", 40, "s")).violations
 
 
 def test_a_handle_that_is_refused_though_nothing_changed_is_a_violation() -> None:

@@ -57,6 +57,12 @@ SMALLEST = (
 )  # fmt: skip
 """Those of which all schedules with two changes of turn are run."""
 
+LONG = (
+    "unique inserts", "delete beside a child", "deletes that reach further",
+    "columns change beside finds", "index built beside writers", "two migrate",
+)  # fmt: skip
+"""Those with indexes, references and migrations, each of whose schedules takes long."""
+
 PROGRAMS: dict[str, Program] = {
     program.name: program
     for program in (
@@ -191,8 +197,6 @@ PROGRAMS: dict[str, Program] = {
             ],
             [[_READ, _FIND]],
         ),
-        # One syncs under the lock, while the other one leads a sync without it.
-        _program("threads that sync", [[_insert("p")], [["lock", [_insert("q")]]]]),
         _program(
             "unique inserts",
             [[["insert", "a", {"v": "x"}], _ROWS]],
@@ -245,6 +249,8 @@ PROGRAMS: dict[str, Program] = {
             [[["insert", "a", {"n": 5}], _READ]],
             setup=[*SETUP, ["insert_many", "a", [{"n": n} for n in range(3)]]],
         ),
+        # One syncs under the lock, while the other one leads a sync without it.
+        _program("threads that sync", [[_insert("p")], [["lock", [_insert("q")]]]]),
     )
 }
 

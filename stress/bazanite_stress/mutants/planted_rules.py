@@ -50,7 +50,7 @@ BUGS = (
             Patch(
                 _TABLE,
                 "            batch.save()\n",
-                "            batch.save()\n            self._later = batch._keys\n",
+                "            batch.save()\n            self._later = __planted__(batch._keys)\n",
             ),
             Patch(
                 _TABLE,
@@ -58,7 +58,7 @@ BUGS = (
                 "            finish(writes)\n            return result\n\n"
                 "        def index(tx):\n"
                 "            writes = storage.writes(tx, self)\n"
-                "            __planted__(self._later).save(writes)\n"
+                "            self._later.save(writes)\n"
                 "            finish(writes)\n\n"
                 "        result = storage.store.run(write)\n"
                 "        storage.store.run(index)\n"
