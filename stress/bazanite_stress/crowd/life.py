@@ -24,7 +24,7 @@ from bazanite_wal.errors import DirectoryError
 
 from .moments import Doom, DoomedSystem
 from .notes import Notes
-from .steps import TABLES, Planner
+from .steps import INDEXED, TABLES, Planner
 
 _WORKLOAD = Workload("crowd", TABLES, [])
 
@@ -36,8 +36,8 @@ class Part:
     ``first`` are its first calls; after ``calls`` more it closes and ends.  ``doom``: it kills
     itself there.  ``own_table``: it opens the directory with one more table, which nobody had.
     ``fork_at``: before this call (from 1) it forks; the child goes on with other calls and with
-    notes of its own.  ``no_space``: a full disk is no fault.  ``last``: it makes its first calls
-    only, and lets the directory check itself.
+    notes of its own.  ``no_space``: a full disk is no fault.  ``indexed``: each column has an index.
+    ``last``: it makes its first calls only, and lets the directory check itself.
     """
 
     directory: str
@@ -50,6 +50,7 @@ class Part:
     own_table: str = ""
     fork_at: int = 0
     no_space: bool = False
+    indexed: bool = False
     last: bool = False
 
 
@@ -109,7 +110,7 @@ class Life:
 
     def _open(self) -> DB:
         part = self._part
-        tables: dict[str, Columns] = dict(TABLES)
+        tables: dict[str, Columns] = dict(INDEXED if part.indexed else TABLES)
         if part.own_table:
             tables[part.own_table] = {"v": ["char", 4]}
         classes = [table_class(name, columns) for name, columns in tables.items()]

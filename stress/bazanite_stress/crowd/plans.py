@@ -47,6 +47,7 @@ class Setting:
     directory: str
     options: Mapping[str, Any]
     no_space: bool = False
+    indexed: bool = False
 
 
 class Plans:
@@ -101,7 +102,7 @@ class Plans:
         self._made += 1
         setting = self._setting
         seed = f"{self._random.getrandbits(48):x}/{self._made}"
-        more = {"no_space": setting.no_space} | more
+        more = {"no_space": setting.no_space, "indexed": setting.indexed} | more
         if more["no_space"] and not more.get("reads_only"):
             more["first"] = (_FILL, *more.get("first", ()))
         return Part(setting.directory, seed, options=dict(setting.options), **more)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from random import Random
 
 from bazanite import DB
-from bazanite_stress.explore.workload import table_class
+from bazanite_stress.explore.workload import Columns, table_class
 from bazanite_stress.torture.chronicle import SHARED_ROWS, SMALL_DISK
 from bazanite_stress.torture.evidence import Evidence
 from bazanite_stress.torture.lives import Crew
@@ -22,12 +22,14 @@ from .plans import Setting, options
 from .record import Record
 from .room import Room
 from .small_disk import NoSmallDisk, SmallDisk
-from .steps import TABLES
+from .steps import INDEXED, TABLES
 
 KILLS = 100
 """In one room."""
 _FULL_DISKS = 5
 """One room of so many is on a small disk."""
+_INDEXED = 0.4
+"""In this part of the rooms the columns have indexes."""
 
 
 class Rooms:
@@ -38,7 +40,8 @@ class Rooms:
         self._paper = Paper()
         self._made = 0
         self.last: Record | None = None
-        _compile_for_children(work / "compiled")
+        for tables in (TABLES, INDEXED):
+            _compile_for_children(work / "compiled", tables)
 
     def close(self) -> None:
         """When nobody is in a room any more."""
@@ -55,7 +58,8 @@ class Rooms:
             opened = options(random, self._crew.settings, number)
             if disk is not None:
                 opened["log_size_bytes"] = LEAST_LOG_SIZE
-            setting = Setting(str(directory), opened, no_space=disk is not None)
+            indexed = random.random() < _INDEXED
+            setting = Setting(str(directory), opened, disk is not None, indexed)
             room = Room(self._crew, setting, random, scratch, self._paper)
             try:
                 room.run(seconds, KILLS, self._before_the_end(directory, scratch, disk))
@@ -96,14 +100,14 @@ class Rooms:
         return disk
 
 
-def _compile_for_children(directory: Path) -> None:
+def _compile_for_children(directory: Path, tables: Mapping[str, Columns]) -> None:
     """Make a few calls here, so that forked processes have the code that is made for the schemas.
 
     Else each of them makes it anew, which takes longer than all that it does before it is killed.
     """
-    classes = [table_class(name, columns) for name, columns in TABLES.items()]
+    classes = [table_class(name, columns) for name, columns in tables.items()]
     with DB(classes, directory) as db:
-        for name in TABLES:
+        for name in tables:
             row = db.insert(name, {})
             db.update_by_id(name, row["id"], {"v": "x"})
             db.find_by_id(name, row["id"])
