@@ -36,8 +36,8 @@ class Part:
     ``first`` are its first calls; after ``calls`` more it closes and ends.  ``doom``: it kills
     itself there.  ``own_table``: it opens the directory with one more table, which nobody had.
     ``fork_at``: before this call (from 1) it forks; the child goes on with other calls and with
-    notes of its own.  ``no_space``: a full disk is no fault.  ``indexed``: each column has an index.
-    ``last``: it makes its first calls only, and lets the directory check itself.
+    notes of its own.  ``no_space``: a full disk is no fault.  ``indexed``: each column has an
+    index.  ``last``: it makes its first calls only, and lets the directory check itself.
     """
 
     directory: str
