@@ -147,7 +147,9 @@ class Table:
                     self, known, lambda view: read(storage.quickly_verified(view))
                 )
             row = storage.quick_read(self, known, read)
-        except (CorruptionError, LayoutChanged):
+        except (CorruptionError, LayoutChanged) as error:
+            if isinstance(error, CorruptionError) and not storage.has_checksums:
+                raise
             # an error counts only if the table still has the checksums that this handle knew of
             with storage.store.reading() as view:
                 return read(storage.verified(view, self))
