@@ -32,37 +32,43 @@ class KeyCheck:
     def run(self) -> None:
         """Report every finding; raises nothing."""
         try:
-            for index in self._rules.keys.all:
-                self._check(index)
+            sound = [index for index in self._rules.keys.all if self._is_sound(index)]
+            for index, wanted in zip(sound, self._wanted_sums(sound), strict=True):
+                if self._sum(index) != wanted:
+                    self._compare(index)
+                if index.spec.unique:
+                    self._find_twins(index)
         except (DBError, OSError, ValueError) as error:
             name = self._rules.layout.files.rows
             self._findings.problem(name, 0, None, f"its indexes cannot be checked: {error}")
 
-    def _check(self, index: TableIndex) -> None:
-        sound = True
-        for node, what in index.tree.check(self._view):
+    def _is_sound(self, index: TableIndex) -> bool:
+        found = list(index.tree.check(self._view))
+        for node, what in found:
             self._findings.problem(index.file, node * NODE_SIZE, None, what)
-            sound = False
-        if not sound:
-            return
-        if self._sum(index.tree.entries(self._view)) != self._sum(self._wanted(index, 0, None)):
-            self._compare(index)
-        if index.spec.unique:
-            self._find_twins(index)
+        return not found
 
-    def _wanted(
-        self, index: TableIndex, begin: int, end: int | None
-    ) -> Iterator[tuple[bytes, int]]:
+    def _wanted_sums(self, indexes: list[TableIndex]) -> list[tuple[int, int]]:
+        """What each of these should have, from one reading of the rows."""
+        if not indexes:
+            return []
+        sums = [(0, 0)] * len(indexes)
+        for slot, row in self._rules.layout.codec.slot_rows(self._view):
+            for place, index in enumerate(indexes):
+                if index.has(slot):
+                    sums[place] = _added(sums[place], index.entry(slot, row))
+        return sums
+
+    def _sum(self, index: TableIndex) -> tuple[int, int]:
+        result = (0, 0)
+        for entry in index.tree.entries(self._view):
+            result = _added(result, entry)
+        return result
+
+    def _wanted(self, index: TableIndex, begin: int, end: int) -> Iterator[tuple[bytes, int]]:
         for slot, row in self._rules.layout.codec.slot_rows(self._view, begin, end):
             if index.has(slot):
                 yield index.entry(slot, row)
-
-    def _sum(self, entries: Iterator[tuple[bytes, int]]) -> tuple[int, int]:
-        count = total = 0
-        for entry in entries:
-            count += 1
-            total = (total + hash(entry)) % _MODULUS
-        return count, total
 
     def _compare(self, index: TableIndex) -> None:
         """Tell which entries are missing, and which are nobody's."""
@@ -94,3 +100,9 @@ class KeyCheck:
 
     def _tell(self, index: TableIndex, what: str) -> None:
         self._findings.problem(index.file, 0, None, what)
+
+
+def _added(so_far: tuple[int, int], entry: tuple[bytes, int]) -> tuple[int, int]:
+    """The count and the sum of hashes with one more entry."""
+    count, total = so_far
+    return count + 1, (total + hash(entry)) % _MODULUS

@@ -63,7 +63,10 @@ def checked_migrations(migrations: Iterable[Migration]) -> list[Migration]:
         if not isinstance(one, Migration):
             raise ValidationError(f"{one!r} is not a migration")
         if migration.version <= last:
-            raise ValidationError(f"migration {migration.version} comes behind {last}")
+            raise ValidationError(
+                f"migration {migration.version} comes behind {last}: put them in ascending order, "
+                "and give each a number of its own"
+            )
         last = migration.version
     return result
 

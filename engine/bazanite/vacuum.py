@@ -103,11 +103,15 @@ def _build_keys(tx: WriteSet, rules: TableRules, catalog: Catalog, moved: list[_
     """
     layout = rules.layout
     indexes = [_closed_up_index(index, moved) for index in rules.spec.indexes]
-    for index in TableKeys(layout, indexes).all:
-        entries = [
-            index.entry(slot, row) for slot, row in layout.codec.slot_rows(tx) if index.has(slot)
-        ]
-        index.tree.build(tx, sorted(entries))
+    keys = TableKeys(layout, indexes).all
+    if keys:
+        entries: list[list[tuple[bytes, int]]] = [[] for _ in keys]
+        for slot, row in layout.codec.slot_rows(tx):
+            for index, its in zip(keys, entries, strict=True):
+                if index.has(slot):
+                    its.append(index.entry(slot, row))
+        for index, its in zip(keys, entries, strict=True):
+            index.tree.build(tx, sorted(its))
     spec = replace(rules.spec, indexes=tuple(indexes))
     if spec != rules.spec:
         data = encode(replace(catalog, tables={**catalog.tables, rules.name: spec}))
