@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
-from bazanite import DB
+from bazanite import CHAR, DB, PK, AddIndex, Field, Migration, Schema, Table
 from bazanite_tools.cli import main
 from bazanite_wal.header import FRAMES_START
 from tools_support import READ_ONLY, City, Person, contents, patch, run_json
@@ -250,3 +251,26 @@ def test_checkpoint_of_a_directory_without_its_log_names_the_option_that_helps(
     assert main(["checkpoint", str(closed)]) == 2
     assert "--accept-unsafe" in capsys.readouterr().err
     assert main(["checkpoint", str(closed), "--accept-unsafe"]) == 0
+
+
+def test_info_tells_of_indexes_and_migrations(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Words(Table):
+        name = "words"
+        schema = Schema([Field("id", PK()), Field("word", CHAR(8, unique=True))])
+
+    with DB([Words], tmp_path) as db:
+        db.insert("words", {"word": "one"})
+        db.migrate([Migration(3, "by id", [AddIndex("words", ["word", "id"])])])
+    assert main(["info", "--json", str(tmp_path)]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["migrations"] == [{"version": 3, "name": "by id", "done": 1}]
+    assert document["tables"]["words"]["indexes"] == [
+        {"columns": ["word"], "unique": True, "slots_built": None, "size_bytes": 8192},
+        {"columns": ["word", "id"], "unique": False, "slots_built": None, "size_bytes": 8192},
+    ]
+    assert main(["info", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "\nunique:    words (word), 8.0 KiB\nindex:     words (word, id), 8.0 KiB\n" in out
+    assert "\nmigrated:  to version 3 (by id), of which 1 step made\n" in out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from typing import Any
 
 from bazanite.check import read_catalog
@@ -66,6 +67,15 @@ def _tables(view: View, catalog: Catalog) -> dict[str, dict[str, Any]]:
             "checksums": spec.checksums,
             "checksum_bytes": view.size(files.sums) if spec.checksums else 0,
             "fields": {field.name: str(field) for field in spec.fields},
+            "indexes": [
+                {
+                    "columns": [*index.columns],
+                    "unique": index.unique,
+                    "slots_built": index.built,
+                    "size_bytes": view.size(files.keyed(index.name)),
+                }
+                for index in spec.indexes
+            ],
         }
     return result
 
@@ -93,6 +103,7 @@ def _print_json(
             "catalog_problem": complaint,
             "checksums": _kept(tables) if catalog else None,
             "tables": tables,
+            "migrations": [asdict(record) for record in catalog.migrations] if catalog else [],
             "log": log_section(offline, state),
             "needs_recovery": offline.needs_recovery,
             "unapplied_files": list(offline.unapplied),
@@ -128,11 +139,27 @@ def _print_text(
             ])  # fmt: skip
         print_columns(rows)
         print(f"checksums: {_CHECKSUMS_TEXT[_kept(tables)]}")
+        _print_indexes(tables)
+    if catalog and catalog.migrations:
+        last = catalog.migrations[-1]
+        steps = plural(last.done, "step")
+        print(f"migrated:  to version {last.version} ({last.name}), of which {steps} made")
     print(f"log:       {_log_text(offline, state)}")
     print(f"recovery:  {_recovery_text(offline, state)}")
     print(f"in use by: {_users_text(offline)}")
     if offline.live.holder:
         print(f"lock:      held by {offline.live.holder}; the counts may be of different moments")
+
+
+def _print_indexes(tables: dict[str, dict[str, Any]]) -> None:
+    for name, table in tables.items():
+        for index in table["indexes"]:
+            kind = "unique" if index["unique"] else "index"
+            built = index["slots_built"]
+            state = "" if built is None else f", being built: it has the first {built:,} slots"
+            columns = ", ".join(index["columns"])
+            size = size_text(index["size_bytes"])
+            print(f"{kind}:".ljust(11) + f"{name} ({columns}), {size}{state}")
 
 
 def _log_text(offline: Offline, state: LogState) -> str:
