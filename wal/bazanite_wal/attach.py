@@ -70,8 +70,12 @@ def attach(
                     result = _attach_locked(system, directory, lock, options, attempt)
                     if result is not None:
                         _sign(system, file)
-                        attempt.pop_all()
-                        lock.release()
+                        kept = attempt.pop_all()
+                        try:
+                            lock.release()
+                        except BaseException:
+                            kept.close()
+                            raise
                         undo.pop_all()
                         return result
                 if deadline is not None and system.monotonic() > deadline:

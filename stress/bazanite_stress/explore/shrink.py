@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from .workload import GROUPS, Columns, Step, Workload, all_steps
+from .workload_check import WrongWorkload, check_workload
 
 _ROWS = {"insert": 2, "update": 3}
 """Where a step's values stand."""
@@ -23,7 +24,22 @@ def api_calls(workload: Workload) -> int:
 
 
 def simpler(workload: Workload) -> Iterator[Workload]:
-    """Each is one simplification away."""
+    """Each is one simplification away, and can be carried out."""
+    for candidate in _simpler(workload):
+        if not workload.migrates or _is_possible(candidate):
+            yield candidate
+
+
+def _is_possible(workload: Workload) -> bool:
+    """Whether it is legal: without a step of a migration others may name what is not there."""
+    try:
+        check_workload(workload)
+    except WrongWorkload:
+        return False
+    return True
+
+
+def _simpler(workload: Workload) -> Iterator[Workload]:
     for steps in _shorter(workload.steps):
         yield replace(workload, steps=steps)
     for setup in _shorter(workload.setup or []):
