@@ -67,7 +67,7 @@ def test_an_engine_that_refuses_its_own_work_is_kept_too(
 
     workload = WORKLOADS["rows"]
     with monkeypatch.context() as patches:
-        patches.setattr("bazanite_stress.explore.runner.DB", Refusing)
+        patches.setattr("bazanite_stress.explore.session.DB", Refusing)
         (violation,) = Explorer(workload, "journal", limits=LIMITS).explore().violations
         assert violation.rule == REFUSED
         assert (violation.point.what, violation.found[:15]) == (moment, "CorruptionError")

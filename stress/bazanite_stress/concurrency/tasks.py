@@ -174,8 +174,9 @@ def plan(
     if schedules is not None:
         total = sum(counts.values()) * len(programs)
         counts = {mode: -(-count * schedules // total) for mode, count in counts.items()}
+    number = _count if schedules is None else (lambda _program, asked_for: asked_for)
     tasks = [
-        Task(one, mode, PROFILES[(i + j) % 2], _count(one, count), f"{seed}/{one.name}/{mode}")
+        Task(one, mode, PROFILES[(i + j) % 2], number(one, count), f"{seed}/{one.name}/{mode}")
         for i, one in enumerate(programs)
         for j, (mode, count) in enumerate(counts.items())
     ]
