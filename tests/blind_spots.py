@@ -172,9 +172,9 @@ SPOTS: dict[str, BlindSpot] = {
     "a shorter catalog is not cut": _spot(
         "power cut",
         "no checksums",
-        E + "opening",
-        "            tx.truncate(CATALOG_NAME, len(data))\n",
-        "            __planted__()\n",
+        E + "catalog_file",
+        "    tx.truncate(CATALOG_NAME, len(data))\n",
+        "    __planted__()\n",
     ),
     "checksums in a transaction of their own": _spot(
         "power cut",

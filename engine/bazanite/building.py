@@ -12,9 +12,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .catalog import decode
+from .catalog_file import read_catalog_bytes
 from .errors import IntegrityError, MigrationError
 from .keyed import NewKeys, TableKeys
-from .opening import read_catalog_bytes
 from .specs import Catalog, IndexSpec
 from .tables import Tables
 
@@ -51,8 +51,6 @@ def build(
             except IntegrityError as error:
                 refused = error
                 continue
-            if step.found(tables.spec(step.table)) is None:
-                raise AssertionError("an index that was built is not there")
             if tables.index(step.table, index.name).ready:
                 tables.catalog = recorded(tables.catalog)
             tables.finish()

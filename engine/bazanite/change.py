@@ -167,13 +167,13 @@ class _TextChanges:
         data = None if value is None else kind.to_text(value)
         self.new[field.name] = None if data is None else kind.from_text(data)
         if old is not None:
-            if data is not None and kind.to_text(self._reader.get(old, kind.from_text)) == data:
-                return old
-            if data is not None and textfile.has_room(
-                self._tx, self._files, old, textfile.encode(data)
-            ):
-                self._replaced.append((old, textfile.encode(data)))
-                return old
+            if data is not None:
+                if kind.to_text(self._reader.get(old, kind.from_text)) == data:
+                    return old
+                piece = textfile.encode(data)
+                if textfile.has_room(self._tx, self._files, old, piece):
+                    self._replaced.append((old, piece))
+                    return old
             self._erased.append(old)
         if data is None:
             return None

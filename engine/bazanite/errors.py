@@ -6,7 +6,7 @@ rows that would contradict each other.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from bazanite_wal.errors import (
@@ -61,6 +61,15 @@ def listed(items: Iterable[_T], expected: str) -> list[_T]:
     except TypeError:
         raise ValidationError(f"{shown_value(items)} is not {expected}") from None
     return list(iterator)
+
+
+_NAMED = 10
+"""So many rows are named in an error."""
+
+
+def shown_ids(ids: Sequence[int]) -> str:
+    """Ids for an error message, the first ones if there are many."""
+    return ", ".join(map(str, ids[:_NAMED])) + (", ..." if len(ids) > _NAMED else "")
 
 
 class InconsistentDataError(CorruptionError, ValueError):

@@ -144,7 +144,6 @@ class NewKeys:
         self._view = view
         self._rows: list[SlotRow] = []
         self._seen: list[dict[tuple[Any, ...], Mapping[str, Any]]] = [{} for _ in keys.unique]
-
         self._wanted = bool(keys)
 
     def __bool__(self) -> bool:

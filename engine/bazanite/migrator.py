@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from . import building
 from .catalog import decode
+from .catalog_file import read_catalog_bytes
 from .errors import SchemaMismatch, TransactionError, ValidationError, listed
-from .opening import read_catalog_bytes
 from .specs import Catalog, MigrationRecord
 from .steps import AddIndex, DropTable, RenameTable, Step
 from .tables import Tables

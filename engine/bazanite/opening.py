@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from bazanite_wal.layer import View, WriteSet
 
 from . import adopt, sums
-from .catalog import WIDTHS, compare, compare_columns, decode, encode, settled, spec_of
+from .catalog import WIDTHS, compare, compare_columns, settled, spec_of
+from .catalog_file import read_catalog, write_catalog
 from .codec import Layout
 from .errors import (
     CorruptionError,
@@ -65,17 +66,6 @@ def check_width(int_width: int | None) -> None:
     """ValidationError unless integers can be this wide."""
     if int_width is not None and (type(int_width) is not int or int_width not in WIDTHS):
         raise ValidationError(f"int_width must be from {WIDTHS.start} to {WIDTHS.stop - 1}")
-
-
-def read_catalog(view: View, directory: str) -> Catalog | None:
-    """The directory's catalog, None if it has none yet."""
-    data = read_catalog_bytes(view)
-    return decode(data, directory) if data else None
-
-
-def read_catalog_bytes(view: View) -> bytes:
-    """The bytes of ``schema.json``, empty if there is none."""
-    return view.read(CATALOG_NAME, 0, view.size(CATALOG_NAME))
 
 
 def has_catalog(store: Store) -> bool:
@@ -160,9 +150,7 @@ def open_tables(
                     adopt.verify(tx, layouts[name], present)  # what is damaged gets none
                 if specs[name].checksums:
                     sums.build(tx, sums.sum_file(files[name], specs[name]))
-            data = encode(catalog)
-            tx.write(CATALOG_NAME, 0, data)
-            tx.truncate(CATALOG_NAME, len(data))
+            write_catalog(tx, catalog)
         _drop_sums(tx, [files[name].sums for name, spec in specs.items() if not spec.checksums])
         return layouts, catalog
 

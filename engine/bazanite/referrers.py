@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING
 from bazanite_wal.layer import View
 
 from .cond import EQ
-from .errors import IntegrityError
+from .errors import IntegrityError, shown_ids
 from .row import Row
 from .search import find
 
 if TYPE_CHECKING:
     from .rules import TableRules
-
-_NAMED = 10
-"""So many rows are named in an error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +28,10 @@ class Reference:
 
 def refused(reference: Reference, target: int, ids: list[int]) -> IntegrityError:
     """The error for a row that these refer to."""
-    shown = ", ".join(map(str, ids[:_NAMED])) + (", ..." if len(ids) > _NAMED else "")
     rows = "row" if len(ids) == 1 else "rows"
     return IntegrityError(
         f"row with id {target} is referred to by '{reference.table}.{reference.field}': "
-        f"{rows} with id {shown}",
+        f"{rows} with id {shown_ids(ids)}",
         reference.table,
         (reference.field,),
         ids,

@@ -13,15 +13,14 @@ from bazanite_wal.layer import WriteSet
 
 from . import textfile
 from .codec import Layout
-from .errors import CorruptionError, MigrationError, ValidationError
-from .fields import TEXT_WIDTH, Field, LongType
+from .errors import CorruptionError, MigrationError, ValidationError, shown_ids
+from .fields import Field, LongType
+from .insert import check_text_offset
 from .row import Row
 
 Make = Callable[[Row], Any]
 """A column's new value, of a row with its TEXT values."""
 
-_NAMED = 10
-"""So many rows are named in an error."""
 _CHUNK_SLOTS = 4096
 
 
@@ -58,11 +57,10 @@ class Rewriting:
             self._pieces += [made.get(slot, deleted) for slot in range(begin, end)]
         if self._refused:
             ids = [pk for pk, _ in self._refused]
-            shown = ", ".join(map(str, ids[:_NAMED])) + (", ..." if len(ids) > _NAMED else "")
             rows = "row" if len(ids) == 1 else "rows"
             raise MigrationError(
                 f"table '{self._old.files.table}': {len(ids)} {rows} would not fit, with id "
-                f"{shown}: {self._refused[0][1]}",
+                f"{shown_ids(ids)}: {self._refused[0][1]}",
                 ids,
             )
 
@@ -103,8 +101,7 @@ class Rewriting:
             self._ask(field, field.type.from_text(data))
             piece = textfile.encode(data)
             offset = self._text_end
-            if offset >= 10**TEXT_WIDTH:
-                raise ValidationError(f"'{field.name}': The text file is full, {offset} bytes")
+            check_text_offset(field.name, offset)
             self._texts.append(piece)
             self._text_end += len(piece)
             return self._new.schema.column(field, offset)

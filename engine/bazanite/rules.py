@@ -17,7 +17,7 @@ from .files import TableFiles
 from .keyed import TableKeys
 from .referrers import Reference, referring, refused
 from .specs import Catalog
-from .stored_schema import schema_of
+from .stored_schema import layout_of
 
 
 class TableRules:
@@ -40,9 +40,8 @@ class TableRules:
         """Where its bytes stand: as the program declared it, or else as the catalog says."""
         if self._given is not None:
             return self._given
-        width = self._rules.catalog.int_width
         files = TableFiles(self._rules.directory, self.name)
-        return Layout(files, schema_of(self.spec).bind(width), width)
+        return layout_of(files, self.spec, self._rules.catalog.int_width)
 
     @cached_property
     def keys(self) -> TableKeys:

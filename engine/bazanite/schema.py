@@ -85,8 +85,7 @@ class Schema:
         if not isinstance(columns, (tuple, list)) or not columns:
             raise ValidationError(f"{shown_value(key)} is neither a column nor a tuple of columns")
         self.check_names(columns)
-        for column in columns:
-            self.check_indexable(column)
+        self.check_indexable(columns)
         if len(set(columns)) != len(columns):
             raise ValidationError(f"{shown_value(key)}: a column is named twice")
         return tuple(columns)
@@ -107,11 +106,13 @@ class Schema:
                 shown = f"'{name}'" if isinstance(name, str) else shown_value(name)
                 raise ValidationError(f"{shown}: no such field")
 
-    def check_indexable(self, name: str) -> None:
-        """ValidationError if no index can have this column."""
-        kind = next(field.type for field in self.schema if field.name == name)
-        if key_size(kind) is None:
-            raise ValidationError(f"'{name}': {type(kind).__name__} cannot be in an index")
+    def check_indexable(self, names: Iterable[str]) -> None:
+        """ValidationError if no index can have one of these columns."""
+        kinds = {field.name: field.type for field in self.schema}
+        for name in names:
+            if key_size(kinds[name]) is None:
+                shown = type(kinds[name]).__name__
+                raise ValidationError(f"'{name}': {shown} cannot be in an index")
 
     def row_size(self) -> int:
         """Width of a row in bytes, with its newline."""

@@ -212,8 +212,8 @@ class DropTable(Step):
 
 
 @dataclass(frozen=True)
-class AddIndex(Step):
-    """An index of these columns.  It is built bit by bit, while others read and write."""
+class _IndexStep(Step):
+    """A step for the index of these columns, unique or not."""
 
     table: str
     columns: tuple[str, ...]
@@ -224,6 +224,15 @@ class AddIndex(Step):
         names = (columns,) if isinstance(columns, str) else tuple(columns)
         object.__setattr__(self, "columns", names)
         object.__setattr__(self, "unique", unique)
+
+    def found(self, spec: TableSpec) -> IndexSpec | None:
+        """The index, if it is there, built or being built."""
+        same = [i for i in spec.indexes if (i.columns, i.unique) == (self.columns, self.unique)]
+        return same[0] if same else None
+
+
+class AddIndex(_IndexStep):
+    """An index of these columns.  It is built bit by bit, while others read and write."""
 
     def change(self, tables: Tables) -> None:
         spec = tables.spec(self.table)
@@ -239,11 +248,6 @@ class AddIndex(Step):
         name = index_name(self.columns, spec.indexes)
         tables.add_index(self.table, IndexSpec(name, self.columns, self.unique, built=0))
 
-    def found(self, spec: TableSpec) -> IndexSpec | None:
-        """The index, if it is there, built or being built."""
-        same = [i for i in spec.indexes if (i.columns, i.unique) == (self.columns, self.unique)]
-        return same[0] if same else None
-
 
 class AddUnique(AddIndex):
     """No two rows may have the same values in these columns; IntegrityError if some have."""
@@ -252,27 +256,15 @@ class AddUnique(AddIndex):
         super().__init__(table, columns, unique=True)
 
 
-@dataclass(frozen=True)
-class DropIndex(Step):
+class DropIndex(_IndexStep):
     """Take an index away, and what it enforced."""
 
-    table: str
-    columns: tuple[str, ...]
-    unique: bool = False
-
-    def __init__(self, table: str, columns: str | Iterable[str], *, unique: bool = False) -> None:
-        object.__setattr__(self, "table", table)
-        names = (columns,) if isinstance(columns, str) else tuple(columns)
-        object.__setattr__(self, "columns", names)
-        object.__setattr__(self, "unique", unique)
-
     def change(self, tables: Tables) -> None:
-        spec = tables.spec(self.table)
-        same = [i for i in spec.indexes if (i.columns, i.unique) == (self.columns, self.unique)]
-        if not same:
+        same = self.found(tables.spec(self.table))
+        if same is None:
             kind = IndexSpec("", self.columns, self.unique)
             raise MigrationError(f"table '{self.table}' has no {kind}")
-        tables.drop_index(self.table, same[0])
+        tables.drop_index(self.table, same)
 
 
 class DropUnique(DropIndex):

@@ -15,7 +15,7 @@ from bazanite_wal.layer import View, WriteSet
 from bazanite_wal.shared import APPLIED, END, LAYOUT
 
 from .catalog import decode, spec_of
-from .codec import Layout
+from .catalog_file import read_catalog_bytes
 from .errors import SchemaMismatch, TransactionError, ValidationError, shown_value
 from .files import CATALOG_NAME, TableFiles
 from .foreign import ForeignKeys
@@ -25,14 +25,14 @@ from .opening import (
     class_of,
     fits,
     open_tables,
-    read_catalog_bytes,
     refuse_changed,
     refuse_unclaimed,
     stored_classes,
 )
 from .rules import Rules
 from .specs import Catalog, MigrationRecord, TableSpec
-from .sums import Covered, covered, sum_file
+from .stored_schema import layout_of
+from .sums import Covered, covered_by
 from .verified import VerifiedView, VerifiedWrites
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Storage:
                     continue  # somebody changed them meanwhile
                 raise
             break
-        self.covered = self._covered_by(catalog)
+        self.covered: Covered = covered_by(base_dir, catalog)
         self.tables: dict[str, Table] = {
             name: cls(self, layouts[name]) for name, cls in checked.items()
         }
@@ -129,8 +129,8 @@ class Storage:
             self._know(data, catalog, epoch, since)
 
     def _opened(self, name: str, spec: TableSpec, width: int) -> Table:
-        cls = class_of(name, spec)
-        return cls(self, Layout(TableFiles(self.base_dir, name), cls.schema.bind(width), width))
+        layout = layout_of(TableFiles(self.base_dir, name), spec, width)
+        return class_of(name, spec)(self, layout)
 
     def table(self, name: str) -> Table:
         """The open table of this name; ValidationError if there is none."""
@@ -168,7 +168,7 @@ class Storage:
         return store.word(LAYOUT) if store.word(APPLIED) == store.word(END) else self.known.epoch
 
     def _know(self, data: bytes, catalog: Catalog, epoch: int, since: int) -> None:
-        self.covered = self._covered_by(catalog)
+        self.covered = covered_by(self.base_dir, catalog)
         opened = {name: table.layout for name, table in self.tables.items()}
         self.known = Known(data, catalog, Rules(self.base_dir, catalog, opened), epoch, since)
 
@@ -198,14 +198,6 @@ class Storage:
     def rules(self) -> Rules:
         """What the catalog demands of the tables' rows; after ``verified`` or ``writes``."""
         return self.known.rules
-
-    def _covered_by(self, catalog: Catalog) -> Covered:
-        """Which files have checksums."""
-        return covered(
-            sum_file(TableFiles(self.base_dir, name), spec)
-            for name, spec in catalog.tables.items()
-            if spec.checksums
-        )
 
     def verified(self, view: View, table: Table) -> View:
         """The same view, verified where there are checksums.  Caller holds the lock.

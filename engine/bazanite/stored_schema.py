@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from .codec import Layout
 from .errors import ValidationError
 from .fields import CHAR, FK, INT, PK, TEXT, Field, FieldType
+from .files import TableFiles
 from .schema import Schema
 from .specs import FieldSpec, TableSpec
 
@@ -46,6 +48,16 @@ class OpaqueFK(FK):
 def schema_of(spec: TableSpec, given: Mapping[str, FieldType] = MappingProxyType({})) -> Schema:
     """The schema of a table in the catalog; a type that is neither ours nor given is opaque."""
     return Schema([Field(f.name, given.get(f.name) or _kind(f)) for f in spec.fields])
+
+
+def layout_of(
+    files: TableFiles,
+    spec: TableSpec,
+    int_width: int,
+    given: Mapping[str, FieldType] = MappingProxyType({}),
+) -> Layout:
+    """Where the bytes of such a table stand, in a directory whose integers are so wide."""
+    return Layout(files, schema_of(spec, given).bind(int_width), int_width)
 
 
 def _kind(field: FieldSpec) -> FieldType:

@@ -18,7 +18,7 @@ from bazanite_wal.layer import View, WriteSet
 
 from .errors import CorruptionError
 from .files import CHUNK_SIZE_BYTES, TableFiles, shown
-from .specs import TableSpec
+from .specs import Catalog, TableSpec
 
 BLOCK_SIZE = 512
 DIGITS = 16
@@ -91,6 +91,15 @@ def sum_file(files: TableFiles, spec: TableSpec) -> SumFile:
 def covered(sum_files: Iterable[SumFile]) -> Covered:
     """All files that these cover."""
     return {name: (sums, column) for sums in sum_files for column, name in enumerate(sums.columns)}
+
+
+def covered_by(directory: str, catalog: Catalog) -> Covered:
+    """All files of a directory that have checksums."""
+    return covered(
+        sum_file(TableFiles(directory, name), spec)
+        for name, spec in catalog.tables.items()
+        if spec.checksums
+    )
 
 
 def block_sum(name: str, number: int, data: bytes) -> bytes:

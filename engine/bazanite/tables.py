@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bazanite_wal.layer import View, WriteSet
 
 from . import sums
-from .catalog import encode, field_spec
+from .catalog import field_spec
+from .catalog_file import write_catalog
 from .codec import Layout
 from .errors import IntegrityError, MigrationError
-from .fields import RESTRICT, Field, FieldType
-from .files import CATALOG_NAME, CHUNK_SIZE_BYTES, TableFiles, check_table_name
+from .fields import RESTRICT, Field
+from .files import CHUNK_SIZE_BYTES, TableFiles, check_table_name
 from .index import RowIndex
 from .keyed import TableKeys
 from .rewriting import Make, Rewriting, erase_texts
 from .specs import Catalog, FieldSpec, IndexSpec, TableSpec
-from .stored_schema import schema_of
+from .stored_schema import layout_of
 from .verified import VerifiedView, VerifiedWrites, finish
 
 if TYPE_CHECKING:
@@ -45,11 +46,7 @@ class Tables:
         self._coming = coming
         self._stored = catalog
         self._rebuilt: set[str] = set()
-        covered = sums.covered(
-            sums.sum_file(TableFiles(directory, name), spec)
-            for name, spec in catalog.tables.items()
-            if spec.checksums
-        )
+        covered = sums.covered_by(directory, catalog)
         self.view: View = VerifiedView(tx, covered) if covered else tx
         self.writes: WriteSet = VerifiedWrites(tx, covered) if covered else tx
 
@@ -88,10 +85,9 @@ class Tables:
         return self._layout(table, self.spec(table), kinds)
 
     def _layout(self, table: str, spec: TableSpec, kinds: Iterable[Field] = ()) -> Layout:
-        width = self.catalog.int_width
-        given: Mapping[str, FieldType] = {f.name: f.type for f in kinds}
-        schema = schema_of(spec, given)
-        return Layout(TableFiles(self._directory, table), schema.bind(width), width)
+        given = {field.name: field.type for field in kinds}
+        files = TableFiles(self._directory, table)
+        return layout_of(files, spec, self.catalog.int_width, given)
 
     # ---- changing it
 
@@ -166,8 +162,7 @@ class Tables:
         """An index with nothing in it yet."""
         spec = self.spec(table)
         layout = self.layout(table)
-        for name in index.columns:
-            layout.schema.check_indexable(name)
+        layout.schema.check_indexable(index.columns)
         self._verify(table)
         file = layout.files.keyed(index.name)
         self._store.create_files([file])
@@ -178,8 +173,7 @@ class Tables:
         """Make these indexes anew, in this transaction; MigrationError if one is not unique."""
         layout = self.layout(table, kinds)
         for index in indexes:
-            for name in index.columns:
-                layout.schema.check_indexable(name)
+            layout.schema.check_indexable(index.columns)
             try:
                 TableKeys(layout, [index]).build(self._tx)
             except IntegrityError as error:
@@ -236,9 +230,7 @@ class Tables:
                 files = TableFiles(self._directory, name)
                 self._store.create_files([files.sums])
                 sums.build(self._tx, sums.sum_file(files, spec))
-        data = encode(self.catalog)
-        self._tx.write(CATALOG_NAME, 0, data)
-        self._tx.truncate(CATALOG_NAME, len(data))
+        write_catalog(self._tx, self.catalog)
         if not _is_read_as_before(self._stored, self.catalog):
             self._store.layout_changed()
 

@@ -12,10 +12,9 @@ from typing import NamedTuple
 from bazanite_wal.layer import View, WriteSet
 
 from . import textfile
-from .catalog import encode
+from .catalog_file import write_catalog
 from .codec import Layout
 from .fields import TEXT_WIDTH, LongType
-from .files import CATALOG_NAME
 from .keyed import TableKeys
 from .rules import TableRules
 from .schema import DELETED
@@ -114,9 +113,7 @@ def _build_keys(tx: WriteSet, rules: TableRules, catalog: Catalog, moved: list[_
             index.tree.build(tx, sorted(its))
     spec = replace(rules.spec, indexes=tuple(indexes))
     if spec != rules.spec:
-        data = encode(replace(catalog, tables={**catalog.tables, rules.name: spec}))
-        tx.write(CATALOG_NAME, 0, data)
-        tx.truncate(CATALOG_NAME, len(data))
+        write_catalog(tx, replace(catalog, tables={**catalog.tables, rules.name: spec}))
 
 
 def _closed_up_index(index: IndexSpec, moved: list[_Move]) -> IndexSpec:

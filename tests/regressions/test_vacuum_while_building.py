@@ -25,7 +25,7 @@ from bazanite import (
     Table,
     building,
 )
-from bazanite.opening import read_catalog
+from bazanite.catalog_file import read_catalog
 from bazanite.specs import IndexSpec
 from bazanite.tables import Tables
 

@@ -1,0 +1,27 @@
+"""The catalog in its file: read from a view, and written into a transaction."""
+
+from __future__ import annotations
+
+from bazanite_wal.layer import View, WriteSet
+
+from .catalog import decode, encode
+from .files import CATALOG_NAME
+from .specs import Catalog
+
+
+def read_catalog(view: View, directory: str) -> Catalog | None:
+    """The directory's catalog, None if it has none yet."""
+    data = read_catalog_bytes(view)
+    return decode(data, directory) if data else None
+
+
+def read_catalog_bytes(view: View) -> bytes:
+    """The bytes of ``schema.json``, empty if there is none."""
+    return view.read(CATALOG_NAME, 0, view.size(CATALOG_NAME))
+
+
+def write_catalog(tx: WriteSet, catalog: Catalog) -> None:
+    """Let the directory have this catalog; whoever calls has made the file."""
+    data = encode(catalog)
+    tx.write(CATALOG_NAME, 0, data)
+    tx.truncate(CATALOG_NAME, len(data))
