@@ -10,6 +10,7 @@ from bazanite.errors import DBError, DirectoryError, LockTimeout
 from bazanite_stress.simulation.legal import spaces
 from bazanite_stress.simulation.machine import PATH
 from bazanite_stress.simulation.system import Killed, SimulatedSystem, Stuck
+from bazanite_wal.attach import LOCK_NAME
 from bazanite_wal.errors import CommittedNotApplied
 
 from .explorer import broken_rule, lost_units, prepared
@@ -98,6 +99,8 @@ class Scene:
         self._untold = False
         """Whether something is not on the disk that reads show."""
         self._during = False
+        self._behind = False
+        """Whether the second process acted behind what the first one's step did under the lock."""
 
     # ---- the plot
 
@@ -131,12 +134,14 @@ class Scene:
     def _beside_the_step(self) -> None:
         step = self.beside.workload.steps[self._number]
         calls = 0
+        let_go = False
 
-        def watch(_operation: str, _name: str, _size: int) -> None:
-            nonlocal calls
+        def watch(operation: str, name: str, _size: int) -> None:
+            nonlocal calls, let_go
             calls += 1
             if calls == self._call + 1:
                 self._during = True
+                self._behind = let_go
                 before = self._right
                 self._act()
                 possible = [*self._right, *self._after(self._right, step)]
@@ -144,13 +149,17 @@ class Scene:
                 if self.beside.workload.durability != "full":
                     possible += self._after(self._without_row(self._lasting), step)
                 self._cut("beside the step", possible)
+            if (operation, name) == ("try_lock", LOCK_NAME):  # there is more to come under it
+                let_go = self._behind = False
+            elif (operation, name) == ("unlock", LOCK_NAME):
+                let_go = True
 
         self._first.system.watch = watch
         try:
             self._take(self._first, step)
         finally:
             self._first.system.watch = None
-            self._during = False
+            self._during = self._behind = False
 
     def _go_on(self) -> None:
         """Both do more, the first one a checkpoint; what a failed sync left is dropped then."""
@@ -273,8 +282,9 @@ class Scene:
         self._right = _different(kept)
         level = self.beside.workload.durability
         durable = {"full": True, "normal": step[0] in ("checkpoint", "reopen"), "off": False}
-        if durable[level]:
-            self._lasting = []
+        if durable[level]:  # but not what came behind its hold of the lock: not asked for
+            uncovered = self._behind and level != "full"
+            self._lasting = self._after(before, step) if uncovered else []
         else:  # of what came before, in any order, some may last
             during = self._after(before, step) if self._during else []
             self._lasting = self._without_row([*self._lasting, *before, *during])
