@@ -180,9 +180,9 @@ SPOTS: dict[str, BlindSpot] = {
         "power cut",
         "checksums",
         E + "table",
-        "            Deletion(writes, storage.rules).run(self.name, pk)\n"
+        "            Deletion(writes, storage.rules).run(self.name, [pk])\n"
         "            finish(writes)\n\n        storage",
-        "            Deletion(__planted__(writes), storage.rules).run(self.name, pk)\n"
+        "            Deletion(__planted__(writes), storage.rules).run(self.name, [pk])\n"
         "            return writes\n\n"
         "        writes = storage.store.run(write)\n"
         "        def write(tx):\n"

@@ -180,7 +180,7 @@ class Side:
     def delete(self, pk: int) -> tuple[object, list[Operation]]:
         tx = Transaction(self.files)
         try:
-            Deletion(tx, self.rules).run("t", pk)
+            Deletion(tx, self.rules).run("t", [pk])
         except DBError as error:
             return str(error), []
         self.files.apply(tx.operations)

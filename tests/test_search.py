@@ -190,7 +190,7 @@ def test_damage_of_what_is_looked_at_is_an_error(with_numpy: bool, data: st.Data
         assert issubclass(read[0], CorruptionError)
     else:
         assert read == [row for row in every if row is not None]
-    assume(search._tests(layout.codec, cond) is not None)  # else all columns are looked at
+    assume(search.test_of(layout.codec, cond) is not None)  # else all columns are looked at
     each = [verdict(layout, files["t.dat"][n : n + size], cond) for n in range(0, len(rows), size)]
     found = outcome(lambda: search.find(files, layout.codec, cond))
     if CorruptionError in each:

@@ -5,7 +5,24 @@ Bazoola, the files' format and the protocol.
 """
 
 from . import errors
-from .cond import EQ, GT, ISUBSTR, LT, SUBSTR, BaseCond
+from .cond import (
+    BETWEEN,
+    EQ,
+    GE,
+    GT,
+    IN,
+    ISNULL,
+    ISUBSTR,
+    LE,
+    LT,
+    NE,
+    PREFIX,
+    SUBSTR,
+    And,
+    BaseCond,
+    Not,
+    Or,
+)
 from .db import DB
 from .decimals import DECIMAL
 from .documents import BLOB, JSON
@@ -14,6 +31,7 @@ from .fields import CHAR, FK, INT, PK, TEXT, Field, FieldType
 from .join import BaseJoin, InverseCount, InverseJoin, Join
 from .migrator import Migration
 from .moments import BOOL, DATE, DATETIME
+from .query.groups import COUNT, MAX, MIN, SUM, Aggregate
 from .row import Row
 from .schema import Schema
 from .steps import (
@@ -32,26 +50,39 @@ from .steps import (
 from .table import Table
 
 __all__ = [
+    "BETWEEN",
     "BLOB",
     "BOOL",
     "CHAR",
+    "COUNT",
     "DATE",
     "DATETIME",
     "DB",
     "DECIMAL",
     "EQ",
     "FK",
+    "GE",
     "GT",
+    "IN",
     "INT",
+    "ISNULL",
     "ISUBSTR",
     "JSON",
+    "LE",
     "LT",
+    "MAX",
+    "MIN",
+    "NE",
     "PK",
+    "PREFIX",
     "SUBSTR",
+    "SUM",
     "TEXT",
     "AddColumn",
     "AddIndex",
     "AddUnique",
+    "Aggregate",
+    "And",
     "BaseCond",
     "BaseJoin",
     "ChangeColumn",
@@ -65,6 +96,8 @@ __all__ = [
     "InverseJoin",
     "Join",
     "Migration",
+    "Not",
+    "Or",
     "RenameColumn",
     "RenameTable",
     "Row",

@@ -71,6 +71,7 @@ class RowCodec:
         self._name = files.rows
         self.schema = schema
         self.row_size = schema.row_size()
+        self.rows_at_once = max(1, SCAN_SIZE_BYTES // self.row_size)
         self.text_fields: dict[str, Callable[[bytes], Any]] = {
             name: kind.from_text for name, kind in schema.schema if isinstance(kind, LongType)
         }
@@ -147,7 +148,7 @@ class RowCodec:
         size = self.row_size
         count = self.slot_count(view)
         count = count if end is None else min(count, end)
-        step = max(1, SCAN_SIZE_BYTES // size)
+        step = self.rows_at_once
         for slot in range(begin, count, step):
             wanted = min(step, count - slot)
             data = view.read(self._name, slot * size, wanted * size)
@@ -244,8 +245,12 @@ class RowCodec:
             result.append(values)
         return result
 
-    def rows_at(self, slots: list[int], data: bytes, texts: TextReader) -> list[Row]:
-        """The rows that these are the bytes of, but for deleted ones, with their TEXT values."""
+    def rows_of_slots(self, slots: Sequence[int], data: bytes) -> list[Row]:
+        """The rows that these are the bytes of, but for deleted ones, TEXT as offsets."""
+        return self._decoded(data, slots)
+
+    def rows_at(self, slots: Sequence[int], data: bytes, texts: TextReader) -> list[Row]:
+        """The same with their TEXT values."""
         rows = self._decoded(data, slots)
         if self.text_fields:
             for row in rows:

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from .cond import EQ, GT, ISUBSTR, SUBSTR, FieldCond
+from .cond import EQ, GT, ISUBSTR, LT, SUBSTR, FieldCond
 
 Texts = Callable[[bytes, Any], list[int] | None]
 """From a chunk of valid texts, and NumPy or None, to the rows that may fulfil a condition.
@@ -151,7 +151,7 @@ def numbers(place: Place, null: bool, cond: FieldCond, value: object) -> Numbers
 
     ``null``: whether the column may be NULL.
     """
-    if place.width > _WIDEST or type(cond) in (SUBSTR, ISUBSTR):
+    if place.width > _WIDEST or type(cond) not in (EQ, LT, GT):
         return None
     if value is None:
         return _NumberTest(place, null, _nothing, finds_null=True).rows

@@ -20,9 +20,10 @@ from .cond import BaseCond
 from .emptying import truncate
 from .errors import ValidationError, listed
 from .files import PathLike, path_text
-from .join import BaseJoin, checked_joins, perform
+from .join import BaseJoin, checked_joins, with_joins
 from .migrator import Migration, checked_migrations, migrate
 from .opening import check_width, checked_classes, has_catalog
+from .queries import Queries
 from .row import Row
 from .storage import Storage
 from .table import Table
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from .check import Report
 
 
-class DB:
+class DB(Queries):
     """Opens the directory, recovering what a crash left; docs/api.md describes the options.
 
     ``int_width`` (9 for a new directory) is how many digits unsized integers have; 6 is what
@@ -150,7 +151,7 @@ class DB:
         joins = checked_joins(joins)
         with self.storage.store.reading():
             row = table.find_by_id(pk)
-            return None if row is None else self._joined([row], joins)[0]
+            return None if row is None else with_joins([row], joins, table)[0]
 
     def find_all(self, table_name: str, *, joins: Sequence[BaseJoin] | None = None) -> list[Row]:
         """Every row, in slot order, with what the joins add."""
@@ -159,7 +160,7 @@ class DB:
             return table.find_all()
         joins = checked_joins(joins)
         with self.storage.store.reading():
-            return self._joined(table.find_all(), joins)
+            return with_joins(table.find_all(), joins, table)
 
     def find_by_cond(
         self, table_name: str, cond: BaseCond, joins: Sequence[BaseJoin] | None = None
@@ -170,12 +171,7 @@ class DB:
             return table.find_by_cond(cond)
         joins = checked_joins(joins)
         with self.storage.store.reading():
-            return self._joined(table.find_by_cond(cond), joins)
-
-    def _joined(self, rows: list[Row], joins: Sequence[BaseJoin]) -> list[Row]:
-        for join in joins:
-            rows = perform(rows, join, self.storage.table(join.foreign_table_name))
-        return rows
+            return with_joins(table.find_by_cond(cond), joins, table)
 
     def truncate(self, table_name: str, cascade: bool = False) -> None:
         """Empty a table and start its ids again; with ``cascade`` also all that refer to it.

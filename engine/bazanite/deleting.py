@@ -7,7 +7,7 @@ Nothing is written before everything is decided.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from bazanite_wal.layer import WriteSet
 
@@ -30,14 +30,14 @@ class Deletion:
         self._in_the_way: list[tuple[Reference, int, int]] = []
         self._links: dict[Reference, dict[int, list[int]] | None] = {}
 
-    def run(self, table: str, pk: int) -> None:
-        """Delete the row with this id; NotFoundError if there is none.
+    def run(self, table: str, ids: Sequence[int]) -> None:
+        """Delete the rows with these ids; NotFoundError if there is none.
 
-        IntegrityError if rows that refer to it are in the way.
+        IntegrityError if rows that refer to them are in the way.
         """
         rules = self._rules.table(table)
-        self._doomed[table] = {pk: stored_row(self._tx, rules.layout, pk)[:2]}
-        waiting: list[tuple[str, list[int]]] = [(table, [pk])]
+        self._doomed[table] = {pk: stored_row(self._tx, rules.layout, pk)[:2] for pk in ids}
+        waiting: list[tuple[str, list[int]]] = [(table, list(ids))]
         while waiting:
             name, ids = waiting.pop()
             for reference in self._rules.table(name).referrers:

@@ -100,6 +100,35 @@ class RowIndex:
                     yield (start + position) // self._width + 1, slot
             start += step
 
+    def range(
+        self, view: View, first: int, last: int | None, *, backwards: bool = False
+    ) -> Iterator[tuple[int, int]]:
+        """(id, slot) of the rows with ids from ``first`` to ``last``, None: to the end.
+
+        In their order, or the other way round.
+        """
+        width = self._width
+        end = view.size(self._name) // width * width
+        start = (first - 1) * width
+        end = end if last is None else min(end, last * width)
+        step = max(1, _WINDOW_SIZE_BYTES // width) * width
+        while start < end:
+            begin = max(start, end - step) if backwards else start
+            data = view.read(self._name, begin, min(step, end - begin))
+            if backwards:
+                end = begin
+            else:
+                start = begin + len(data)
+                if not data.strip(b"\0"):
+                    found = view.next_data(self._name, start)
+                    start = end if found is None else max(start, found // width * width)
+                    continue
+            places = range(0, len(data), width)
+            for place in reversed(places) if backwards else places:
+                slot = self._decode(data[place : place + width], begin + place)
+                if slot is not None:
+                    yield (begin + place) // width + 1, slot
+
     def _decode(self, entry: bytes, offset: int) -> int | None:
         if len(entry) == self._width:
             digits = entry.rstrip(b" ")

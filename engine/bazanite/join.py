@@ -34,23 +34,34 @@ class BaseJoin(ABC):
 
 
 class Join(BaseJoin):
-    """Adds under ``key`` the row that ``fk_attr`` refers to, or None."""
+    """Adds under ``key`` the row that ``fk_attr`` refers to, or None.
 
-    def __init__(self, fk_attr: str, key: str, foreign_table_name: str) -> None:
+    ``joins`` are done for that row in turn: joins through as many levels as are wanted.
+    """
+
+    def __init__(
+        self, fk_attr: str, key: str, foreign_table_name: str, joins: Iterable[BaseJoin] = ()
+    ) -> None:
         _check_texts([fk_attr, key, foreign_table_name])
         self.fk_attr = fk_attr
         self.key = key
         self.foreign_table_name = foreign_table_name
+        self.joins = checked_joins(joins)
 
     def join(self, fk: Any, foreign_table: Table) -> dict[str, Any]:
-        return {self.key: None if _refers_to_nothing(fk) else foreign_table.find_by_id(fk)}
+        row = None if _refers_to_nothing(fk) else foreign_table.find_by_id(fk)
+        return {self.key: None if row is None else with_joins([row], self.joins, foreign_table)[0]}
 
 
 class InverseJoin(Join):
-    """Adds under ``key`` the list of rows whose ``fk_attr`` refers to this row."""
+    """Adds under ``key`` the list of rows whose ``fk_attr`` refers to this row.
+
+    ``joins`` are done for those rows in turn.
+    """
 
     def join(self, fk: Any, foreign_table: Table) -> dict[str, Any]:
-        return {self.key: foreign_table.find_by_cond(EQ(**{self.fk_attr: fk}))}
+        rows = foreign_table.find_by_cond(EQ(**{self.fk_attr: fk}))
+        return {self.key: with_joins(rows, self.joins, foreign_table)}
 
 
 class InverseCount(BaseJoin):
@@ -111,6 +122,13 @@ def checked_joins(joins: Iterable[BaseJoin]) -> list[BaseJoin]:
     return result
 
 
+def with_joins(rows: list[Row], joins: Iterable[BaseJoin], table: Table) -> list[Row]:
+    """The rows of this table with what the joins add to each, in the same order."""
+    for join in joins:
+        rows = perform(rows, join, table.sibling(join.foreign_table_name))
+    return rows
+
+
 def perform(rows: list[Row], join: BaseJoin, foreign_table: Table) -> list[Row]:
     """The rows with what the join adds to each, in the same order."""
     source = "id" if isinstance(join, (InverseJoin, InverseCount)) else join.fk_attr
@@ -153,13 +171,16 @@ def _is_reference(value: Any) -> bool:
 
 def _grouped(rows: list[Row], join: InverseJoin, table: Table) -> list[Row]:
     groups: dict[Any, list[Row]] = {row["id"]: [] for row in rows}
+    others: list[Row] = []
     for other in table.iterate():
         try:
-            group = groups.get(other[join.fk_attr])
+            if other[join.fk_attr] in groups:
+                others.append(other)
         except TypeError:
             continue  # a program's own type; what has no hash is no id
-        if group is not None:
-            group.append(other)
+    targets = [other[join.fk_attr] for other in others]  # a join could add a key of that name
+    for target, other in zip(targets, with_joins(others, join.joins, table), strict=True):
+        groups[target].append(other)
     if len(groups) == len(rows):
         return [Row({**row, join.key: groups[row["id"]]}) for row in rows]
     return [Row({**row, join.key: [Row(other) for other in groups[row["id"]]]}) for row in rows]
@@ -173,6 +194,8 @@ def _looked_up(rows: list[Row], join: Join, table: Table) -> list[Row]:
         found = {pk: table.find_by_id(pk) for pk in wanted}
     else:
         found = {other["id"]: other for other in table.iterate() if other["id"] in wanted}
+    there = {pk: other for pk, other in found.items() if other is not None}
+    found = dict(zip(there, with_joins([*there.values()], join.joins, table), strict=True))
     result: list[Row] = []
     for row in rows:
         other = found.get(row[join.fk_attr])

@@ -67,12 +67,14 @@ class KeyMaker:
 
     def __init__(self, fields: Sequence[Field]) -> None:
         self._makers: list[tuple[str, int, _Make]] = []
+        self._kinds: list[FieldType] = []
         for name, kind in fields:
             found = _maker(kind)
             if found is None:
                 shown = type(kind).__name__
                 raise ValidationError(f"'{name}': A {shown} has no order that an index could keep")
             self._makers.append((name, *found))
+            self._kinds.append(kind)
         self.size = sum(size for _, size, _ in self._makers)
 
     def key(self, row: Mapping[str, Any]) -> bytes:
@@ -106,6 +108,35 @@ class KeyMaker:
             first += _LOWEST if low is None else make(low)
             last += b"" if high is None else make(high)
         return first.ljust(self.size, b"\0"), last.ljust(self.size, b"\xff")
+
+    def prefix_bounds(self, equal: Sequence[Any], text: str) -> tuple[bytes, bytes] | None:
+        """The same for rows whose next column begins with ``text``; None if it is not a text."""
+        _, size, make = self._makers[len(equal)]
+        if type(self._kinds[len(equal)]) not in (CHAR, TEXT):
+            return None
+        low, _ = self.bounds(equal)
+        before = low[: self.size_of(len(equal))]
+        first = before + make(text)
+        last = before + make(text).rstrip(b"\0").ljust(size, b"\xff")
+        return first.ljust(self.size, b"\0"), last.ljust(self.size, b"\xff")
+
+    def size_of(self, columns: int) -> int:
+        """How many bytes the keys of the first so many columns have."""
+        return sum(size for _, size, _ in self._makers[:columns])
+
+    def is_exact(self, column: int) -> bool:
+        """Whether different values of this column always have different keys."""
+        return _is_exact(self._kinds[column])
+
+
+def _is_exact(kind: FieldType) -> bool:
+    own = type(kind)
+    if own in (CHAR, TEXT, BLOB):
+        return False  # a short text, too, is like itself with a NUL behind it
+    if own is DECIMAL:
+        shown: int = max(kind.params["digits"], kind.params["places"] + 1)
+        return shown < _WIDEST_NUMBER - 1
+    return own not in NUMBERS or kind.size < _WIDEST_NUMBER
 
 
 def _maker(kind: FieldType) -> tuple[int, _Make] | None:

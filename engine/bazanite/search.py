@@ -11,15 +11,33 @@ other columns of rows that are not returned are not looked at.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, compress
-from typing import Any
+from typing import Any, Protocol
 
 from bazanite_wal.layer import View
 
 from . import columns
 from .codec import RowCodec
-from .cond import EQ, GT, ISUBSTR, LT, SUBSTR, BaseCond, FieldCond
+from .cond import (
+    BETWEEN,
+    EQ,
+    GE,
+    GT,
+    IN,
+    ISNULL,
+    ISUBSTR,
+    LE,
+    LT,
+    NE,
+    PREFIX,
+    SUBSTR,
+    And,
+    BaseCond,
+    FieldCond,
+    Not,
+    Or,
+)
 from .fields import CHAR, FieldType
 from .kinds import NUMBERS
 from .many import made_at_once
@@ -32,59 +50,204 @@ _MOST_VERDICTS = 50_000
 _MANY_FOUND = 8192
 """So many rows are decoded together: that costs less than a few at a time."""
 _nothing: frozenset[int] = frozenset()
+_PLAIN = (bool, int, float, str)
+_TESTED = (EQ, NE, LT, LE, GT, GE, BETWEEN, IN, ISNULL, PREFIX, SUBSTR, ISUBSTR)
 
 
 def find(view: View, codec: RowCodec, cond: BaseCond) -> list[Row]:
     """The rows for which the condition is true, in slot order, with their TEXT values."""
-    tests = _tests(codec, cond)
-    if tests is None:
-        return [row for rows in codec.lists(view) for row in rows if cond.eval(row)]
-    return made_at_once(lambda: _found(view, codec, tests))
+
+    def make() -> list[Row]:
+        result: list[Row] = []
+        for _, rows in found(view, codec, cond):
+            result += rows
+        return result
+
+    return made_at_once(make)
 
 
-def _found(view: View, codec: RowCodec, tests: list[ColumnTest]) -> list[Row]:
-    """The rows of which all these tests are true."""
-    use_numpy = columns.numpy(wanted=codec.slot_count(view) >= columns.MANY_ROWS)
-    size = codec.row_size
-    result: list[Row] = []
+def found(
+    view: View, codec: RowCodec, cond: BaseCond | None, begin: int = 0, end: int | None = None
+) -> Iterator[tuple[list[int], list[Row]]]:
+    """The slots of the rows for which the condition is true, None: all, and these rows.
+
+    In slot order, some thousands at a time, from one slot up to another.
+    """
+    test, rest = split(codec, cond)
+    if test is None:
+        yield from _one_by_one(view, codec, rest, begin, end)
+        return
+    texts = TextReader(view, codec.files)
     slots: list[int] = []
     pieces: list[bytes] = []
-    texts = TextReader(view, codec.files)
-    for first, data in codec.chunks(view):
-        found = tests[0].rows(first, data, use_numpy)
-        for test in tests[1:]:
-            fewer, more = sorted((found, test.rows(first, data, use_numpy)), key=len)
-            wanted = set(fewer)
-            found = [number for number in more if number in wanted]
-        slots += [first + number for number in found]
-        pieces += [data[number * size : (number + 1) * size] for number in found]
+    for some, data in pieces_found(view, codec, test, begin, end):
+        slots += some
+        pieces.append(data)
         if len(slots) >= _MANY_FOUND:
-            result += codec.rows_at(slots, b"".join(pieces), texts)
-            slots.clear()
-            pieces.clear()
-    return result + codec.rows_at(slots, b"".join(pieces), texts)
+            yield _kept(slots, codec.rows_at(slots, b"".join(pieces), texts), rest)
+            slots, pieces = [], []
+    yield _kept(slots, codec.rows_at(slots, b"".join(pieces), texts), rest)
 
 
-def _tests(codec: RowCodec, cond: BaseCond) -> list[ColumnTest] | None:
-    """What to look for in which column; None if only ``eval`` can tell."""
-    kinds = {field.name: field.type for field in codec.schema.schema}
-    if type(cond) not in (EQ, LT, GT, SUBSTR, ISUBSTR):
+def pieces_found(
+    view: View, codec: RowCodec, test: Test | None, begin: int = 0, end: int | None = None
+) -> Iterator[tuple[list[int], bytes]]:
+    """The slots of the rows of which the test is true, None: all, and their bytes, by chunks."""
+    use_numpy = columns.numpy(wanted=codec.slot_count(view) >= columns.MANY_ROWS)
+    size = codec.row_size
+    for first, data in codec.chunks(view, begin, end):
+        count = len(data) // size
+        firsts = data[::size]
+        if test is None:
+            numbers: Sequence[int] = range(count)
+        else:
+            numbers = test.rows(first, data, use_numpy)
+        if DELETED in firsts:
+            numbers = [number for number in numbers if firsts[number] != DELETED]
+        slots = [first + number for number in numbers]
+        if len(slots) == count:
+            yield slots, data
+        else:
+            yield slots, b"".join([data[n * size : (n + 1) * size] for n in numbers])
+
+
+def _one_by_one(
+    view: View, codec: RowCodec, cond: BaseCond | None, begin: int, end: int | None
+) -> Iterator[tuple[list[int], list[Row]]]:
+    texts = TextReader(view, codec.files)
+    for first, data in codec.chunks(view, begin, end):
+        live = data[:: codec.row_size]
+        slots = [first + number for number, byte in enumerate(live) if byte != DELETED]
+        rows = codec.live_rows(first, data)
+        for row in rows if codec.text_fields else ():
+            codec.with_text(row, texts)
+        yield _kept(slots, rows, cond)
+
+
+def _kept(slots: list[int], rows: list[Row], cond: BaseCond | None) -> tuple[list[int], list[Row]]:
+    """Those for which the condition is true."""
+    if cond is None:
+        return slots, rows
+    kept = [cond.eval(row) for row in rows]
+    return list(compress(slots, kept)), list(compress(rows, kept))
+
+
+def split(codec: RowCodec, cond: BaseCond | None) -> tuple[Test | None, BaseCond | None]:
+    """What to look for in which columns, and what is then to be asked of each row."""
+    if type(cond) is not And:
+        test = None if cond is None else test_of(codec, cond)
+        return test, cond if test is None else None
+    assert isinstance(cond, And)
+    tests, rest = [], []
+    for part in cond.parts:
+        test = test_of(codec, part)
+        if test is None:
+            rest.append(part)
+        else:
+            tests.append(test)
+    return _All(tests) if tests else None, And(*rest) if rest else None
+
+
+class Test(Protocol):
+    """A condition that is asked of the columns of many rows at a time."""
+
+    def rows(self, first: int, data: bytes, use_numpy: Any) -> list[int]:
+        """Which rows of a chunk, which begins with slot ``first``, fulfil it, ascending.
+
+        Some of them may be deleted.
+        """
+
+
+class _All:
+    """Every one of these is true."""
+
+    def __init__(self, tests: list[Test]) -> None:
+        self._tests = tests
+
+    def rows(self, first: int, data: bytes, use_numpy: Any) -> list[int]:
+        result = self._tests[0].rows(first, data, use_numpy)
+        for test in self._tests[1:]:
+            fewer, more = sorted((result, test.rows(first, data, use_numpy)), key=len)
+            wanted = set(fewer)
+            result = [number for number in more if number in wanted]
+        return result
+
+
+class _Any:
+    """One of these is true."""
+
+    def __init__(self, tests: list[Test]) -> None:
+        self._tests = tests
+
+    def rows(self, first: int, data: bytes, use_numpy: Any) -> list[int]:
+        return sorted({n for test in self._tests for n in test.rows(first, data, use_numpy)})
+
+
+class _Not:
+    """It is false."""
+
+    def __init__(self, test: Test, row_size: int) -> None:
+        self._test = test
+        self._row_size = row_size
+
+    def rows(self, first: int, data: bytes, use_numpy: Any) -> list[int]:
+        others = set(self._test.rows(first, data, use_numpy))
+        return [number for number in range(len(data) // self._row_size) if number not in others]
+
+
+def test_of(codec: RowCodec, cond: BaseCond) -> Test | None:
+    """What to look for in which columns; None if only ``eval`` can tell."""
+    if type(cond) in (And, Or):
+        assert isinstance(cond, (And, Or))
+        tests = [test_of(codec, part) for part in cond.parts]
+        known = [test for test in tests if test is not None]
+        if len(known) != len(tests):
+            return None
+        return _All(known) if type(cond) is And else _Any(known)
+    if type(cond) is Not:
+        test = test_of(codec, cond.part)
+        return None if test is None else _Not(test, codec.row_size)
+    if type(cond) not in _TESTED:
         return None
     assert isinstance(cond, FieldCond)
-    result = []
+    kinds = {field.name: field.type for field in codec.schema.schema}
+    result: list[Test] = []
     for name, value in cond.params.items():
-        kind = kinds[name]
-        if type(kind) not in (*NUMBERS, CHAR) or not _is_simple(cond, kind, value):
+        test = _column_test(codec, cond, name, kinds[name], value)
+        if test is None:
             return None
-        result.append(ColumnTest(codec, cond, name, kind, value))
-    return result
+        result.append(test)
+    return result[0] if len(result) == 1 else _All(result)
 
 
-def _is_simple(cond: FieldCond, kind: FieldType, value: object) -> bool:
+def _column_test(
+    codec: RowCodec, cond: FieldCond, name: str, kind: FieldType, value: Any
+) -> Test | None:
+    """One field's part of a condition, in terms of those that columns are searched for."""
+    if type(cond) is NE:
+        test = _column_test(codec, EQ(**{name: value}), name, kind, value)
+        return None if test is None else _Not(test, codec.row_size)
+    if type(cond) is BETWEEN:
+        low = _column_test(codec, GE(**{name: value[0]}), name, kind, value[0])
+        high = _column_test(codec, LE(**{name: value[1]}), name, kind, value[1])
+        return None if low is None or high is None else _All([low, high])
+    if type(cond) is ISNULL:
+        cond = EQ(**{name: None})
+    elif type(value) is int and type(kind) in NUMBERS and type(cond) in (LE, GE):
+        value += 1 if type(cond) is LE else -1
+        cond = LT(**{name: value}) if type(cond) is LE else GT(**{name: value})
+    if type(kind) not in (*NUMBERS, CHAR) or not _is_simple(cond, kind, value):
+        return None
+    return ColumnTest(codec, cond, name, kind, value)
+
+
+def _is_simple(cond: FieldCond, kind: FieldType, value: Any) -> bool:
     """Whether the comparison can be made of any stored value: no error, no method of others'."""
     if type(cond) is EQ:
-        return value is None or type(value) in (bool, int, float, str)
-    if type(cond) in (LT, GT):
+        return value is None or type(value) in _PLAIN
+    if type(cond) is IN:
+        return all(each is None or type(each) in _PLAIN for each in value)
+    if type(cond) in (LT, GT, LE, GE):
         return type(value) is str if type(kind) is CHAR else type(value) in (bool, int, float)
     return type(value) is str
 
@@ -171,7 +334,7 @@ def _number_holds(cond: FieldCond, value: Any) -> Callable[[int], Any] | None:
         return _nothing.__contains__
     if type(value) not in (int, float, bool):
         return None
-    methods = {EQ: "__eq__", LT: "__gt__", GT: "__lt__"}
+    methods = {EQ: "__eq__", LT: "__gt__", GT: "__lt__", LE: "__ge__", GE: "__le__"}
     found: Callable[[int], Any] | None = getattr(value, methods.get(type(cond), ""), None)
     return found
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bazanite_wal.glance import Glance, Indexed
@@ -25,10 +24,10 @@ from .encoder import PLAIN
 from .errors import CorruptionError, ValidationError, listed, shown_value
 from .insert import RowBatch
 from .known import LayoutChanged
-from .lookup import by_index
+from .query.ask import Query, check_where
+from .query.select import stored
 from .row import Row
 from .schema import Schema
-from .search import find
 from .verified import finish
 
 if TYPE_CHECKING:
@@ -113,7 +112,7 @@ class Table:
 
         def write(tx: Transaction) -> None:
             writes = storage.writes(tx, self)
-            Deletion(writes, storage.rules).run(self.name, pk)
+            Deletion(writes, storage.rules).run(self.name, [pk])
             finish(writes)
 
         storage.store.run(write)
@@ -166,25 +165,12 @@ class Table:
     def find_by_cond(self, cond: BaseCond) -> list[Row]:
         """The rows for which the condition's ``eval`` is true, in slot order.
 
-        EQ, LT and GT use an index that begins with one of their columns, if few rows are found.
+        An index is used as by ``DB.find``.
         """
-        if not isinstance(cond, BaseCond):
-            raise ValidationError(f"{shown_value(cond)} is not a condition")
-        cond.check_fields(self.schema)
-        storage = self._storage
-        known = storage.known
-        keys = None
-        if self.name in known.catalog.tables and not storage.covered:  # it may have been dropped
-            keys = known.rules.table(self.name).keys
-        if keys:
-            with suppress(LayoutChanged):
-                rows = storage.quick_read(self, known, lambda view: by_index(view, keys, cond))
-                if rows is not None:
-                    return rows
-        with storage.store.reading() as view:
-            verified = storage.verified(view, self)
-            rows = by_index(verified, storage.rules.table(self.name).keys, cond)
-            return find(verified, self.layout.codec, cond) if rows is None else rows
+        if cond is None:
+            raise ValidationError("None is not a condition")
+        check_where(self.schema, cond)
+        return stored(self._storage, self, Query(cond))
 
     def iterate(self) -> Iterator[Row]:
         """Every row, in slot order, as they are now: later changes do not show.

@@ -407,6 +407,40 @@ class PerThread(threading.local):
         self.me = object()
 
 
+class TemporaryFile:
+    """A file without a name, for what memory should not hold; its bytes go when it is closed.
+
+    A forked child may go on reading it, and writes behind what both have.
+    """
+
+    def __init__(self) -> None:
+        import tempfile  # noqa: PLC0415  seldom used, and workers start often
+
+        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  it is open as long as this
+        self._end = 0
+
+    def append(self, data: bytes) -> int:
+        """Write these bytes at the end; returns where they begin."""
+        begin = self._end
+        while data:
+            written = os.pwrite(self._file.fileno(), data, self._end)
+            self._end += written
+            data = data[written:]
+        return begin
+
+    def read(self, begin: int, size: int) -> bytes:
+        """The bytes that were written there."""
+        pieces: list[bytes] = []
+        while size and (piece := os.pread(self._file.fileno(), size, begin)):
+            pieces.append(piece)
+            begin += len(piece)
+            size -= len(piece)
+        return b"".join(pieces)
+
+    def close(self) -> None:
+        self._file.close()
+
+
 class PosixSystem:
     """The process's own operating system; all handles may share one."""
 

@@ -96,7 +96,7 @@ BUGS = (
             ),
             Patch(
                 _TABLE,
-                ".run(self.name, pk)\n            finish(writes)\n\n"
+                ".run(self.name, [pk])\n            finish(writes)\n\n"
                 "        storage.store.run(write)\n",
                 ".run(self.name, pk, last)\n            finish(writes)\n\n"
                 "        for last in (False, True):\n"

@@ -1,0 +1,112 @@
+"""Sorting rows; NULL is below every value.
+
+``Sorter`` sorts more rows than memory should hold: runs of them are sorted, written to a temporary
+file and merged (Knuth, The Art of Computer Programming, volume 3, section 5.4).
+"""
+
+from __future__ import annotations
+
+import heapq
+import pickle
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from bazanite_wal.posix import TemporaryFile
+
+from ..row import Row
+from .ask import Order
+
+SlotRow = tuple[int, Row]
+"""A slot, and the row that stands there."""
+_RUN_ROWS = 20_000
+_PIECE_ROWS = 200
+"""So many rows of each run are in memory while runs are merged."""
+
+
+def sorted_rows(rows: Iterable[SlotRow], order: Sequence[Order]) -> list[SlotRow]:
+    """The rows in this order; equal ones by slot, backwards if the last field is descending."""
+    result = sorted(rows, key=_slot, reverse=bool(order) and order[-1].descending)
+    for field, descending in reversed(order):
+        result.sort(key=_by(field), reverse=descending)  # equal ones keep their order
+    return result
+
+
+def _slot(item: SlotRow) -> int:
+    return item[0]
+
+
+def _by(field: str) -> Callable[[SlotRow], Any]:
+    def key(item: SlotRow) -> Any:
+        value = item[1][field]
+        return (False, 0) if value is None else (True, value)
+
+    return key
+
+
+class _Backwards:
+    """A value that stands the other way round among others."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __lt__(self, other: _Backwards) -> bool:
+        return bool(other.value < self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Backwards) and bool(other.value == self.value)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class Sorter:
+    """Sorts rows, of which some ten thousand are in memory at a time.  Close it."""
+
+    def __init__(self, order: Sequence[Order]) -> None:
+        self._order = order
+        self._file: TemporaryFile | None = None
+
+    def sorted(self, rows: Iterator[SlotRow]) -> Iterator[SlotRow]:
+        """The rows, all of which are taken before the first one comes."""
+        runs: list[list[tuple[int, int]]] = []
+        run = list(islice(rows, _RUN_ROWS))
+        while len(run) == _RUN_ROWS:
+            runs.append(self._written(sorted_rows(run, self._order)))
+            run = list(islice(rows, _RUN_ROWS))
+        run = sorted_rows(run, self._order)
+        if not runs:
+            yield from run
+            return
+        yield from heapq.merge(*map(self._read, runs), run, key=self._key)
+
+    def close(self) -> None:
+        """Give the temporary file back."""
+        if self._file is not None:
+            self._file.close()
+
+    def _written(self, run: list[SlotRow]) -> list[tuple[int, int]]:
+        """Where the pieces of this run begin in the file, and how long they are."""
+        if self._file is None:
+            self._file = TemporaryFile()
+        places: list[tuple[int, int]] = []
+        for start in range(0, len(run), _PIECE_ROWS):
+            data = pickle.dumps(run[start : start + _PIECE_ROWS], pickle.HIGHEST_PROTOCOL)
+            places.append((self._file.append(data), len(data)))
+        return places
+
+    def _read(self, places: list[tuple[int, int]]) -> Iterator[SlotRow]:
+        assert self._file is not None
+        for begin, size in places:
+            yield from pickle.loads(self._file.read(begin, size))  # noqa: S301  nobody else has it
+
+    def _key(self, item: SlotRow) -> Any:
+        slot, row = item
+        keys: list[Any] = []
+        for field, descending in self._order:
+            value = row[field]
+            key = (False, 0) if value is None else (True, value)
+            keys.append(_Backwards(key) if descending else key)
+        keys.append(-slot if self._order[-1].descending else slot)
+        return keys
