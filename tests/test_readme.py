@@ -1,4 +1,4 @@
-"""The examples of README.md and docs/api.md run as they stand, and show what the pages say."""
+"""The examples of README.md and of two pages run as they stand, and show what the pages say."""
 
 from __future__ import annotations
 
@@ -58,16 +58,23 @@ def test_the_constraints_of_the_readme_do_what_its_comments_say(tmp_path: Path) 
     assert outputs_of([example], old) == [output]
 
 
-def test_each_example_of_the_reference_prints_what_stands_below_it(tmp_path: Path) -> None:
-    blocks = blocks_of("docs/api.md")
-    assert [language for language, _ in blocks] == ["python", "text"] * (len(blocks) // 2)
-    examples = [text for language, text in blocks if language == "python"]
-    shown = [text for language, text in blocks if language == "text"]
-    assert len(examples) >= 8
+@pytest.mark.parametrize("page,least", [("docs/api.md", 8), ("docs/queries.md", 9)])
+def test_each_example_prints_what_stands_below_it(tmp_path: Path, page: str, least: int) -> None:
+    examples: list[str] = []
+    shown: list[str] = []
+    for language, text in blocks_of(page):
+        if language == "python":
+            examples.append(text)
+            shown.append("")
+        else:
+            assert language == "text"
+            assert not shown[-1]
+            shown[-1] = text
+    assert sum(map(bool, shown)) >= least
     assert outputs_of(examples, tmp_path) == shown
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/api.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/api.md", "docs/queries.md"])
 def test_each_example_can_be_pasted_into_an_interactive_session(page: str) -> None:
     # There an empty line ends a block, and nothing else does: three examples were syntax errors.
     for language, text in blocks_of(page):

@@ -215,6 +215,8 @@ class DB(Queries):
             writes = storage.writes(tx, table)
             freed = vacuum(writes, storage.rules.table(table_name), storage.known.catalog)
             finish(writes)
+            if freed:
+                storage.store.layout_changed()  # who goes through the rows finds them elsewhere
         return freed
 
     def transaction(self) -> AbstractContextManager[Transaction]:

@@ -109,6 +109,11 @@ class KeyMaker:
             last += b"" if high is None else make(high)
         return first.ljust(self.size, b"\0"), last.ljust(self.size, b"\xff")
 
+    def not_null_bounds(self, equal: Sequence[Any]) -> tuple[bytes, bytes]:
+        """The same for rows whose next column is not NULL."""
+        prefix = self.bounds(equal)[0][: self.size_of(len(equal))]
+        return (prefix + _LOWEST).ljust(self.size, b"\0"), prefix.ljust(self.size, b"\xff")
+
     def prefix_bounds(self, equal: Sequence[Any], text: str) -> tuple[bytes, bytes] | None:
         """The same for rows whose next column begins with ``text``; None if it is not a text."""
         _, size, make = self._makers[len(equal)]

@@ -65,7 +65,7 @@ class Queries:
 
         Between two of them no lock is held, so others may change what is still to come: a row that
         stays as it is all the while comes exactly once.  Within a transaction all are of one state.
-        SchemaMismatch if the table is vacuumed or migrated meanwhile.
+        SchemaMismatch if a migration changes the table meanwhile.
         """
         opened = self.storage.table(table_name(table))
         rows = stream(self.storage, opened, query(opened.schema, where, **options))

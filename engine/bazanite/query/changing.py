@@ -94,8 +94,8 @@ def upsert(
     with storage.store.transaction():
         found = _matching(storage, table, where)
         if len(found) > 1:
-            shown = shown_ids([row["id"] for row in found])
-            raise ValidationError(f"{where!r} finds {len(found)} rows, with ids {shown}")
+            shown = shown_ids(sorted(row["id"] for row in found))
+            raise ValidationError(f"{where!r} finds several rows, with ids {shown}")
         if not found:
             return table.insert(values)
         return table.update_by_id(found[0]["id"], values)

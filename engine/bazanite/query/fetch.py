@@ -21,6 +21,7 @@ from ..search import find, found
 from .ask import Query
 from .order import SlotRow, sorted_rows
 from .plan import ByIds, ByIndex, Either, Plan, Way, Whole, plan
+from .top import MOST_ROWS, first_slots
 
 _SHARE = 16
 """Of more rows than one in so many, reading all of them costs less than each by itself."""
@@ -43,12 +44,18 @@ def rows_of(view: View, layout: Layout, keys: TableKeys, query: Query) -> list[R
 def by_way(view: View, layout: Layout, how: Plan, query: Query) -> list[Row]:
     """The same by this way; TooMany if that is not the whole table, which would be cheaper."""
     if isinstance(how.way, Whole):
+        if query.order and query.wanted is not None and query.wanted <= MOST_ROWS:
+            first = first_slots(view, layout.codec, query)[query.offset :]
+            return [row for _, row in read(view, layout, first, None)]
         if query.order or query.limit is not None:
             return _cut(_whole(view, layout, query.where), query, ordered=not query.order)
         codec = layout.codec
         rows = codec.all_rows(view) if query.where is None else find(view, codec, query.where)
         return rows[query.offset :] if query.offset else rows
     entries = _affordable(view, layout, entries_of(view, layout, how.way, query.backwards))
+    if query.where is None and not (query.order and (not how.ordered or _must_sort(how.way))):
+        entries = islice(entries, query.offset, query.wanted)
+        return [row for _, row in read(view, layout, (slot for _, slot in entries), None)]
     if how.ordered:
         return _cut(_in_order(view, layout, how.way, entries, query), query, ordered=True)
     slots: Iterable[int] = (slot for _, slot in entries)
@@ -95,13 +102,19 @@ def _in_order(
     view: View, layout: Layout, way: Way, entries: Iterator[Entry], query: Query
 ) -> Iterator[SlotRow]:
     """The rows of a way that leads along them in the query's order."""
-    if not (isinstance(way, ByIndex) and way.sort):
+    if not _must_sort(way):
         yield from read(view, layout, (slot for _, slot in entries), query.where)
         return
+    assert isinstance(way, ByIndex)
     for _, group in groupby(entries, lambda entry: entry[0][: way.group]):
         slots = sorted(slot for _, slot in group)
         rows = read(view, layout, slots, query.where)
         yield from rows if len(slots) == 1 else sorted_rows(rows, query.order)
+
+
+def _must_sort(way: Way) -> bool:
+    """Whether rows that are equal by what leads along them are still to be sorted."""
+    return isinstance(way, ByIndex) and way.sort
 
 
 def entries_of(view: View, layout: Layout, way: Way, backwards: bool) -> Iterator[Entry]:

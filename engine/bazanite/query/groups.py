@@ -9,13 +9,17 @@ from contextlib import suppress
 from operator import gt, lt
 from typing import TYPE_CHECKING, Any, cast
 
-from ..cond import BaseCond
+from bazanite_wal.layer import View
+
+from ..codec import Layout
+from ..cond import ISNULL, BaseCond
 from ..decimals import DECIMAL
 from ..errors import ValidationError, shown_value
+from ..freestack import FreeStack
 from ..kinds import NUMBERS
 from ..row import Row
 from ..schema import Schema
-from .ask import Query, check_has_order, checked_names
+from .ask import Order, Query, check_has_order, checked_names
 from .fetch import TooMany, by_way
 from .plan import Whole, plan
 from .select import keys_of
@@ -124,6 +128,13 @@ class MAX(MIN):
 def total(storage: Storage, table: Table, where: BaseCond | None, aggregate: Aggregate) -> Any:
     """What all rows for which the condition is true add up to."""
     aggregate.check(table.schema)
+    if isinstance(aggregate, MIN) and aggregate.field is not None:
+        found = _outermost(storage, table, where, aggregate.field, isinstance(aggregate, MAX))
+        if found is not None:
+            return found[0][aggregate.field] if found else None
+    if where is None and aggregate.field is None:
+        with storage.store.reading() as view:
+            return live_count(storage.verified(view, table), table.layout)
     totals: Totals = {}
 
     def add(count: int, columns: Columns) -> None:
@@ -132,6 +143,28 @@ def total(storage: Storage, table: Table, where: BaseCond | None, aggregate: Agg
     field = aggregate.field
     _each_batch(storage, table, where, [] if field is None else [field], add)
     return totals.get((), aggregate.none())
+
+
+def _outermost(
+    storage: Storage, table: Table, where: BaseCond | None, field: str, greatest: bool
+) -> list[Row] | None:
+    """The row with the least or the greatest value, if there is one, by an index; else None."""
+    not_null = ~ISNULL(field)
+    both = not_null if where is None else not_null & where
+    query = Query(both, order=(Order(field, greatest),), limit=1)
+    with storage.store.reading() as view:
+        verified = storage.verified(view, table)
+        how = plan(keys_of(storage, table), query)
+        if how.ordered and not isinstance(how.way, Whole):
+            with suppress(TooMany):
+                return by_way(verified, table.layout, how, query)
+    return None
+
+
+def live_count(view: View, layout: Layout) -> int:
+    """How many rows a table has: its slots but for those that wait to be used again."""
+    free = FreeStack(view, layout.files, layout.int_width).count
+    return layout.codec.slot_count(view) - free
 
 
 def group_by(

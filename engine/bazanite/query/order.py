@@ -44,7 +44,7 @@ def _by(field: str) -> Callable[[SlotRow], Any]:
     return key
 
 
-class _Backwards:
+class Backwards:
     """A value that stands the other way round among others."""
 
     __slots__ = ("value",)
@@ -52,11 +52,11 @@ class _Backwards:
     def __init__(self, value: Any) -> None:
         self.value = value
 
-    def __lt__(self, other: _Backwards) -> bool:
+    def __lt__(self, other: Backwards) -> bool:
         return bool(other.value < self.value)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Backwards) and bool(other.value == self.value)
+        return isinstance(other, Backwards) and bool(other.value == self.value)
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -103,10 +103,14 @@ class Sorter:
 
     def _key(self, item: SlotRow) -> Any:
         slot, row = item
-        keys: list[Any] = []
-        for field, descending in self._order:
-            value = row[field]
-            key = (False, 0) if value is None else (True, value)
-            keys.append(_Backwards(key) if descending else key)
-        keys.append(-slot if self._order[-1].descending else slot)
-        return keys
+        return sort_key([row[order.field] for order in self._order], slot, self._order)
+
+
+def sort_key(values: Sequence[Any], slot: int, order: Sequence[Order]) -> list[Any]:
+    """What decides where a row stands that has these values in the fields to sort by."""
+    keys: list[Any] = []
+    for value, (_, descending) in zip(values, order, strict=True):
+        key = (False, 0) if value is None else (True, value)
+        keys.append(Backwards(key) if descending else key)
+    keys.append(-slot if order[-1].descending else slot)
+    return keys

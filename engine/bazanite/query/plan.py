@@ -26,6 +26,7 @@ from ..cond import (
     And,
     BaseCond,
     FieldCond,
+    Not,
     Or,
 )
 from ..errors import ValidationError
@@ -133,6 +134,9 @@ def _terms(where: BaseCond | None) -> Iterator[Term]:
     if isinstance(where, And):
         for part in where.parts:
             yield from _terms(part)
+    elif isinstance(where, Not) and isinstance(where.part, ISNULL) and len(where.part.params) == 1:
+        (name,) = where.part.params
+        yield Term(Not, name, None)
     elif isinstance(where, FieldCond):
         for name, value in where.params.items():
             yield Term(type(where), name, value)
@@ -277,7 +281,9 @@ def _spans(
     maker = index.maker
     low, high = maker.bounds(equal)
     for term in ranges:
-        if term.kind is PREFIX:
+        if term.kind is Not:
+            bounds: tuple[bytes, bytes] | None = maker.not_null_bounds(equal)
+        elif term.kind is PREFIX:
             bounds = maker.prefix_bounds(equal, term.value)
         elif term.kind is BETWEEN:
             bounds = maker.bounds(equal, *term.value)

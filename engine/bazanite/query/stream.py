@@ -2,13 +2,15 @@
 
 A batch at a time is read, each of one state of the database; between two of them no lock is held,
 unless the caller holds it.  A row that is there all the while and is not changed comes exactly
-once.  Rows that have to be sorted go through runs in a temporary file (``order``).
+once, though a vacuum moves it.  Rows that have to be sorted go through runs in a temporary file
+(``order``).
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, TypeVar
 
@@ -18,6 +20,7 @@ from bazanite_wal.shared import LAYOUT
 from ..btree import Entry
 from ..errors import SchemaMismatch
 from ..join import with_joins
+from ..keyed import TableKeys
 from ..known import LayoutChanged
 from ..row import Row
 from ..search import found
@@ -25,13 +28,16 @@ from .ask import Query
 from .fetch import entries_behind, read
 from .order import SlotRow, Sorter
 from .plan import ByIndex, Plan, Whole, plan
-from .select import keys_of, projected
+from .select import keys_of, projected, select
+from .top import MOST_ROWS
 
 if TYPE_CHECKING:
     from ..storage import Storage
     from ..table import Table
 
 T = TypeVar("T")
+_RECENT = 1000
+"""So many rows are remembered, to go on behind one of them when a vacuum has moved all."""
 _BATCH = 1000
 """So many entries of an index, or rows to join, are read at a time."""
 
@@ -39,11 +45,15 @@ _BATCH = 1000
 def stream(storage: Storage, table: Table, query: Query) -> Iterator[Row]:
     """The rows that the query asks for, one after another.
 
-    SchemaMismatch if meanwhile rows of a table were moved, by a vacuum or a migration: no row would
-    be known by its place any more.  Within a transaction all of them are of one state.
+    Within a transaction all of them are of one state.  SchemaMismatch if meanwhile a migration
+    changed the table, or if a vacuum moved its rows and none of the last ones is there any more by
+    which to know how far this has come.
     """
+    if query.order and query.wanted is not None and query.wanted <= MOST_ROWS:
+        yield from select(storage, table, query)
+        return
     reading = _Reading(storage, table)
-    how = reading(lambda _: plan(keys_of(storage, table), query, stream=True))
+    how = plan(reading.keys(), query, stream=True)
     rows = (row for _, row in islice(_rows(reading, how, query), query.offset, query.wanted))
     if not query.joins and query.fields is None:
         yield from rows
@@ -57,7 +67,11 @@ def stream(storage: Storage, table: Table, query: Query) -> Iterator[Row]:
 
 
 class _Reading:
-    """Reads a batch of one state, without the lock where that is possible."""
+    """Reads a batch of one state, without the lock where that is possible.
+
+    A batch is told whether rows may have moved since the one before: a vacuum keeps them in order,
+    and in other slots.
+    """
 
     def __init__(self, storage: Storage, table: Table) -> None:
         self._storage = storage
@@ -67,22 +81,30 @@ class _Reading:
             storage.verified(view, table)
             self._epoch = storage.store.word(LAYOUT)
 
-    def __call__(self, read_batch: Callable[[View], T]) -> T:
+    def __call__(self, read_batch: Callable[[View, bool], T]) -> T:
         storage, table = self._storage, self.table
         known = storage.known
         if not storage.covered and known.epoch == self._epoch:
-            try:
-                return storage.quick_read(table, known, read_batch)
-            except LayoutChanged:
-                pass
+            with suppress(LayoutChanged):
+                return storage.quick_read(table, known, lambda view: read_batch(view, False))
         with storage.store.reading() as view:
             verified = storage.verified(view, table)
-            if storage.store.word(LAYOUT) != self._epoch:
-                raise SchemaMismatch(
-                    f"table '{table.name}' may have been changed by a vacuum or a migration while"
-                    " it was read: read it again, or within a transaction"
-                )
-            return read_batch(verified)
+            epoch = storage.store.word(LAYOUT)
+            moved = epoch != self._epoch
+            batch = read_batch(verified, moved)
+            self._epoch = epoch
+            return batch
+
+    def keys(self) -> TableKeys:
+        """The table's indexes now."""
+        return keys_of(self._storage, self.table)
+
+    def lost(self) -> SchemaMismatch:
+        """The error if nobody knows how far this has come."""
+        return SchemaMismatch(
+            f"table '{self.table.name}' was changed by a vacuum or a migration while it was read:"
+            " read it again, or within a transaction"
+        )
 
 
 def _rows(reading: _Reading, how: Plan, query: Query) -> Iterator[SlotRow]:
@@ -96,20 +118,32 @@ def _rows(reading: _Reading, how: Plan, query: Query) -> Iterator[SlotRow]:
 def _found(reading: _Reading, query: Query) -> Iterator[SlotRow]:
     """The rows of the whole table, chunk by chunk."""
     codec = reading.layout.codec
-    step = codec.rows_at_once
+    begin = 0
+    recent: deque[int] = deque(maxlen=_RECENT)
 
-    def read_chunk(view: View) -> list[SlotRow] | None:
-        if begin >= codec.slot_count(view):
+    def read_chunk(view: View, moved: bool) -> tuple[int, list[SlotRow]] | None:
+        first = behind(view) if moved else begin
+        if first >= codec.slot_count(view):
             return None
         result: list[SlotRow] = []
-        for slots, rows in found(view, codec, query.where, begin, begin + step):
+        for slots, rows in found(view, codec, query.where, first, first + codec.rows_at_once):
             result += zip(slots, rows, strict=True)
-        return result
+        return first + codec.rows_at_once, result
 
-    begin = 0
+    def behind(view: View) -> int:
+        """The slot behind the last row that came, or the last of those that is still there."""
+        for pk in reversed(recent):
+            slot = reading.layout.index.find(view, pk)
+            if slot is not None:
+                return slot + 1
+        if recent:
+            raise reading.lost()
+        return 0
+
     while (chunk := reading(read_chunk)) is not None:
-        begin += step
-        yield from chunk
+        begin, rows = chunk
+        recent.extend(row["id"] for _, row in rows[-_RECENT:])
+        yield from rows
 
 
 def _along(reading: _Reading, how: Plan, query: Query) -> Iterator[SlotRow]:
@@ -117,19 +151,33 @@ def _along(reading: _Reading, how: Plan, query: Query) -> Iterator[SlotRow]:
     way = how.way
     group = way.group if how.ordered and isinstance(way, ByIndex) and way.sort else None
     last: Entry | None = None
+    recent: deque[tuple[bytes, int]] = deque(maxlen=_RECENT)
 
-    def read_batch(view: View) -> tuple[list[tuple[bytes, SlotRow]], Entry | None]:
-        entries = entries_behind(view, reading.layout, way, query.backwards, last)
+    def read_batch(view: View, moved: bool) -> tuple[list[tuple[bytes, SlotRow]], Entry | None]:
+        begin = behind(view, way) if moved and last and isinstance(way, ByIndex) else last
+        entries = entries_behind(view, reading.layout, way, query.backwards, begin)
         batch = list(islice(entries, _BATCH))
-        slots = [slot for _, slot in batch]
         keys = {slot: key for key, slot in batch}
-        rows = read(view, reading.layout, slots, query.where)
+        rows = read(view, reading.layout, [slot for _, slot in batch], query.where)
         return [(keys[slot], (slot, row)) for slot, row in rows], batch[-1] if batch else None
+
+    def behind(view: View, by: ByIndex) -> Entry | None:
+        """The last entry whose row came and is still there."""
+        if by.index.spec not in [index.spec for index in reading.keys().all]:
+            raise reading.lost()
+        for key, pk in reversed(recent):
+            slot = reading.layout.index.find(view, pk)
+            if slot is not None and slot in by.index.tree.find(view, key):
+                return key, slot
+        if recent:
+            raise reading.lost()
+        return None
 
     def batches() -> Iterator[tuple[bytes, SlotRow]]:
         nonlocal last
         while True:
             rows, last = reading(read_batch)
+            recent.extend((key, row["id"]) for key, (_, row) in rows)
             yield from rows
             if last is None:
                 return
