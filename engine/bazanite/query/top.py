@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from operator import le, lt
 from typing import Any, NamedTuple
 
 from bazanite_wal.layer import View
@@ -23,36 +22,46 @@ from .values import ColumnReader
 MOST_ROWS = 10_000
 """Of more rows than this all are made and sorted."""
 
-_Candidate = tuple[list[Any], int]
-"""What decides where a row stands, its slot last; and the slot."""
+
+class _Candidate(NamedTuple):
+    """What decides where a row stands, its slot last; the slot; its value of the first field."""
+
+    key: list[Any]
+    slot: int
+    first: Any
 
 
 def first_slots(view: View, codec: RowCodec, query: Query) -> list[int]:
     """The slots of the first rows that the query wants, in its order, those of its offset too."""
     assert query.wanted is not None
     wanted, order = query.wanted, query.order
+    kind = next(field.type for field in codec.schema.schema if field.name == order[0].field)
     best: list[_Candidate] = []
     for batch in _batches(view, codec, query) if wanted else ():
         places: Sequence[int] = range(len(batch.slots))
         if len(best) == wanted:
-            places = _not_behind(batch.first, best[-1][0][0], order, wanted)
-        columns = [[batch.first[place] for place in places], *batch.others(places)]
-        for place, values in zip(places, zip(*columns, strict=True), strict=True):
+            worst = best[-1].first
+            limit = kind.serialize(worst) if batch.raw else worst
+            places = _not_behind(batch.first, limit, order, wanted)
+        for place, values in zip(places, zip(*batch.columns(places), strict=True), strict=True):
             slot = batch.slots[place]
-            best.append((sort_key(values, slot, order), slot))
+            best.append(_Candidate(sort_key(values, slot, order), slot, values[0]))
         best.sort()
         del best[wanted:]
-    return [slot for _, slot in best]
+    return [candidate.slot for candidate in best]
 
 
 class _Batch(NamedTuple):
-    """Rows for which the condition is true: slots, values of the first field to sort by, and a
-    function that reads those of the others, at some places in the batch.
+    """Rows for which the condition is true.
+
+    ``first`` is what the first field to sort by has in each, values or, if ``raw``, bytes in the
+    order of the values; ``columns`` gives the values of all fields to sort by at some places.
     """
 
     slots: list[int]
-    first: list[Any]
-    others: Callable[[Sequence[int]], list[list[Any]]]
+    first: Sequence[Any]
+    raw: bool
+    columns: Callable[[Sequence[int]], list[list[Any]]]
 
 
 def _batches(view: View, codec: RowCodec, query: Query) -> Iterator[_Batch]:
@@ -65,32 +74,35 @@ def _batches(view: View, codec: RowCodec, query: Query) -> Iterator[_Batch]:
     readers = [ColumnReader(codec, field) for field in fields]
     size = codec.row_size
 
-    def others(slots: list[int], data: bytes, places: Sequence[int]) -> list[list[Any]]:
-        if len(readers) == 1:
-            return []
-        wanted = b"".join([data[place * size : (place + 1) * size] for place in places])
+    def columns(slots: list[int], data: bytes, places: Sequence[int]) -> list[list[Any]]:
+        if len(places) < len(slots):
+            data = b"".join([data[place * size : (place + 1) * size] for place in places])
         try:
-            return [reader.values(wanted) for reader in readers[1:]]
+            return [reader.values(data) for reader in readers]
         except ValueError:  # damage, which the look at each row tells of
-            rows = codec.rows_of_slots([slots[place] for place in places], wanted)
-            return [[row[field] for row in rows] for field in fields[1:]]
+            rows = codec.rows_of_slots([slots[place] for place in places], data)
+            return [[row[field] for row in rows] for field in fields]
 
     for slots, data in pieces_found(view, codec, test):
+        raw = readers[0].in_order(data)
+        if raw is not None:
+            yield _Batch(slots, raw, True, partial(columns, slots, data))
+            continue
         try:
-            yield _Batch(slots, readers[0].values(data), partial(others, slots, data))
+            yield _Batch(slots, readers[0].values(data), False, partial(columns, slots, data))
         except ValueError:
             yield _batch_of_rows(slots, codec.rows_of_slots(slots, data), fields)
 
 
 def _batch_of_rows(slots: list[int], rows: list[Row], fields: list[str]) -> _Batch:
-    def others(places: Sequence[int]) -> list[list[Any]]:
-        return [[rows[place][field] for place in places] for field in fields[1:]]
+    def columns(places: Sequence[int]) -> list[list[Any]]:
+        return [[rows[place][field] for place in places] for field in fields]
 
-    return _Batch(slots, [row[fields[0]] for row in rows], others)
+    return _Batch(slots, [row[fields[0]] for row in rows], False, columns)
 
 
 def _not_behind(
-    values: list[Any], worst: Any, order: Sequence[Order], wanted: int
+    values: Sequence[Any], limit: Any, order: Sequence[Order], wanted: int
 ) -> Sequence[int]:
     """Where in this column stand values that may come before the worst one that is wanted.
 
@@ -99,23 +111,16 @@ def _not_behind(
     """
     alone = len(order) == 1
     if order[0].descending:
-        known, limit = worst.value
-        if known:
-            found = [n for n, v in enumerate(values) if v is not None and v >= limit]
-        else:
+        if limit is None:
             found = list(range(len(values)))
+        else:
+            found = [n for n, value in enumerate(values) if value is not None and value >= limit]
         if not alone or len(found) <= wanted:
             return found
-        equal = [n for n in found if _is(values[n], known, limit)]
-        spared = set(equal[:-wanted])
+        spared = set([n for n in found if values[n] == limit][:-wanted])
         return [n for n in found if n not in spared]
-    known, limit = worst
-    if known:
-        below = lt if alone else le
-        return [n for n, v in enumerate(values) if v is None or below(v, limit)]
-    return [] if alone else [n for n, v in enumerate(values) if v is None]
-
-
-def _is(value: Any, known: bool, limit: Any) -> bool:
-    """Whether it is this value, or NULL if that is not known."""
-    return bool(value == limit) if known and value is not None else known == (value is not None)
+    if limit is None:
+        return [] if alone else [n for n, value in enumerate(values) if value is None]
+    if alone:
+        return [n for n, value in enumerate(values) if value is None or value < limit]
+    return [n for n, value in enumerate(values) if value is None or value <= limit]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator, Sequence
 from itertools import chain
@@ -12,12 +13,17 @@ from bazanite_wal.layer import View
 from .. import columns
 from ..codec import RowCodec
 from ..cond import BaseCond
+from ..fields import CHAR
 from ..kinds import NUMBERS
+from ..moments import BOOL, DATE, DATETIME
 from ..search import found, pieces_found, split
 
 Columns = list[list[Any]]
 """For each of some fields its values in a batch of rows."""
 _MOST_KNOWN = 50_000
+_SORTABLE = (CHAR, BOOL, DATE, DATETIME)
+"""Types whose bytes are in the order of their values, NULL first."""
+_CONTROL = re.compile(rb"[\0-\x1f]")
 
 
 def column_values(
@@ -57,6 +63,18 @@ class ColumnReader:
     def pieces(self, data: bytes) -> list[bytes]:
         """The column's bytes in each row."""
         return list(chain.from_iterable(self._unpack(data)))
+
+    def in_order(self, data: bytes) -> list[bytes] | None:
+        """The column's bytes in each row, if these stand in the order of their values.
+
+        None if that is not so, or not certain: a character below the space sorts before the end.
+        """
+        if type(self._kind) not in _SORTABLE:
+            return None
+        pieces = self.pieces(data)
+        if type(self._kind) is CHAR and _CONTROL.search(b"".join(pieces)):
+            return None
+        return pieces
 
     def values(self, data: bytes) -> list[Any]:
         """Its values; any error if bytes are none."""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import cast
 
 import bazanite
-from bazanite import DB, EQ, GT, InverseJoin
+from bazanite import BETWEEN, COUNT, DB, EQ, GE, GT, SUM, InverseJoin
 from bazanite_stress.torture.adapters import table_classes
 from bazanite_stress.torture.schema import Table
 
-from .engine import Counters, Searching, Session
+from .engine import Counters, Session
 from .tables import Values
 
 LOG_SIZE_BYTES = 4 << 20
@@ -44,14 +45,13 @@ def open_bazanite(
     return BazaniteSession(db)
 
 
-class BazaniteSession(Searching):
-    """A handle; a page of rows is read by id, since no other read is limited."""
+class BazaniteSession:
+    """A handle."""
 
     def __init__(self, db: DB) -> None:
         self.db = db
         self.update = db.update_by_id
-        self.get = db.find_by_id  # type: ignore[assignment]  # a Row is a dict
-        self.scan = db.find_all  # type: ignore[assignment]
+        self.get: Callable[[str, int], Values | None] = db.find_by_id
         self.close = db.close
 
     def insert(self, table: str, values: Values) -> int:
@@ -69,11 +69,28 @@ class BazaniteSession(Searching):
     def greater(self, table: str, column: str, value: int) -> list[Values]:
         return list[Values](self.db.find_by_cond(table, GT(**{column: value})))
 
+    def scan(self, table: str) -> list[Values]:
+        return cast("list[Values]", self.db.find_all(table))
+
+    def page(self, table: str, first: int, count: int) -> list[Values]:
+        return list[Values](self.db.find(table, GE(id=first), order_by="id", limit=count))
+
+    def between(self, table: str, column: str, low: int, high: int, count: int) -> list[Values]:
+        where = BETWEEN(**{column: (low, high)})
+        return list[Values](self.db.find(table, where, order_by=column, limit=count))
+
+    def first(self, table: str, column: str, count: int) -> list[Values]:
+        return list[Values](self.db.find(table, order_by=column, limit=count))
+
+    def totals(self, table: str, by: str, column: str) -> list[Values]:
+        aggregates = {"rows": COUNT(), "sum": SUM(column)}
+        return list[Values](self.db.group_by(table, by, aggregates))
+
     def join(self, table: str, other: str, column: str, key: str) -> list[Values]:
         return list[Values](self.db.find_all(table, joins=[InverseJoin(column, key, other)]))
 
     def count(self, table: str) -> int:
-        return len(self.db.find_all(table))
+        return self.db.count(table)
 
     def counters(self) -> Counters:
         stats = self.db.stats()

@@ -6,9 +6,12 @@ its own connection where the engine wants that.  Rows are dicts with their id.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from heapq import nsmallest
+from operator import itemgetter
 from pathlib import Path
 from typing import Protocol
 
@@ -63,6 +66,18 @@ class Session(Protocol):
 
     def page(self, table: str, first: int, count: int, /) -> list[Values]:
         """So many rows from this id on, in the order of ids; fewer at the end of the table."""
+        ...
+
+    def between(self, table: str, column: str, low: int, high: int, count: int, /) -> list[Values]:
+        """The first so many rows, by a column, from one value to another, both included."""
+        ...
+
+    def first(self, table: str, column: str, count: int, /) -> list[Values]:
+        """The first so many of all rows by a column that has no index."""
+        ...
+
+    def totals(self, table: str, by: str, column: str, /) -> list[Values]:
+        """For each value of ``by``: it, ``rows``, how many there are, and ``sum`` of the column."""
         ...
 
     def join(self, table: str, other: str, column: str, key: str, /) -> list[Values]:
@@ -122,6 +137,24 @@ class Searching:
                 break
             rows.append(row)
         return rows
+
+    def between(self, table: str, column: str, low: int, high: int, count: int) -> list[Values]:
+        """As ``Session`` says."""
+        rows = [row for row in self.scan(table) if low <= row[column] <= high]
+        return nsmallest(count, rows, key=itemgetter(column))
+
+    def first(self, table: str, column: str, count: int) -> list[Values]:
+        """As ``Session`` says."""
+        return nsmallest(count, self.scan(table), key=itemgetter(column))
+
+    def totals(self, table: str, by: str, column: str) -> list[Values]:
+        """As ``Session`` says."""
+        rows: Counter[int] = Counter()
+        sums: Counter[int] = Counter()
+        for row in self.scan(table):
+            rows[row[by]] += 1
+            sums[row[by]] += row[column]
+        return [{by: value, "rows": rows[value], "sum": sums[value]} for value in rows]
 
     def join(self, table: str, other: str, column: str, key: str) -> list[Values]:
         """As ``Session`` says: both tables are read once."""

@@ -138,6 +138,17 @@ class SqliteSession:
     def page(self, table: str, first: int, count: int) -> list[Values]:
         return self._rows(table, " WHERE id >= ? ORDER BY id LIMIT ?", first, count)
 
+    def between(self, table: str, column: str, low: int, high: int, count: int) -> list[Values]:
+        rest = f" WHERE {column} BETWEEN ? AND ? ORDER BY {column} LIMIT ?"
+        return self._rows(table, rest, low, high, count)
+
+    def first(self, table: str, column: str, count: int) -> list[Values]:
+        return self._rows(table, f" ORDER BY {column} LIMIT ?", count)
+
+    def totals(self, table: str, by: str, column: str) -> list[Values]:
+        text = f"SELECT {by}, count(*), sum({column}) FROM {table} GROUP BY {by}"  # noqa: S608
+        return [dict(zip((by, "rows", "sum"), row, strict=True)) for row in self.run(text)]
+
     def join(self, table: str, other: str, column: str, key: str) -> list[Values]:
         # Both tables are read once and put together here: for lists in rows SQL has no word.
         return grouped(self.scan(table), self.scan(other), column, key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import lifecycle, operations, ycsb
+from . import lifecycle, operations, queries, ycsb
 from .operations import Context, Work
 
 BESIDE_READERS, BESIDE_WRITERS = 4, 2
@@ -124,6 +124,16 @@ WORKLOADS = {
         changes=True,
         needs_index=True,
     ),
+    "indexed-range": Spec(
+        queries.IndexedRange,
+        "keyed",
+        "the first 10 rows of a range, by an index, in order",
+        needs_index=True,
+    ),
+    "ordered": Spec(
+        queries.Ordered, "items", "the first 10 rows by a column without an index", whole=True
+    ),
+    "grouped": Spec(queries.Grouped, "items", "rows and a sum for each of 100 groups", whole=True),
     "join": Spec(
         operations.Join,
         "items with entries",
