@@ -23,6 +23,7 @@ from bazanite_stress.concurrency.failing import (
 )
 from bazanite_stress.concurrency.faults import Failing, drawn
 from bazanite_stress.concurrency.plans import Decision, Directed, Odds, Random, Script
+from bazanite_stress.concurrency.programs import Program
 from bazanite_stress.concurrency.scheduler import Scheduler, Task
 from bazanite_stress.concurrency.tasks import ODDS, plan
 from bazanite_stress.concurrency.trial import Court, Trial
@@ -244,3 +245,18 @@ def test_nothing_is_excused_before_a_call_failed() -> None:
     assert PoisonedError not in actors.excused()
     scheduler.syncs_failed = 1
     assert PoisonedError in actors.excused()
+
+
+def test_a_process_whose_tables_changed_and_that_cannot_open_them_anew_has_no_handle() -> None:
+    """It went on with the handle that it had closed, and was blamed for what that answered."""
+    known = PROGRAMS["columns change beside finds"]
+    finding = [[["update", "t", 1, {"v": "new"}], ["find", "a", 1]]]
+    program = Program(known.workload, [known.processes[0], finding])
+    turns = [Decision(120, "run", 1), Decision(132, "run", 0)]
+    failed = 0
+    for point in range(270, 320):  # within its opening anew, wherever exactly that writes
+        failure = Decision(point, "fail", 1, written=111, how="EIO")
+        trial = Court(program, "hostile").run(Script([*turns, failure]), stops=False)
+        assert trial.broken is None, (point, trial.broken)
+        failed += any("meets a failure" in text for text in trial.told)
+    assert failed

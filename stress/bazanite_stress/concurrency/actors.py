@@ -188,7 +188,9 @@ class Actor:
             try:
                 return self._perform(step)
             except SchemaMismatch as stale:
+                self.session = None  # until it is open again: a failure leaves no handle
                 session.perform(["reopen"])
+                self.session = session
                 after = _columns(session.db)
                 if after == before:
                     raise Failed(f"{self.name}: {step}: nothing changed, but {stale!r}") from stale
