@@ -227,20 +227,36 @@ class ISUBSTR(_TextCond):
         return stored is not None and value.lower() in str(stored).lower()
 
 
+BUILT_IN = (EQ, NE, LT, LE, GT, GE, BETWEEN, IN, ISNULL, PREFIX, SUBSTR, ISUBSTR)
+
+
+def is_built_in(cond: BaseCond | None) -> bool:
+    """Whether nothing of a program's own is asked when this condition is."""
+    if type(cond) in (And, Or) and isinstance(cond, (And, Or)):
+        return all(map(is_built_in, cond.parts))
+    if type(cond) is Not and isinstance(cond, Not):
+        return is_built_in(cond.part)
+    return cond is None or type(cond) in BUILT_IN
+
+
 def shown(cond: BaseCond) -> str:
     """A condition as one writes it."""
-    if isinstance(cond, (And, Or)):
+    if type(cond) in (And, Or) and isinstance(cond, (And, Or)):
         sign = " & " if isinstance(cond, And) else " | "
         return sign.join(
             f"({shown(part)})" if isinstance(part, (And, Or)) else shown(part)
             for part in cond.parts
         )
-    if isinstance(cond, Not):
+    if type(cond) is Not and isinstance(cond, Not):
         inner = shown(cond.part)
         return f"~({inner})" if isinstance(cond.part, (And, Or)) else f"~{inner}"
     name = type(cond).__name__
     if isinstance(cond, ISNULL):
         return f"{name}({', '.join(repr(field) for field in cond.params)})"
+    if isinstance(cond, (And, Or)):
+        return f"{name}({', '.join(map(shown, cond.parts))})"
+    if isinstance(cond, Not):
+        return f"{name}({shown(cond.part)})"
     given = ", ".join(f"{field}={shown_value(value)}" for field, value in cond.params.items())
     return f"{name}({given})"
 
@@ -251,7 +267,7 @@ def _parts(kind: type[And | Or], given: Iterable[object]) -> tuple[BaseCond, ...
     for part in given:
         if not isinstance(part, BaseCond):
             raise ValidationError(f"{shown_value(part)} is not a condition")
-        result += part.parts if isinstance(part, kind) else [part]
+        result += part.parts if type(part) is kind and isinstance(part, (And, Or)) else [part]
     if not result:
         raise ValidationError(f"{kind.__name__} needs at least one condition")
     return tuple(result)
@@ -269,6 +285,6 @@ def _compared(compare: Callable[[Any, Any], Any], name: str, stored: Any, value:
         return False
     try:
         return bool(compare(stored, value))
-    except TypeError as error:
+    except (TypeError, ArithmeticError) as error:  # the latter of a Decimal that is not a number
         message = f"'{name}': Type mismatch: cannot compare with `{shown_value(value)}`"
         raise ValidationError(message) from error

@@ -209,7 +209,7 @@ def _floored(value: Any, places: int, digits: int) -> int:
         return max(-largest, min(int(value) * int(10**places), largest))
     if not isinstance(value, (float, Decimal)) or Decimal(value).is_nan():
         raise ValidationError(f"Type mismatch: `{shown_value(value)}` has no place among numbers")
-    if isinf(value):
+    if value.is_infinite() if isinstance(value, Decimal) else isinf(value):
         return largest if value > 0 else -largest
     if isinstance(value, Decimal) and abs(value.adjusted()) > _FARTHEST and value:
         if value.adjusted() < 0:

@@ -182,6 +182,14 @@ class Schema:
             raise ValidationError(f"'{field.name}': {len(data)} bytes do not fit {field.type.size}")
         return data
 
+    def as_read(self, name: str, value: Any) -> Any:
+        """What is read of this value once it is stored; ValidationError if it cannot be."""
+        field = next(field for field in self.schema if field.name == name)
+        field.validate(value)
+        if isinstance(field.type, LongType):
+            return field.type.from_text(field.type.to_text(value))
+        return field.type.deserialize(self.column(field, value), 0)[0]
+
     def join_columns(self, columns: Iterable[bytes]) -> bytes:
         """The row's bytes; ValidationError if they would read as a deleted slot."""
         row = b"".join(columns) + b"\n"

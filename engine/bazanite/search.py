@@ -21,17 +21,15 @@ from . import columns
 from .codec import RowCodec
 from .cond import (
     BETWEEN,
+    BUILT_IN,
     EQ,
     GE,
     GT,
     IN,
     ISNULL,
-    ISUBSTR,
     LE,
     LT,
     NE,
-    PREFIX,
-    SUBSTR,
     And,
     BaseCond,
     FieldCond,
@@ -51,7 +49,6 @@ _MANY_FOUND = 8192
 """So many rows are decoded together: that costs less than a few at a time."""
 _nothing: frozenset[int] = frozenset()
 _PLAIN = (bool, int, float, str)
-_TESTED = (EQ, NE, LT, LE, GT, GE, BETWEEN, IN, ISNULL, PREFIX, SUBSTR, ISUBSTR)
 
 
 def find(view: View, codec: RowCodec, cond: BaseCond) -> list[Row]:
@@ -207,7 +204,7 @@ def test_of(codec: RowCodec, cond: BaseCond) -> Test | None:
     if type(cond) is Not:
         test = test_of(codec, cond.part)
         return None if test is None else _Not(test, codec.row_size)
-    if type(cond) not in _TESTED:
+    if type(cond) not in BUILT_IN:
         return None
     assert isinstance(cond, FieldCond)
     kinds = {field.name: field.type for field in codec.schema.schema}

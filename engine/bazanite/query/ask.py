@@ -4,6 +4,7 @@ fields.  Pure.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypedDict, Unpack
@@ -40,7 +41,7 @@ class Query:
     @property
     def wanted(self) -> int | None:
         """How many rows are needed to answer it; None: all."""
-        return None if self.limit is None else self.offset + self.limit
+        return None if self.limit is None else min(self.offset + self.limit, sys.maxsize)
 
     @property
     def backwards(self) -> bool:
@@ -70,8 +71,8 @@ def query(schema: Schema, where: BaseCond | None = None, **options: Unpack[Optio
         names = tuple(checked_names(fields, "a list of fields"))
         schema.check_names(names)
     if limit is not None:
-        _check_count("limit", limit)
-    _check_count("offset", offset)
+        limit = _count("limit", limit)
+    offset = _count("offset", offset)
     order = orders(schema, options.get("order_by"))
     joins = tuple(checked_joins(options.get("joins") or ()))
     return Query(where, names, order, limit, offset, joins)
@@ -122,6 +123,8 @@ def checked_names(given: str | Iterable[str], expected: str) -> list[str]:
     return names
 
 
-def _check_count(what: str, value: object) -> None:
+def _count(what: str, value: object) -> int:
+    """The number of rows that this is, at most as many as Python can count in a sequence."""
     if type(value) is not int or value < 0:
         raise ValidationError(f"{what}={shown_value(value)}: must be a number from 0 on")
+    return min(value, sys.maxsize)

@@ -10,10 +10,10 @@ from bazanite_wal.transaction import Transaction
 from ..change import update_row
 from ..cond import EQ, BaseCond
 from ..deleting import Deletion
-from ..errors import ValidationError, listed, shown_ids, shown_value
+from ..errors import ValidationError, shown_ids, shown_value
 from ..row import Row
 from ..verified import finish
-from .ask import Query, check_where
+from .ask import Query, check_where, checked_names
 from .fetch import rows_of
 from .select import keys_of
 
@@ -30,28 +30,36 @@ def update_where(
 ) -> list[int]:
     """Change fields of every row for which the condition is true; returns their ids.
 
-    All of them, or none if one is refused.  What is unique, and which rows the condition finds, is
-    decided row by row in slot order, of the rows as they were before the call.
+    All of them, or none if one is refused.  The rows are those that the condition finds before the
+    call, and so is what a function is given; they are changed one by one in slot order, and each
+    must be unique among the others as they are just then.
     """
     check_where(table.schema, where)
-    if not callable(values) and not isinstance(values, Mapping):
-        raise ValidationError(f"Type mismatch: `{shown_value(values)}` does not map field names")
+    if not callable(values):
+        _checked(values)
 
-    def write(tx: Transaction) -> list[int]:
+    def write(tx: Transaction) -> None:
         writes = storage.writes(tx, table)
         rules = storage.rules.table(table.name)
-        found = rows_of(writes, table.layout, rules.keys, Query(where))
         foreign = storage.foreign_keys(table)
-        for row in found:
-            given: object = values(Row(row)) if callable(values) else values
-            if not isinstance(given, Mapping):
-                shown = shown_value(given)
-                raise ValidationError(f"Type mismatch: `{shown}` does not map field names")
-            update_row(writes, table.layout, row["id"], given, foreign, rules)
+        for pk, given in changes:
+            update_row(writes, table.layout, pk, given, foreign, rules)
         finish(writes)
-        return [row["id"] for row in found]
 
-    return storage.store.run(write)
+    with storage.store.transaction():
+        with storage.store.reading():  # the program's own code may read, and not write
+            rows = _matching(storage, table, Query(where))
+            changes = [
+                (row["id"], _checked(values(row)) if callable(values) else values) for row in rows
+            ]
+        storage.store.run(write)
+    return [pk for pk, _ in changes]
+
+
+def _checked(given: object) -> Mapping[str, Any]:
+    if not isinstance(given, Mapping):
+        raise ValidationError(f"Type mismatch: `{shown_value(given)}` does not map field names")
+    return given
 
 
 def delete_where(storage: Storage, table: Table, where: BaseCond | None) -> list[int]:
@@ -61,16 +69,15 @@ def delete_where(storage: Storage, table: Table, where: BaseCond | None) -> list
     """
     check_where(table.schema, where)
 
-    def write(tx: Transaction) -> list[int]:
+    def write(tx: Transaction) -> None:
         writes = storage.writes(tx, table)
-        query = Query(where)
-        found = rows_of(writes, table.layout, keys_of(storage, table), query)
-        ids = [row["id"] for row in found]
         Deletion(writes, storage.rules).run(table.name, ids)
         finish(writes)
-        return ids
 
-    return storage.store.run(write)
+    with storage.store.transaction():
+        ids = [row["id"] for row in _matching(storage, table, Query(where))]
+        storage.store.run(write)
+    return ids
 
 
 def upsert(
@@ -80,19 +87,17 @@ def upsert(
 
     ValidationError if several rows have them, or one of them is not given or is NULL.
     """
-    names = [on] if isinstance(on, str) else listed(on, "a field, or a list of them")
+    names = checked_names(on, "a field, or a list of them")
     table.schema.check_names(names)
     if not names:
         raise ValidationError("There is no field to find the row by")
-    given: object = values
-    if not isinstance(given, Mapping):
-        raise ValidationError(f"Type mismatch: `{shown_value(given)}` does not map field names")
+    _checked(values)
     for name in names:
         if values.get(name) is None:
             raise ValidationError(f"'{name}': a value is needed to find the row by")
-    where = EQ(**{name: values[name] for name in names})
+    where = EQ(**{name: table.schema.as_read(name, values[name]) for name in names})
     with storage.store.transaction():
-        found = _matching(storage, table, where)
+        found = _matching(storage, table, Query(where, limit=2))
         if len(found) > 1:
             shown = shown_ids(sorted(row["id"] for row in found))
             raise ValidationError(f"{where!r} finds several rows, with ids {shown}")
@@ -101,8 +106,7 @@ def upsert(
         return table.update_by_id(found[0]["id"], values)
 
 
-def _matching(storage: Storage, table: Table, where: BaseCond) -> list[Row]:
+def _matching(storage: Storage, table: Table, query: Query) -> list[Row]:
     with storage.store.reading() as view:
         verified = storage.verified(view, table)
-        query = Query(where, limit=2)
         return rows_of(verified, table.layout, keys_of(storage, table), query)

@@ -38,20 +38,13 @@ def rows_of(view: View, layout: Layout, keys: TableKeys, query: Query) -> list[R
     try:
         return by_way(view, layout, plan(keys, query), query)
     except TooMany:
-        return by_way(view, layout, Plan(Whole(), not query.order), query)
+        return through_table(view, layout, query)
 
 
 def by_way(view: View, layout: Layout, how: Plan, query: Query) -> list[Row]:
     """The same by this way; TooMany if that is not the whole table, which would be cheaper."""
     if isinstance(how.way, Whole):
-        if query.order and query.wanted is not None and query.wanted <= MOST_ROWS:
-            first = first_slots(view, layout.codec, query)[query.offset :]
-            return [row for _, row in read(view, layout, first, None)]
-        if query.order or query.limit is not None:
-            return _cut(_whole(view, layout, query.where), query, ordered=not query.order)
-        codec = layout.codec
-        rows = codec.all_rows(view) if query.where is None else find(view, codec, query.where)
-        return rows[query.offset :] if query.offset else rows
+        return through_table(view, layout, query)
     entries = _affordable(view, layout, entries_of(view, layout, how.way, query.backwards))
     if query.where is None and not (query.order and (not how.ordered or _must_sort(how.way))):
         entries = islice(entries, query.offset, query.wanted)
@@ -62,6 +55,18 @@ def by_way(view: View, layout: Layout, how: Plan, query: Query) -> list[Row]:
     if query.order or query.limit is None or isinstance(how.way, Either):
         slots = sorted(set(slots))
     return _cut(read(view, layout, slots, query.where), query, ordered=not query.order)
+
+
+def through_table(view: View, layout: Layout, query: Query) -> list[Row]:
+    """The same by reading the whole table."""
+    if query.order and query.wanted is not None and query.wanted <= MOST_ROWS:
+        first = first_slots(view, layout.codec, query)[query.offset :]
+        return [row for _, row in read(view, layout, first, None)]
+    if query.order or query.limit is not None:
+        return _cut(_whole(view, layout, query.where), query, ordered=not query.order)
+    codec = layout.codec
+    rows = codec.all_rows(view) if query.where is None else find(view, codec, query.where)
+    return rows[query.offset :] if query.offset else rows
 
 
 def _cut(rows: Iterator[SlotRow], query: Query, *, ordered: bool) -> list[Row]:

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from decimal import Context, localcontext
 from operator import gt, lt
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,7 +14,7 @@ from bazanite_wal.layer import View
 
 from ..codec import Layout
 from ..cond import ISNULL, BaseCond
-from ..decimals import DECIMAL
+from ..decimals import DECIMAL, MOST_DIGITS
 from ..errors import ValidationError, shown_value
 from ..freestack import FreeStack
 from ..kinds import NUMBERS
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from ..storage import Storage
     from ..table import Table
 
+_EXACT = Context(prec=2 * MOST_DIGITS, traps=[])
+"""Rounds no sum of as many numbers as a table can have, each of as many digits as it may."""
 Totals = dict[Hashable, Any]
 """What was added up for each group."""
 
@@ -89,9 +92,10 @@ class SUM(Aggregate):
 
     def add(self, totals: Totals, groups: Sequence[Hashable], values: Sequence[Any]) -> None:
         get = totals.get
-        for group, value in zip(groups, values, strict=True):
-            if value is not None:
-                totals[group] = get(group, 0) + value
+        with localcontext(_EXACT):  # the program's own may round to a few digits
+            for group, value in zip(groups, values, strict=True):
+                if value is not None:
+                    totals[group] = get(group, 0) + value
 
     def none(self) -> int:
         return 0

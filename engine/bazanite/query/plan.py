@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
 from itertools import product
 from typing import Any
 
@@ -37,6 +39,9 @@ _MOST_SPANS = 1000
 """Of an IN with more values than this, reading the table is as cheap."""
 _EQUALS = (EQ, IN, ISNULL)
 _RANGES = (LT, LE, GT, GE, BETWEEN)
+_COMPARED = {
+    bool, int, float, Decimal, str, bytes, bytearray, date, datetime, type(None),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,15 +136,30 @@ def _is_ordered(way: Way, query: Query) -> bool:
 
 def _terms(where: BaseCond | None) -> Iterator[Term]:
     """The terms that must all be true where the condition is."""
-    if isinstance(where, And):
+    if type(where) is And:
+        assert isinstance(where, And)
         for part in where.parts:
             yield from _terms(part)
-    elif isinstance(where, Not) and isinstance(where.part, ISNULL) and len(where.part.params) == 1:
-        (name,) = where.part.params
-        yield Term(Not, name, None)
+    elif type(where) is Not:
+        assert isinstance(where, Not)
+        if type(where.part) is ISNULL and len(where.part.params) == 1:
+            (name,) = where.part.params
+            yield Term(Not, name, None)
     elif isinstance(where, FieldCond):
         for name, value in where.params.items():
-            yield Term(type(where), name, value)
+            term = Term(type(where), name, value)
+            if all(map(_compares_as_usual, _values(term))):
+                yield term
+
+
+def _compares_as_usual(value: Any) -> bool:
+    """Whether it is what keys are made for: not of a class that has comparisons of its own."""
+    own = type(value)
+    if own in _COMPARED:
+        return True
+    base = next((base for base in own.__mro__ if base in _COMPARED), None)
+    names = ("__eq__", "__lt__", "__le__", "__gt__", "__ge__")
+    return base is not None and all(getattr(own, n) is getattr(base, n) for n in names)
 
 
 def _best(keys: TableKeys, terms: Sequence[Term], order: Sequence[Order]) -> Way | None:
@@ -174,9 +194,8 @@ def _has_range(way: ByIndex, index: TableIndex, terms: Sequence[Term]) -> bool:
 
 def _either(keys: TableKeys, where: BaseCond) -> Way | None:
     """The ways of the parts of an Or, if each of them has one."""
-    choices = [where] if isinstance(where, Or) else []
-    if isinstance(where, And):
-        choices += [part for part in where.parts if isinstance(part, Or)]
+    parts = where.parts if type(where) is And and isinstance(where, And) else (where,)
+    choices = [part for part in parts if type(part) is Or and isinstance(part, Or)]
     for choice in choices:
         ways: list[ByIds | ByIndex] = []
         for part in choice.parts:
@@ -205,7 +224,7 @@ def _in_order(keys: TableKeys, terms: Sequence[Term], order: Sequence[Order]) ->
 
 def _by_ids(terms: Sequence[Term]) -> ByIds | None:
     """By what is demanded of the id; None if that is nothing that helps."""
-    wanted: list[int] | None = None
+    wanted: set[int] | None = None
     low, high = 1, None
     helps = False
     for term in terms:
@@ -216,14 +235,14 @@ def _by_ids(terms: Sequence[Term]) -> ByIds | None:
             ids = [value for value in values if type(value) is int and value > 0]
             if any(type(value) not in (int, type(None)) for value in values):
                 continue  # True == 1, and 1.0: whoever asks that gets no help
-            wanted = ids if wanted is None else [pk for pk in wanted if pk in set(ids)]
+            wanted = set(ids) if wanted is None else wanted & set(ids)
         elif term.kind in _RANGES and all(type(value) is int for value in values):
             first, last = _id_bounds(term)
             low = max(low, first)
             high = last if high is None else high if last is None else min(high, last)
             helps = True
     if wanted is not None:
-        kept = [pk for pk in sorted(set(wanted)) if low <= pk and (high is None or pk <= high)]
+        kept = [pk for pk in sorted(wanted) if low <= pk and (high is None or pk <= high)]
         return ByIds(tuple((pk, pk) for pk in kept))
     if not helps:
         return None

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from ..cond import is_built_in
 from ..join import with_joins
 from ..keyed import TableKeys
 from ..known import LayoutChanged
 from ..row import Row
 from .ask import Query
-from .fetch import TooMany, by_way, rows_of
+from .fetch import TooMany, by_way, rows_of, through_table
 from .plan import Whole, plan
 
 if TYPE_CHECKING:
@@ -30,18 +30,33 @@ def select(storage: Storage, table: Table, query: Query) -> list[Row]:
 
 
 def stored(storage: Storage, table: Table, query: Query) -> list[Row]:
-    """The rows that the query asks for, as they are stored; mostly without the lock by an index."""
+    """The rows that the query asks for, as they are stored; mostly without the lock by an index.
+
+    A condition of the program's own is asked under the lock: it may do what cannot be repeated, and
+    must not see bytes that are just being changed.
+    """
     known = storage.known
-    if table.name in known.catalog.tables and not storage.covered:  # it may have been dropped
-        keys = known.rules.table(table.name).keys
-        how = plan(keys, query)
-        if not isinstance(how.way, Whole):
-            with suppress(LayoutChanged, TooMany):
+    whole = False
+    if (
+        table.name in known.catalog.tables  # it may have been dropped
+        and not storage.covered
+        and is_built_in(query.where)
+    ):
+        how = plan(known.rules.table(table.name).keys, query)
+        whole = isinstance(how.way, Whole)
+        if not whole:
+            try:
                 return storage.quick_read(
                     table, known, lambda view: by_way(view, table.layout, how, query)
                 )
+            except TooMany:
+                whole = True
+            except LayoutChanged:
+                pass
     with storage.store.reading() as view:
         verified = storage.verified(view, table)
+        if whole:
+            return through_table(verified, table.layout, query)
         return rows_of(verified, table.layout, keys_of(storage, table), query)
 
 

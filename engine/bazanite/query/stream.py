@@ -18,6 +18,7 @@ from bazanite_wal.layer import View
 from bazanite_wal.shared import LAYOUT
 
 from ..btree import Entry
+from ..cond import BaseCond, is_built_in
 from ..errors import SchemaMismatch
 from ..join import with_joins
 from ..keyed import TableKeys
@@ -52,7 +53,7 @@ def stream(storage: Storage, table: Table, query: Query) -> Iterator[Row]:
     if query.order and query.wanted is not None and query.wanted <= MOST_ROWS:
         yield from select(storage, table, query)
         return
-    reading = _Reading(storage, table)
+    reading = _Reading(storage, table, query.where)
     how = plan(reading.keys(), query, stream=True)
     rows = (row for _, row in islice(_rows(reading, how, query), query.offset, query.wanted))
     if not query.joins and query.fields is None:
@@ -73,8 +74,9 @@ class _Reading:
     and in other slots.
     """
 
-    def __init__(self, storage: Storage, table: Table) -> None:
+    def __init__(self, storage: Storage, table: Table, where: BaseCond | None) -> None:
         self._storage = storage
+        self._quick = is_built_in(where)  # else as in ``stored``
         self.table = table
         self.layout = table.layout
         with storage.store.reading() as view:
@@ -84,7 +86,7 @@ class _Reading:
     def __call__(self, read_batch: Callable[[View, bool], T]) -> T:
         storage, table = self._storage, self.table
         known = storage.known
-        if not storage.covered and known.epoch == self._epoch:
+        if self._quick and not storage.covered and known.epoch == self._epoch:
             with suppress(LayoutChanged):
                 return storage.quick_read(table, known, lambda view: read_batch(view, False))
         with storage.store.reading() as view:
