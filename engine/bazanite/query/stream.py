@@ -9,10 +9,10 @@ once, though a vacuum moves it.  Rows that have to be sorted go through runs in 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from itertools import groupby, islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from bazanite_wal.layer import View
 from bazanite_wal.shared import LAYOUT
@@ -109,6 +109,53 @@ class _Reading:
         )
 
 
+class _Place(NamedTuple):
+    """Where a row stood when it came, its key in the index by which it came."""
+
+    pk: int
+    slot: int
+    key: bytes
+
+
+class _Passed:
+    """The last rows that came, to go on behind one of them when a vacuum has moved all."""
+
+    def __init__(self, reading: _Reading) -> None:
+        self._reading = reading
+        self._places: deque[_Place] = deque(maxlen=_RECENT)
+
+    def __bool__(self) -> bool:
+        return bool(self._places)
+
+    def add(self, rows: Iterable[tuple[bytes, SlotRow]]) -> None:
+        """Rows that came, by their keys."""
+        self._places.extend(_Place(row["id"], slot, key) for key, (slot, row) in rows)
+
+    def again(self, view: View) -> list[_Place]:
+        """Those that are still there, where they are now, in the order in which they came.
+
+        SchemaMismatch if there are none, or if one of them can be another row that got the same id:
+        a vacuum leaves rows in their order, and never farther from the beginning or each other.
+        """
+        latest = {place.pk: place for place in self._places}  # a changed row may come twice
+        now: dict[int, int] = {}
+        before: tuple[int, int] | None = None
+        for place in sorted(latest.values(), key=lambda place: place.slot):
+            slot = self._reading.layout.index.find(view, place.pk)
+            if slot is None or slot > place.slot:
+                continue
+            if before and not 0 < slot - before[1] <= place.slot - before[0]:
+                raise self._reading.lost()
+            before = place.slot, slot
+            now[place.pk] = slot
+        if not now:
+            raise self._reading.lost()
+        kept = (p for p in self._places if p.pk in now and p is latest[p.pk])
+        places = [p._replace(slot=now[p.pk]) for p in kept]
+        self._places = deque(places, maxlen=_RECENT)
+        return places
+
+
 def _rows(reading: _Reading, how: Plan, query: Query) -> Iterator[SlotRow]:
     rows = _found(reading, query) if isinstance(how.way, Whole) else _along(reading, how, query)
     if how.ordered or not query.order:
@@ -121,10 +168,10 @@ def _found(reading: _Reading, query: Query) -> Iterator[SlotRow]:
     """The rows of the whole table, chunk by chunk."""
     codec = reading.layout.codec
     begin = 0
-    recent: deque[int] = deque(maxlen=_RECENT)
+    passed = _Passed(reading)
 
     def read_chunk(view: View, moved: bool) -> tuple[int, list[SlotRow]] | None:
-        first = behind(view) if moved else begin
+        first = passed.again(view)[-1].slot + 1 if moved and passed else begin
         if first >= codec.slot_count(view):
             return None
         result: list[SlotRow] = []
@@ -132,19 +179,9 @@ def _found(reading: _Reading, query: Query) -> Iterator[SlotRow]:
             result += zip(slots, rows, strict=True)
         return first + codec.rows_at_once, result
 
-    def behind(view: View) -> int:
-        """The slot behind the last row that came, or the last of those that is still there."""
-        for pk in reversed(recent):
-            slot = reading.layout.index.find(view, pk)
-            if slot is not None:
-                return slot + 1
-        if recent:
-            raise reading.lost()
-        return 0
-
     while (chunk := reading(read_chunk)) is not None:
         begin, rows = chunk
-        recent.extend(row["id"] for _, row in rows[-_RECENT:])
+        passed.add((b"", row) for row in rows[-_RECENT:])
         yield from rows
 
 
@@ -153,10 +190,10 @@ def _along(reading: _Reading, how: Plan, query: Query) -> Iterator[SlotRow]:
     way = how.way
     group = way.group if how.ordered and isinstance(way, ByIndex) and way.sort else None
     last: Entry | None = None
-    recent: deque[tuple[bytes, int]] = deque(maxlen=_RECENT)
+    passed = _Passed(reading)
 
     def read_batch(view: View, moved: bool) -> tuple[list[tuple[bytes, SlotRow]], Entry | None]:
-        begin = behind(view, way) if moved and last and isinstance(way, ByIndex) else last
+        begin = behind(view, way) if moved and isinstance(way, ByIndex) else last
         entries = entries_behind(view, reading.layout, way, query.backwards, begin)
         batch = list(islice(entries, _BATCH))
         keys = {slot: key for key, slot in batch}
@@ -167,19 +204,18 @@ def _along(reading: _Reading, how: Plan, query: Query) -> Iterator[SlotRow]:
         """The last entry whose row came and is still there."""
         if by.index.spec not in [index.spec for index in reading.keys().all]:
             raise reading.lost()
-        for key, pk in reversed(recent):
-            slot = reading.layout.index.find(view, pk)
-            if slot is not None and slot in by.index.tree.find(view, key):
+        if not passed:
+            return None
+        for _, slot, key in reversed(passed.again(view)):
+            if slot in by.index.tree.find(view, key):
                 return key, slot
-        if recent:
-            raise reading.lost()
-        return None
+        raise reading.lost()
 
     def batches() -> Iterator[tuple[bytes, SlotRow]]:
         nonlocal last
         while True:
             rows, last = reading(read_batch)
-            recent.extend((key, row["id"]) for key, (_, row) in rows)
+            passed.add(rows)
             yield from rows
             if last is None:
                 return
