@@ -209,3 +209,20 @@ def test_a_condition_of_a_programs_own_is_asked(db: DB) -> None:
     fill(db, 20)
     assert {row["n"] for row in db.iterate("rows", Odd(two=2))} == set(range(1, 21, 2))
     assert {row["n"] for row in db.iterate("rows", ~Odd(two=2) & GE(n=4))} == set(range(4, 21, 2))
+
+
+def test_the_first_rows_come_without_reading_the_table(db: DB) -> None:
+    asked: list[int] = []
+
+    class Asked(BaseCond):
+        def eval(self, row: Any) -> bool:
+            asked.append(row["id"])
+            return bool(row["n"])
+
+    fill(db, 2_000)
+    assert len(db.find("rows", Asked(n=1), limit=3)) == 3
+    assert len(asked) < 100
+    asked.clear()
+    next(db.iterate("rows", Asked(n=1)))
+    assert len(asked) < 100
+    assert len(db.find("rows", Asked(n=1), limit=1_500, offset=400)) == 1_500

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import dropwhile, groupby, islice
+from itertools import chain, dropwhile, groupby, islice
 
 from bazanite_wal.layer import View
 
@@ -26,7 +26,7 @@ from .top import MOST_ROWS, first_slots
 _SHARE = 16
 """Of more rows than one in so many, reading all of them costs less than each by itself."""
 _FEW = 64
-"""So many are read before it is asked how many rows there are."""
+"""So many are read before it is asked how many rows there are, and at first of a whole table."""
 
 
 class TooMany(Exception):
@@ -77,9 +77,16 @@ def _cut(rows: Iterator[SlotRow], query: Query, *, ordered: bool) -> list[Row]:
 
 
 def _whole(view: View, layout: Layout, where: BaseCond | None) -> Iterator[SlotRow]:
-    """The rows of the whole table for which the condition is true, in slot order."""
-    for slots, rows in found(view, layout.codec, where):
-        yield from zip(slots, rows, strict=True)
+    """The rows of the whole table for which the condition is true, in slot order.
+
+    A few slots are read at first, as perhaps no more are needed, and then ever more.
+    """
+    begin, count = 0, layout.codec.slot_count(view)
+    size = _FEW
+    while begin < count:
+        for slots, rows in found(view, layout.codec, where, begin, begin + size):
+            yield from zip(slots, rows, strict=True)
+        begin, size = begin + size, 2 * size
 
 
 def read(
@@ -97,10 +104,12 @@ def _affordable(view: View, layout: Layout, entries: Iterable[Entry]) -> Iterato
     """The entries; TooMany as soon as they are more than reading the whole table costs."""
     entries = iter(entries)
     yield from islice(entries, _FEW)
-    most = layout.codec.slot_count(view) // _SHARE
-    yield from islice(entries, max(most - _FEW, 0))
-    for _ in entries:
-        raise TooMany
+    more = next(entries, None)
+    if more is not None:
+        most = layout.codec.slot_count(view) // _SHARE
+        yield from islice(chain((more,), entries), max(most - _FEW, 0))
+        if most <= _FEW or next(entries, None) is not None:
+            raise TooMany
 
 
 def _in_order(

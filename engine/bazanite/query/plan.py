@@ -39,6 +39,7 @@ _MOST_SPANS = 1000
 """Of an IN with more values than this, reading the table is as cheap."""
 _EQUALS = (EQ, IN, ISNULL)
 _RANGES = (LT, LE, GT, GE, BETWEEN)
+_STRETCHES = (*_RANGES, PREFIX)
 _COMPARED = {
     bool, int, float, Decimal, str, bytes, bytearray, date, datetime, type(None),
 }  # fmt: skip
@@ -170,16 +171,20 @@ def _best(keys: TableKeys, terms: Sequence[Term], order: Sequence[Order]) -> Way
     if by_ids is not None and _is_narrow(by_ids):
         return by_ids
     best: tuple[tuple[int, bool, bool], ByIndex] | None = None
+    known = {term.field for term in terms}
     for index in keys.all:
-        way = _by_index(index, terms, order) if index.spec.ready else None
+        columns = index.spec.columns
+        way = None
+        if columns[0] in known and index.spec.ready:
+            way = _by_index(index, terms, order)
         if way is None:
             continue
-        whole = way.used == len(index.spec.columns)
-        rank = (2 * way.used + _has_range(way, index, terms), way.group > 0, whole)
-        if way.spans and rank[0] and (best is None or rank > best[0]):
-            best = rank, way
         if not way.spans:
             return way  # nothing can be found
+        whole = way.used == len(columns)
+        rank = (2 * way.used + _has_range(way, index, terms), way.group > 0, whole)
+        if rank[0] and (best is None or rank > best[0]):
+            best = rank, way
     if best is not None and (best[1].used or by_ids is None):
         return best[1]
     return by_ids
@@ -188,7 +193,7 @@ def _best(keys: TableKeys, terms: Sequence[Term], order: Sequence[Order]) -> Way
 def _has_range(way: ByIndex, index: TableIndex, terms: Sequence[Term]) -> bool:
     columns = index.spec.columns
     return way.used < len(columns) and any(
-        term.field == columns[way.used] and term.kind in (*_RANGES, PREFIX) for term in terms
+        term.field == columns[way.used] and term.kind in _STRETCHES for term in terms
     )
 
 
@@ -288,7 +293,7 @@ def _by_index(index: TableIndex, terms: Sequence[Term], order: Sequence[Order]) 
     with suppress(ValidationError):  # a value that does not compare: the search says what it means
         for equal in product(*choices):
             spans += _spans(index, equal, ranges)
-        if used or any(t.kind in (*_RANGES, PREFIX) for t in ranges) or group:
+        if used or group or any(t.kind in _STRETCHES for t in ranges):
             return ByIndex(index, _apart(spans), used, group, sort)
     return None
 
@@ -325,6 +330,8 @@ def _not_null(value: Any) -> Any:
 
 def _apart(spans: list[tuple[bytes, bytes]]) -> tuple[tuple[bytes, bytes], ...]:
     """The spans in order, those that overlap joined: values that differ may have one key."""
+    if len(spans) <= 1:
+        return tuple(spans)
     result: list[tuple[bytes, bytes]] = []
     for low, high in sorted(spans):
         if result and low <= result[-1][1]:

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _RECENT = 1000
 """So many rows are remembered, to go on behind one of them when a vacuum has moved all."""
+_FIRST = 64
+"""So many slots are read at first: perhaps the caller wants no more."""
 _BATCH = 1000
 """So many entries of an index, or rows to join, are read at a time."""
 
@@ -167,7 +169,7 @@ def _rows(reading: _Reading, how: Plan, query: Query) -> Iterator[SlotRow]:
 def _found(reading: _Reading, query: Query) -> Iterator[SlotRow]:
     """The rows of the whole table, chunk by chunk."""
     codec = reading.layout.codec
-    begin = 0
+    begin, size = 0, min(_FIRST, codec.rows_at_once)
     passed = _Passed(reading)
 
     def read_chunk(view: View, moved: bool) -> tuple[int, list[SlotRow]] | None:
@@ -175,12 +177,13 @@ def _found(reading: _Reading, query: Query) -> Iterator[SlotRow]:
         if first >= codec.slot_count(view):
             return None
         result: list[SlotRow] = []
-        for slots, rows in found(view, codec, query.where, first, first + codec.rows_at_once):
+        for slots, rows in found(view, codec, query.where, first, first + size):
             result += zip(slots, rows, strict=True)
-        return first + codec.rows_at_once, result
+        return first + size, result
 
     while (chunk := reading(read_chunk)) is not None:
         begin, rows = chunk
+        size = min(2 * size, codec.rows_at_once)
         passed.add((b"", row) for row in rows[-_RECENT:])
         yield from rows
 
