@@ -46,11 +46,9 @@ def find_slot(view: View, layout: Layout, pk: int) -> int | None:
     return layout.index.find(view, pk) if pk < layout.id_limit else None
 
 
-def delete_stored(tx: WriteSet, layout: Layout, keys: TableKeys, slot: int, row: Row) -> None:
-    """Delete this row, TEXT given as offsets, from its slot."""
+def delete_stored(tx: WriteSet, layout: Layout, slot: int, row: Row) -> None:
+    """Delete this row, TEXT given as offsets and no longer in any index, from its slot."""
     files, pk = layout.files, row["id"]
-    if keys:
-        keys.remove(tx, [(slot, full(tx, layout, row))])
     for name in layout.codec.text_fields:
         if row[name] is not None:
             textfile.erase(tx, files, row[name])

@@ -7,16 +7,22 @@ Nothing is written before everything is decided.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 from bazanite_wal.layer import WriteSet
 
-from .change import clear_fields, delete_stored, stored_row
+from .change import clear_fields, delete_stored, full, stored_row
 from .counting import links
 from .fields import CASCADE, RESTRICT
 from .referrers import Reference, referring, refused
 from .row import Row
 from .rules import Rules, TableRules
+
+SlotRow = tuple[int, Row]
+"""A slot, and the row that stands there, TEXT as offsets."""
+_BATCH = 1000
+"""So many rows with their long values are in memory at a time."""
 
 
 class Deletion:
@@ -48,9 +54,17 @@ class Deletion:
         for name, rows in self._cleared.items():
             self._clear(self._rules.table(name), rows)
         for name, doomed in self._doomed.items():
-            rules = self._rules.table(name)
-            for slot, row in doomed.values():
-                delete_stored(self._tx, rules.layout, rules.keys, slot, row)
+            self._delete(self._rules.table(name), doomed.values())
+
+    def _delete(self, rules: TableRules, doomed: Iterable[SlotRow]) -> None:
+        """Delete these rows.  Many leave an index together, a leaf of it at a time."""
+        rows = iter(doomed)
+        while batch := list(islice(rows, _BATCH)):
+            if rules.keys:
+                whole = [(slot, full(self._tx, rules.layout, row)) for slot, row in batch]
+                rules.keys.remove(self._tx, whole)
+            for slot, row in batch:
+                delete_stored(self._tx, rules.layout, slot, row)
 
     def _follow(self, reference: Reference, ids: list[int]) -> list[int]:
         """What becomes of rows that refer to these; returns the ids of those that go with them."""
