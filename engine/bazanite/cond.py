@@ -18,9 +18,14 @@ from .errors import ValidationError, listed, shown_value
 from .row import Row
 from .schema import Schema
 
+MOST_LEVELS = 100
+"""So deep conditions may be nested: each level takes some of the frames that Python has."""
+
 
 class BaseCond(ABC):
     """A condition with named parameters; ``eval`` says whether a row fulfils it."""
+
+    _levels = 0
 
     def __init__(self, /, **params: Any) -> None:
         if not params:
@@ -55,6 +60,7 @@ class And(BaseCond):
     def __init__(self, /, *parts: BaseCond) -> None:
         self.params = {}
         self.parts = _parts(And, parts)
+        self._levels = _nested(self.parts)
 
     def eval(self, row: Row) -> bool:
         return all(part.eval(row) for part in self.parts)
@@ -70,6 +76,7 @@ class Or(BaseCond):
     def __init__(self, /, *parts: BaseCond) -> None:
         self.params = {}
         self.parts = _parts(Or, parts)
+        self._levels = _nested(self.parts)
 
     def eval(self, row: Row) -> bool:
         return any(part.eval(row) for part in self.parts)
@@ -84,7 +91,8 @@ class Not(BaseCond):
 
     def __init__(self, part: BaseCond, /) -> None:
         self.params = {}
-        self.part = part
+        (self.part,) = parts = _parts(Not, (part,))
+        self._levels = _nested(parts)
 
     def eval(self, row: Row) -> bool:
         return not self.part.eval(row)
@@ -261,7 +269,7 @@ def shown(cond: BaseCond) -> str:
     return f"{name}({given})"
 
 
-def _parts(kind: type[And | Or], given: Iterable[object]) -> tuple[BaseCond, ...]:
+def _parts(kind: type[And | Or | Not], given: Iterable[object]) -> tuple[BaseCond, ...]:
     """The conditions, those of one of the same kind one by one."""
     result: list[BaseCond] = []
     for part in given:
@@ -271,6 +279,14 @@ def _parts(kind: type[And | Or], given: Iterable[object]) -> tuple[BaseCond, ...
     if not result:
         raise ValidationError(f"{kind.__name__} needs at least one condition")
     return tuple(result)
+
+
+def _nested(parts: Iterable[BaseCond]) -> int:
+    """How deep these are nested in each other, one level more for who has them."""
+    levels = 1 + max(part._levels for part in parts)
+    if levels > MOST_LEVELS:
+        raise ValidationError(f"A condition has at most {MOST_LEVELS} levels of & | ~")
+    return levels
 
 
 def _hashed(values: list[Any]) -> frozenset[Any] | None:

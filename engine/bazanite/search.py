@@ -196,7 +196,8 @@ def test_of(codec: RowCodec, cond: BaseCond) -> Test | None:
     """What to look for in which columns; None if only ``eval`` can tell."""
     if type(cond) in (And, Or):
         assert isinstance(cond, (And, Or))
-        tests = [test_of(codec, part) for part in cond.parts]
+        parts = _equals_joined(cond.parts) if type(cond) is Or else cond.parts
+        tests = [test_of(codec, part) for part in parts]
         known = [test for test in tests if test is not None]
         if len(known) != len(tests):
             return None
@@ -215,6 +216,21 @@ def test_of(codec: RowCodec, cond: BaseCond) -> Test | None:
             return None
         result.append(test)
     return result[0] if len(result) == 1 else _All(result)
+
+
+def _equals_joined(parts: Sequence[BaseCond]) -> list[BaseCond]:
+    """The parts of an Or, those of what a field equals as one: its column is looked along once."""
+    values: dict[str, list[Any]] = {}
+    result: list[BaseCond] = []
+    for part in parts:
+        if type(part) in (EQ, IN) and len(part.params) == 1:
+            ((name, value),) = part.params.items()
+            values.setdefault(name, []).extend(value if type(part) is IN else [value])
+        else:
+            result.append(part)
+    for name, wanted in values.items():
+        result.append(EQ(**{name: wanted[0]}) if len(wanted) == 1 else IN(**{name: wanted}))
+    return result
 
 
 def _column_test(

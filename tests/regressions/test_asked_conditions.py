@@ -5,7 +5,8 @@ text with comparisons of its own for plain text: rows that `eval` finds were mis
 program's own condition was called without the lock, several times and on bytes that were just being
 changed: what it stored in the database was stored, though the call ended in "nothing was done".  In
 `update_where` neither the condition nor the function could read the database.  A Decimal that is
-not a number ended a search in an error of the module `decimal`.
+not a number ended a search in an error of the module `decimal`, a condition of some hundred levels
+in a RecursionError, and a chain of some thousand equalities looked along the column for each.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from bazanite import (
     DB,
     EQ,
     GE,
+    IN,
     INT,
     ISNULL,
     LT,
@@ -29,6 +31,7 @@ from bazanite import (
     And,
     BaseCond,
     Field,
+    Not,
     Or,
     Row,
     Schema,
@@ -36,6 +39,7 @@ from bazanite import (
     TransactionError,
     ValidationError,
 )
+from bazanite.cond import MOST_LEVELS
 
 
 class Rows(Table):
@@ -137,6 +141,27 @@ def test_what_update_where_asks_may_read_and_not_write(db: DB) -> None:
         db.update_where("rows", None, store)
     assert db.count("rows") == 20
     assert db.check().ok
+
+
+def test_a_condition_too_deep_for_python_is_refused(db: DB) -> None:
+    deep: BaseCond = EQ(n=1)
+    for _ in range(MOST_LEVELS // 2):
+        deep = (deep | EQ(s="s7")) & GE(id=0)
+    assert len(db.find("rows", deep)) == len(list(db.iterate("rows", deep))) == 10
+    assert "nothing to sort" in db.explain("rows", deep, order_by="n", limit=1)
+    with pytest.raises(ValidationError, match="levels"):
+        Not(deep)
+    with pytest.raises(ValidationError, match="is not a condition"):
+        Not("n")  # type: ignore[arg-type]
+
+
+def test_a_long_chain_is_one_level_and_its_equalities_are_looked_for_together(db: DB) -> None:
+    chain: BaseCond = GE(id=29) | IN(n=[])
+    for n in range(2_000):
+        chain |= EQ(s=f"s{n * 3}") | IN(s=[f"s{n + 28}", None]) | ISNULL("s")
+    found = [row["id"] for row in db.find("rows", chain)]
+    assert found == [row["id"] for row in db.find("rows") if chain.eval(row)]
+    assert found == [*range(1, 29, 3), 29, 30]
 
 
 def test_what_is_not_a_number_cannot_be_compared(db: DB) -> None:
