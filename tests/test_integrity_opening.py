@@ -255,3 +255,30 @@ def test_a_directory_without_tables_cannot_be_opened_without_classes(tmp_path: P
     their_usual(tmp_path / "theirs")
     with pytest.raises(bazanite.DirectoryError, match="give their classes"):
         DB.open(tmp_path / "theirs")
+
+
+@pytest.mark.parametrize("name", ["typo", "typo/below", "theirs", "empty"])
+def test_a_refused_opening_without_classes_leaves_nothing_behind(tmp_path: Path, name: str) -> None:
+    their_usual(tmp_path / "theirs")
+    (tmp_path / "empty").mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(bazanite.DirectoryError, match="another directory that is meant"):
+        DB.open(tmp_path / name)
+    assert sorted(tmp_path.rglob("*")) == before
+    with pytest.raises(bazanite.DirectoryError, match="Not a directory"):
+        DB.open(before[-1])
+
+
+@pytest.mark.parametrize("lost", [".shared", "wal.log", "schema.json"])
+def test_what_is_left_of_a_directory_is_looked_at_by_the_opening_itself(
+    tmp_path: Path, lost: str
+) -> None:
+    with opened(tmp_path, USERS) as db:
+        db.insert("users", {"name": "Ada"})
+    (tmp_path / lost).unlink()
+    if lost == "schema.json":
+        with pytest.raises(bazanite.DirectoryError):
+            DB.open(tmp_path, durability="off")
+        return
+    with DB.open(tmp_path, durability="off", accept_unsafe=lost == "wal.log") as db:
+        assert db.find_all("users") == [{"id": 1, "name": "Ada"}]

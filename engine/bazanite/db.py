@@ -22,7 +22,7 @@ from .errors import ValidationError, listed
 from .files import PathLike, path_text
 from .join import BaseJoin, checked_joins, perform
 from .migrator import Migration, checked_migrations, migrate
-from .opening import check_width, checked_classes, has_catalog
+from .opening import check_width, checked_classes, has_catalog, refuse_without_store
 from .row import Row
 from .storage import Storage
 from .table import Table
@@ -88,6 +88,8 @@ class DB:
             accept_unsafe=accept_unsafe,
             commit_timeout=commit_timeout,
         )
+        if classes is None:
+            refuse_without_store(path, system)
         store = open_store(path, options, system)
         try:
             records = [migration.record for migration in versions]
@@ -102,8 +104,9 @@ class DB:
     def open(cls, base_dir: str | PathLike = "data", **options: Any) -> Self:
         """Open all tables of a directory as its catalog has them; the options are those of ``DB``.
 
-        DirectoryError if it has none yet.  Of a field whose type is a program's own the values are
-        its bytes; validators and defaults are in classes only, and so not asked.
+        DirectoryError, and nothing is made, if there are none.  Of a field whose type is a
+        program's own the values are its bytes; checks and defaults are in classes only, and so not
+        asked.
         """
         return cls(_STORED, base_dir, **options)
 

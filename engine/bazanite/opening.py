@@ -34,6 +34,7 @@ from .table import Table
 
 if TYPE_CHECKING:
     from bazanite_wal.store import Store
+    from bazanite_wal.system import System
 
 
 def checked_classes(classes: Iterable[type[Table]]) -> dict[str, type[Table]]:
@@ -74,12 +75,27 @@ def has_catalog(store: Store) -> bool:
         return view.size(CATALOG_NAME) > 0
 
 
+def refuse_without_store(directory: str, system: System | None) -> None:
+    """DirectoryError, and nothing is made, where there is nothing that could have a catalog."""
+    from bazanite_wal.offline import has_store  # noqa: PLC0415  seldom used
+
+    if not has_store(directory, CATALOG_NAME, system):
+        raise _without_tables(directory)
+
+
+def _without_tables(directory: str) -> DirectoryError:
+    return DirectoryError(
+        f"{directory}: there are no tables. Is it another directory that is meant? To make tables "
+        "here, give their classes: DB([...], ...)"
+    )
+
+
 def stored_classes(store: Store, directory: str) -> dict[str, type[Table]]:
     """A class for each table of the directory, by its catalog; DirectoryError if it has none."""
     with store.reading() as view:
         catalog = read_catalog(view, directory)
     if catalog is None:
-        raise DirectoryError(f"{directory}: there are no tables yet; give their classes")
+        raise _without_tables(directory)
     return {name: class_of(name, spec) for name, spec in catalog.tables.items()}
 
 
