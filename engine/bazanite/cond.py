@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any
 
-from .errors import ValidationError, shown_value
+from .errors import ValidationError, mismatch, shown_value
 from .row import Row
 from .schema import Schema
 
@@ -69,8 +69,7 @@ class _TextCond(FieldCond):
         super().__init__(**params)
         for name, value in params.items():
             if not isinstance(value, str):
-                shown = shown_value(value)
-                raise ValidationError(f"'{name}': Type mismatch: `{shown}` is not `str`")
+                raise ValidationError(f"'{name}': {mismatch(value, '`str`').message}")
 
 
 class SUBSTR(_TextCond):
@@ -93,5 +92,8 @@ def _less(name: str, stored: Any, value: Any, swapped: bool) -> bool:
     try:
         return bool(stored > value if swapped else stored < value)
     except TypeError as error:
-        message = f"'{name}': Type mismatch: cannot compare with `{shown_value(value)}`"
+        message = (
+            f"'{name}': Type mismatch: cannot compare `{type(stored).__name__}` with "
+            f"`{shown_value(value)}`, which is `{type(value).__name__}`"
+        )
         raise ValidationError(message) from error

@@ -50,6 +50,7 @@ __all__ = [
     "UnsafeShutdownError",
     "ValidationError",
     "listed",
+    "mismatch",
     "shown_value",
 ]
 
@@ -61,6 +62,12 @@ def listed(items: Iterable[_T], expected: str) -> list[_T]:
     except TypeError:
         raise ValidationError(f"{shown_value(items)} is not {expected}") from None
     return list(iterator)
+
+
+def mismatch(value: object, expected: str) -> ValidationError:
+    """The error for a value of another type than the expected ones, which are given in words."""
+    own = type(value).__name__
+    return ValidationError(f"Type mismatch: `{shown_value(value)}` is not {expected}, but `{own}`")
 
 
 _NAMED = 10
