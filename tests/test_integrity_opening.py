@@ -135,8 +135,10 @@ def test_adopting_builds_the_declared_indexes_or_leaves_all_as_it_is(tmp_path: P
     a, b = our_usual()
     twice = table_class("b", *b.schema.schema[1:-1], Field("n", INT(null=True, unique=True)))
     before = data_bytes(tmp_path)
-    with pytest.raises(IntegrityError, match=r"'n': row with n 7 already exists \(id 1\)"):
+    rows = r"table 'b': \(n\) cannot be unique: rows with id 1 and 2 have the same n 7"
+    with pytest.raises(IntegrityError, match=rows) as caught:
         opened(tmp_path, a, twice)
+    assert (caught.value.table, caught.value.columns, caught.value.ids) == ("b", ("n",), (1, 2))
     after = data_bytes(tmp_path)
     assert {name: after[name] for name in before} == before
     assert all(not data for name, data in after.items() if name not in before)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from .catalog import decode
 from .catalog_file import read_catalog_bytes
 from .errors import IntegrityError, MigrationError
-from .keyed import NewKeys, TableKeys
+from .keyed import StoredKeys, TableKeys
 from .specs import Catalog, IndexSpec
 from .tables import Tables
 
@@ -55,10 +55,7 @@ def build(
                 tables.catalog = recorded(tables.catalog)
             tables.finish()
     if refused is not None:
-        columns = ", ".join(step.columns)
-        raise MigrationError(
-            f"table '{step.table}': ({columns}) cannot be unique: {refused.message}", refused.ids
-        ) from refused
+        raise MigrationError(refused.message, refused.ids) from refused
 
 
 def _take_some(tables: Tables, table: str, index: IndexSpec) -> None:
@@ -67,9 +64,7 @@ def _take_some(tables: Tables, table: str, index: IndexSpec) -> None:
     begin = index.built or 0
     count = layout.codec.slot_count(tables.view)
     end = min(begin + SLOTS_AT_ONCE, count)
-    whole = replace(index, built=None)
-    new = NewKeys(TableKeys(layout, [whole]), tables.view)
-    for slot, row in layout.codec.slot_rows(tables.view, begin, end):
-        new.add(slot, row)
+    whole = TableKeys(layout, [replace(index, built=None)])
+    new = StoredKeys(whole, tables.view, layout.codec.slot_rows(tables.view, begin, end))
     new.save(tables.writes)
     tables.set_index(table, replace(index, built=None if end >= count else end))

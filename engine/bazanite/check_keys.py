@@ -93,9 +93,10 @@ class KeyCheck:
         for key, slot in index.tree.entries(self._view):
             if last is not None and last[0] == key:
                 row = self._rules.layout.codec.live_row_at(self._view, slot)
-                other = index.twin(self._view, row, slot)
+                values = index.values(row)
+                other = index.twin(self._view, row, values, slot)
                 if other is not None:
-                    self._tell(index, str(index.duplicate(row, other).message))
+                    self._tell(index, index.stored_twice(values, [other["id"], row["id"]]).message)
             last = key, slot
 
     def _tell(self, index: TableIndex, what: str) -> None:

@@ -48,7 +48,8 @@ class DB:
     ``DB.open`` takes the tables as the directory has them, without classes.
 
     ValidationError, SchemaMismatch, DirectoryError and CorruptionError leave the tables as they
-    were; MigrationError after the steps that could be made.
+    were; so does IntegrityError, whose ``ids`` are two rows of a table of Bazoola's that are equal
+    where its class says ``unique``.  MigrationError comes after the steps that could be made.
     """
 
     def __init__(

@@ -91,8 +91,8 @@ class InconsistentDataError(CorruptionError, ValueError):
 class IntegrityError(ValidationError, ValueError):
     """Rows would contradict each other: values that must be unique, or a reference to nothing.
 
-    ``ids`` are rows of ``table`` that are in the way, with their values of ``columns``.  Nothing
-    was changed.
+    ``ids`` are stored rows of ``table`` that are in the way, with their values of ``columns``; none
+    if two of the rows given contradict each other.  Nothing was changed.
     """
 
     def __init__(
