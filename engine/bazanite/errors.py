@@ -107,9 +107,11 @@ class IntegrityError(ValidationError, ValueError):
 class MigrationError(ValidationError):
     """A change of the schema that cannot be made; ``ids`` are the rows that are in the way.
 
-    Steps that were made before stay, and are recorded; of this one nothing was.
+    ``version`` is the migration's.  Steps that were made before stay, and are recorded; of this one
+    nothing was.  What a function of the program raised is the ``__cause__``.
     """
 
-    def __init__(self, message: str, ids: Iterable[int] = ()) -> None:
+    def __init__(self, message: str, ids: Iterable[int] = (), version: int | None = None) -> None:
         super().__init__(message)
         self.ids = tuple(ids)
+        self.version = version

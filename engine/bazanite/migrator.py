@@ -8,7 +8,8 @@ the catalog says then.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 from . import building
 from .catalog import decode
 from .catalog_file import read_catalog_bytes
-from .errors import SchemaMismatch, TransactionError, ValidationError, listed
+from .errors import MigrationError, SchemaMismatch, TransactionError, ValidationError, listed
 from .specs import Catalog, MigrationRecord
 from .steps import AddIndex, DropTable, RenameTable, Step
 from .tables import Tables
@@ -98,23 +99,40 @@ def migrate(
             migration, done = pending
             step = migration.steps[done] if done < len(migration.steps) else None
             if isinstance(step, AddIndex) and not _is_moot(step, tables, absent):
-                step.change(tables)
+                with _told_by(migration):
+                    step.change(tables)
             else:
                 for one in migration.steps[done:]:
                     moot = _is_moot(one, tables, absent)
                     if isinstance(one, AddIndex) and not moot:
                         break
                     if not moot:
-                        one.change(tables)
+                        with _told_by(migration):
+                            one.change(tables)
                     done += 1
                 step = None
                 tables.catalog = _recorded(migration, done, tables.catalog)
             tables.finish()
         if isinstance(step, AddIndex):
             done += 1
-            building.build(store, directory, step, partial(_recorded, migration, done))
+            with _told_by(migration):
+                building.build(store, directory, step, partial(_recorded, migration, done))
         if done >= len(migration.steps):
             made.append(migration.version)
+
+
+@contextmanager
+def _told_by(migration: Migration) -> Iterator[None]:
+    """Let what refuses a step be a MigrationError that names the migration."""
+    try:
+        yield
+    except ValidationError as error:
+        cause = error.__cause__ if isinstance(error, MigrationError) else error
+        raise MigrationError(
+            f"migration {migration.version} ({migration.name}): {error.message}",
+            getattr(error, "ids", ()),
+            migration.version,
+        ) from cause
 
 
 def _pending(catalog: Catalog, migrations: Sequence[Migration]) -> tuple[Migration, int] | None:
