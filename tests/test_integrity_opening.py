@@ -284,3 +284,38 @@ def test_what_is_left_of_a_directory_is_looked_at_by_the_opening_itself(
         return
     with DB.open(tmp_path, durability="off", accept_unsafe=lost == "wal.log") as db:
         assert db.find_all("users") == [{"id": 1, "name": "Ada"}]
+
+
+def test_a_new_table_does_not_refer_to_one_that_there_is_not(tmp_path: Path) -> None:
+    def low(**more: Any) -> type[Table]:
+        return table_class("low", Field("r", FK("users", null=True, **more)))
+
+    for more in ({}, {"on_delete": "restrict"}, {"on_delete": "cascade"}):
+        with pytest.raises(SchemaMismatch, match=r"table 'low', 'r': refers to table 'users'"):
+            opened(tmp_path / "new", low(**more))
+    with opened(tmp_path / "other", table_class("other", Field("n", INT()))) as db:
+        before = data_bytes(tmp_path / "other")
+        with pytest.raises(SchemaMismatch, match="which the directory does not have"):
+            opened(tmp_path / "other", low())
+        db.insert("other", {"n": 1})
+        assert data_bytes(tmp_path / "other").keys() == before.keys()
+    with opened(tmp_path / "both", low(), USERS) as db:
+        db.insert_many("users", [{"name": "Ada"}])
+        db.insert("low", {"r": 1})
+    with opened(tmp_path / "before", USERS):
+        pass
+    with opened(tmp_path / "before", low()) as db:  # it is there, and not opened
+        db.insert("low", {"r": None})
+    with opened(tmp_path / "tree", table_class("users", Field("r", FK("users", null=True)))):
+        pass
+
+
+def test_a_program_of_bazoolas_may_open_its_tables_one_by_one(tmp_path: Path) -> None:
+    low = table_class("low", Field("r", ours.FK("users", null=True)))
+    with opened(tmp_path, low) as db:
+        assert db.insert("low", {}) == {"id": 1, "r": None}
+        with pytest.raises(ValidationError, match="'r': refers to table 'users', which does not"):
+            db.insert("low", {"r": 1})
+    with opened(tmp_path, low, USERS) as db:
+        db.insert("users", {"name": "Ada"})
+        db.insert("low", {"r": 1})

@@ -6,7 +6,7 @@ open some of the directory's tables, and add new ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -150,6 +150,8 @@ def open_tables(
                 adopt.verify(tx, layout, present)
         specs = _specs(tx, stored, layouts, checksums)
         changed = {name for name, spec in specs.items() if known.get(name) != spec}
+        for name in added:
+            _refuse_unknown_targets(name, specs[name], known.keys() | classes.keys())
         if changed and inside:
             raise TransactionError("a transaction is open: open new tables before it begins")
         seen = stored.migrations if stored is not None else tuple(records)
@@ -169,6 +171,19 @@ def open_tables(
             write_catalog(tx, catalog)
         _drop_sums(tx, [files[name].sums for name, spec in specs.items() if not spec.checksums])
         return layouts, catalog
+
+
+def _refuse_unknown_targets(table: str, spec: TableSpec, known: Collection[str]) -> None:
+    """SchemaMismatch if a new table refers to one that there is not, so that no row could.
+
+    References that "keep" may: Bazoola's programs open their tables one by one.
+    """
+    for field in spec.fields:
+        if field.table is not None and field.on_delete != KEEP and field.table not in known:
+            raise SchemaMismatch(
+                f"table '{table}', '{field.name}': refers to table '{field.table}', which the "
+                "directory does not have: give DB its class as well, now or before"
+            )
 
 
 def _drop_sums(tx: WriteSet, names: list[str]) -> None:
