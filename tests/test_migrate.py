@@ -27,13 +27,16 @@ from bazanite import (
     DropUnique,
     Field,
     FieldType,
+    Migration,
     RenameColumn,
     RenameTable,
     SetOnDelete,
     ValidationError,
+    building,
 )
 from engine_support import opened, sound, table_class
 from migrate_support import OWNERS, THINGS, filled, made
+from seam import Seam
 
 
 @dataclass
@@ -164,3 +167,35 @@ def test_columns_of_a_programs_own_type_keep_their_bytes(tmp_path: Path) -> None
         ]  # fmt: skip
     with opened(tmp_path, table_class("t", Field("x", Own()), Field("y", Own()))) as db:
         assert [row["x"] + row["y"] for row in db.find_all("t")] == ["abzz", "cdzz"]
+
+
+@pytest.mark.parametrize("turn", range(12))
+def test_of_two_that_migrate_at_once_each_version_is_returned_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, turn: int
+) -> None:
+    monkeypatch.setattr(building, "SLOTS_AT_ONCE", 4)
+    migrations = [
+        Migration(1, "column", [AddColumn("owners", Field("x", INT(null=True)))]),
+        Migration(2, "key", [AddIndex("owners", "x"), AddUnique("owners", "name")]),
+        Migration(3, "nothing", []),
+    ]
+    here = Seam()
+    returned: list[list[int]] = []
+
+    def others_turn(left: int) -> None:
+        if left:
+            here.when("try_lock", ".lock", lambda: others_turn(left - 1))
+        else:
+            returned.append(other.migrate(migrations))
+
+    with (
+        filled(tmp_path, system=here) as db,
+        DB.open(tmp_path, durability="off", system=Seam()) as other,
+    ):
+        db.insert_many("owners", [{"name": f"o{n}"} for n in range(9)])
+        others_turn(turn + 1)
+        returned.append(db.migrate(migrations))
+        assert db.migrate(migrations) == other.migrate(migrations) == []
+        sound(db)
+    assert len(returned) == 2
+    assert sorted(returned[0] + returned[1]) == [1, 2, 3]

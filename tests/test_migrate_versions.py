@@ -94,9 +94,7 @@ def test_a_newer_programs_directory_and_a_renamed_migration_are_refused(tmp_path
     with pytest.raises(SchemaMismatch, match="migration 2 is 'other' here, and was 'keys'"):
         DB([NEW], tmp_path, migrations=[MIGRATIONS[0], Migration(2, "other", [])])
     with DB([NEW], tmp_path) as db:  # who gives none is not asked
-        assert db.find_all("t") == []
-        with pytest.raises(SchemaMismatch):
-            db.migrate([])
+        assert (db.find_all("t"), db.migrate([])) == ([], [])
     assert data_bytes(tmp_path) == before
 
 

@@ -196,6 +196,8 @@ class DB:
     def migrate(self, migrations: Sequence[Migration]) -> list[int]:
         """Make the migrations that the directory has not seen; returns their versions.
 
+        If other processes do so at the same time, each version is returned by the one that made its
+        last step.  An empty list asks for nothing, and nothing is asked of the directory.
         Each step is atomic and durable when it is done; a crash leaves it undone or done, and the
         next call goes on from there.  Others may read and write meanwhile; those that have a table
         open which is changed get SchemaMismatch from then on, and open it again.  Here the tables

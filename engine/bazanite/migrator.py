@@ -75,7 +75,9 @@ def checked_migrations(migrations: Iterable[Migration]) -> list[Migration]:
 def migrate(
     store: Store, directory: str, migrations: Sequence[Migration], declared: Collection[str] = ()
 ) -> list[int]:
-    """Make what the directory has not seen yet; returns the versions that were made here.
+    """Make what the directory has not seen yet; returns the versions whose last step was made here.
+
+    So of several processes at once each version is returned by one.  None given: none is asked for.
 
     MigrationError if rows are in the way: the steps before it stay.  SchemaMismatch if the
     directory has seen a migration that is not among these: a newer program's.
@@ -87,7 +89,7 @@ def migrate(
     if store.in_transaction():
         raise TransactionError("a transaction is open: migrate before it begins")
     made: list[int] = []
-    while True:
+    while migrations:
         with store.transaction(private=True) as tx:
             data = read_catalog_bytes(tx)
             if not data:
@@ -95,7 +97,7 @@ def migrate(
             tables = Tables(store, tx, directory, decode(data, directory), declared)
             pending = _pending(tables.catalog, migrations)
             if pending is None:
-                return made
+                break
             migration, done = pending
             step = migration.steps[done] if done < len(migration.steps) else None
             if isinstance(step, AddIndex) and not _is_moot(step, tables, absent):
@@ -116,9 +118,12 @@ def migrate(
         if isinstance(step, AddIndex):
             done += 1
             with _told_by(migration):
-                building.build(store, directory, step, partial(_recorded, migration, done))
+                recorded = partial(_recorded, migration, done)
+                if not building.build(store, directory, step, recorded):
+                    continue  # another process's work: the catalog says what is left
         if done >= len(migration.steps):
             made.append(migration.version)
+    return made
 
 
 @contextmanager
@@ -140,7 +145,7 @@ def _pending(catalog: Catalog, migrations: Sequence[Migration]) -> tuple[Migrati
     known = {record.version: record for record in catalog.migrations}
     given = {migration.version for migration in migrations}
     for record in catalog.migrations:
-        if record.version not in given and (not given or record.version > max(given)):
+        if record.version not in given and record.version > max(given):
             raise SchemaMismatch(
                 f"the directory has seen migration {record.version} ({record.name}), which this "
                 f"program does not know: a newer program's"
