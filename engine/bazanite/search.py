@@ -12,7 +12,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from itertools import chain, compress
+from math import isfinite
 from typing import Any
 
 from bazanite_wal.layer import View
@@ -20,17 +23,30 @@ from bazanite_wal.layer import View
 from . import columns
 from .codec import RowCodec
 from .cond import EQ, GT, ISUBSTR, LT, SUBSTR, BaseCond, FieldCond
+from .decimals import DECIMAL
 from .fields import CHAR, FieldType
 from .kinds import NUMBERS
 from .many import made_at_once
+from .moments import BOOL, DATE, DATETIME
 from .row import Row
 from .schema import DELETED
 from .textfile import TextReader
+from .written import written
 
 _MOST_VERDICTS = 50_000
 """How many different values a search remembers at a time."""
 _MANY_FOUND = 8192
 """So many rows are decoded together: that costs less than a few at a time."""
+_PLAIN_NUMBERS = (bool, int, float)
+_COMPARABLE: dict[type[FieldType], tuple[type, ...]] = {
+    **dict.fromkeys(NUMBERS, _PLAIN_NUMBERS),
+    CHAR: (str,),
+    BOOL: _PLAIN_NUMBERS,
+    DATE: (date,),
+    DATETIME: (datetime,),
+    DECIMAL: (*_PLAIN_NUMBERS, Decimal),
+}
+"""Types that are looked along, and of which type what has an order with their values is."""
 _nothing: frozenset[int] = frozenset()
 
 
@@ -74,7 +90,7 @@ def _tests(codec: RowCodec, cond: BaseCond) -> list[ColumnTest] | None:
     result = []
     for name, value in cond.params.items():
         kind = kinds[name]
-        if type(kind) not in (*NUMBERS, CHAR) or not _is_simple(cond, kind, value):
+        if not _is_simple(cond, kind, value):
             return None
         result.append(ColumnTest(codec, cond, name, kind, value))
     return result
@@ -82,11 +98,21 @@ def _tests(codec: RowCodec, cond: BaseCond) -> list[ColumnTest] | None:
 
 def _is_simple(cond: FieldCond, kind: FieldType, value: object) -> bool:
     """Whether the comparison can be made of any stored value: no error, no method of others'."""
+    comparable = _COMPARABLE.get(type(kind))
+    if comparable is None:
+        return False
+    if type(cond) in (SUBSTR, ISUBSTR):
+        return type(value) is str
+    if isinstance(value, datetime):
+        zone = UTC if type(kind) is DATETIME and kind.params["utc"] else None
+        return type(kind) is DATETIME and type(value) is datetime and value.tzinfo is zone
+    if isinstance(value, Decimal):
+        return type(value) is Decimal and value.is_finite() and type(kind) is DECIMAL
+    if isinstance(value, float) and type(kind) is DECIMAL and not isfinite(value):
+        return False
     if type(cond) is EQ:
-        return value is None or type(value) in (bool, int, float, str)
-    if type(cond) in (LT, GT):
-        return type(value) is str if type(kind) is CHAR else type(value) in (bool, int, float)
-    return type(value) is str
+        return value is None or type(value) in (*comparable, bool, int, float, str)
+    return type(value) in comparable
 
 
 class ColumnTest:
@@ -104,13 +130,15 @@ class ColumnTest:
         self._column = struct.Struct(f"{start}x{kind.size}s{codec.row_size - end}x").iter_unpack
         self._verdicts = _Verdicts(kind, lambda stored: cond.holds(name, stored, value))
         self._finds_null = value is None
-        self._number_holds = None if self._is_text else _number_holds(cond, value)
+        is_number = type(kind) in NUMBERS
+        self._number_holds = _number_holds(cond, value) if is_number else None
         self._numbers: columns.Numbers | None = None
         self._texts: columns.Texts | None = None
+        self._written = written(kind, cond, value)
         place = columns.Place(self._size, start, kind.size)
         if self._is_text:
             self._texts = columns.texts(place, cond, value)
-        else:
+        elif is_number:
             self._numbers = columns.numbers(place, kind.null, cond, value)
 
     def rows(self, first: int, data: bytes, use_numpy: Any) -> list[int]:
@@ -124,6 +152,10 @@ class ColumnTest:
             if 4 * len(unsure) < len(data) // self._size:
                 more = [number for number in unsure if self._holds(first, data, number)]
                 return sorted(sure + more) if more else sure
+        if self._written is not None and columns.stars_agree(data, self._size, self._start):
+            found = self._written(list(chain.from_iterable(self._column(data))))
+            if found is not None:
+                return found
         return self._one_by_one(first, data)
 
     def _one_by_one(self, first: int, data: bytes) -> list[int]:
