@@ -109,7 +109,7 @@ REFUSED: dict[str, Callable[[DB], object]] = {
     "is no list of values": lambda _: IN(name="abc"),
     "combined by & | ~": lambda _: EQ(id=1) and EQ(id=2),
     "And needs at least one": lambda _: And(),
-    "cannot compare with": lambda db: db.find("accounts", GT(balance="x")),
+    "cannot compare `Decimal`": lambda db: db.find("accounts", GT(balance="x")),
     "cannot be added up": lambda db: db.sum("accounts", "name"),
     "MAX needs|no such field": lambda db: db.max("accounts", "never"),
     "no order": lambda db: db.min("accounts", "more"),

@@ -15,7 +15,7 @@ from bazanite_wal.layer import View, WriteSet
 from . import textfile
 from .codec import Layout
 from .encoder import PLAIN
-from .errors import NotFoundError, TransactionError, ValidationError, shown_value
+from .errors import NotFoundError, TransactionError, ValidationError, mismatch, shown_value
 from .fields import Field, LongType
 from .foreign import ForeignKeys
 from .freestack import FreeStack
@@ -40,7 +40,7 @@ def stored_row(view: View, layout: Layout, pk: int) -> tuple[int, Row, bytes]:
 def find_slot(view: View, layout: Layout, pk: int) -> int | None:
     """The slot of the row with this id; None if there is none, or if no row could have it."""
     if type(pk) is not int and (isinstance(pk, bool) or not isinstance(pk, int)):
-        raise ValidationError(f"'id': Type mismatch: `{shown_value(pk)}` is not `int`")
+        raise ValidationError(f"'id': {mismatch(pk, '`int`').message}")
     if pk <= 0:
         raise ValidationError("IDs must be greater than 0")
     return layout.index.find(view, pk) if pk < layout.id_limit else None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bazanite_wal.layer import View
 
-from .errors import ValidationError, shown_value
+from .errors import ValidationError, mismatch
 from .files import TableFiles
 from .index import RowIndex
 from .schema import Schema
@@ -41,8 +41,8 @@ class ForeignKeys:
             if value is None:
                 continue
             if isinstance(value, bool) or not isinstance(value, int):
-                message = f"'{name}': Type mismatch: `{shown_value(value)}` is not `int`"
-                raise ValidationError(message)
+                message = mismatch(value, "`int`").message
+                raise ValidationError(f"'{name}': {message}")
             if target == self._table and value in new_ids:
                 continue
             if (target, value) in self._found:

@@ -102,15 +102,7 @@ def _build_keys(tx: WriteSet, rules: TableRules, catalog: Catalog, moved: list[_
     """
     layout = rules.layout
     indexes = [_closed_up_index(index, moved) for index in rules.spec.indexes]
-    keys = TableKeys(layout, indexes).all
-    if keys:
-        entries: list[list[tuple[bytes, int]]] = [[] for _ in keys]
-        for slot, row in layout.codec.slot_rows(tx):
-            for index, its in zip(keys, entries, strict=True):
-                if index.has(slot):
-                    its.append(index.entry(slot, row))
-        for index, its in zip(keys, entries, strict=True):
-            index.tree.build(tx, sorted(its))
+    TableKeys(layout, indexes).build(tx, sure=True)
     spec = replace(rules.spec, indexes=tuple(indexes))
     if spec != rules.spec:
         write_catalog(tx, replace(catalog, tables={**catalog.tables, rules.name: spec}))

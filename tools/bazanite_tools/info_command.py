@@ -156,7 +156,7 @@ def _print_indexes(tables: dict[str, dict[str, Any]]) -> None:
         for index in table["indexes"]:
             kind = "unique" if index["unique"] else "index"
             built = index["slots_built"]
-            state = "" if built is None else f", being built: it has the first {built:,} slots"
+            state = "" if built is None else f", half built: it has the first {built:,} slots"
             columns = ", ".join(index["columns"])
             size = size_text(index["size_bytes"])
             print(f"{kind}:".ljust(11) + f"{name} ({columns}), {size}{state}")

@@ -104,6 +104,23 @@ def open_offline(
         yield Offline(directory.path, log, headers, scan, view, names, changed, live, locked)
 
 
+def has_store(path: str, catalog: str, system: System | None = None) -> bool:
+    """Whether there is a directory in which a store was opened, or a file of this name.
+
+    Nothing is made or changed.  DirectoryError if that cannot be told.
+    """
+    try:
+        directory = (system or POSIX).directory(path, create=False)
+        try:
+            return any(map(directory.exists, (catalog, LOG_NAME, SHARED_NAME)))
+        finally:
+            directory.close()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise DirectoryError(f"{path}: cannot open the database directory: {error}") from error
+
+
 def _read_log(directory: Directory) -> bytes | None:
     try:
         file = directory.open(LOG_NAME, write=False)

@@ -135,9 +135,9 @@ BUGS = (
             ),
             Patch(
                 _KEYED,
-                "seen.get(values) or index.twin(self._view, row, slot)",
-                "seen.get(values) or __planted__(index.layout.codec).early"
-                "[index.spec.name].get(values)",
+                "            other = index.twin(self._view, row, values, slot)\n",
+                "            early = __planted__(index.layout.codec).early\n"
+                "            other = early[index.spec.name].get(values)\n",
             ),
         ),
         programs=("unique inserts",),
