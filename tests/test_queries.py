@@ -188,6 +188,14 @@ PLANS: list[tuple[dict[str, Any], list[str]]] = [
     ),
     ({"where": EQ(name="a") | ISUBSTR(name="b")}, ["read the whole table"]),
     ({"where": ~EQ(owner=1)}, ["read the whole table", "fulfil ~EQ(owner=1)"]),
+    (
+        {"where": GE(owner=1), "order_by": "name", "limit": 1},
+        [
+            "read a stretch of the index of owner, balance",
+            "if that is more than 1000 rows: read a stretch of the unique index of name",
+            "sort by name",
+        ],
+    ),
     ({"where": EQ(balance=1), "order_by": "balance"}, ["read the whole table", "sort by balance"]),
     (
         {"order_by": ["-name"], "limit": 2, "offset": 1, "fields": ["id", "name"]},

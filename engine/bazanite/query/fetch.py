@@ -36,13 +36,22 @@ class TooMany(Exception):
 def rows_of(view: View, layout: Layout, keys: TableKeys, query: Query) -> list[Row]:
     """The rows that the query asks for, as they are stored."""
     try:
-        return by_way(view, layout, plan(keys, query), query)
+        return by_plan(view, layout, plan(keys, query), query)
     except TooMany:
-        return by_way(view, layout, Plan(Whole(), not query.order), query)
+        return by_plan(view, layout, Plan(Whole(), not query.order), query)
 
 
-def by_way(view: View, layout: Layout, how: Plan, query: Query) -> list[Row]:
-    """The same by this way; TooMany if that is not the whole table, which would be cheaper."""
+def by_plan(view: View, layout: Layout, how: Plan, query: Query) -> list[Row]:
+    """The same by this plan; TooMany if that is not the whole table, which would be cheaper."""
+    if how.otherwise is not None:
+        try:
+            return _by_way(view, layout, how, query)
+        except TooMany:
+            return by_plan(view, layout, how.otherwise, query)
+    return _by_way(view, layout, how, query)
+
+
+def _by_way(view: View, layout: Layout, how: Plan, query: Query) -> list[Row]:
     if isinstance(how.way, Whole):
         if query.order and query.wanted is not None and query.wanted <= MOST_ROWS:
             first = first_slots(view, layout.codec, query)[query.offset :]
@@ -52,7 +61,8 @@ def by_way(view: View, layout: Layout, how: Plan, query: Query) -> list[Row]:
         codec = layout.codec
         rows = codec.all_rows(view) if query.where is None else find(view, codec, query.where)
         return rows[query.offset :] if query.offset else rows
-    entries = _affordable(view, layout, entries_of(view, layout, how.way, query.backwards))
+    along = entries_of(view, layout, how.way, query.backwards)
+    entries = _affordable(view, layout, along, how.most)
     if query.where is None and not (query.order and (not how.ordered or _must_sort(how.way))):
         entries = islice(entries, query.offset, query.wanted)
         return [row for _, row in read(view, layout, (slot for _, slot in entries), None)]
@@ -88,11 +98,13 @@ def read(
             yield slot, row
 
 
-def _affordable(view: View, layout: Layout, entries: Iterable[Entry]) -> Iterator[Entry]:
-    """The entries; TooMany as soon as they are more than reading the whole table costs."""
-    entries = iter(entries)
+def _affordable(
+    view: View, layout: Layout, entries: Iterator[Entry], most: int | None
+) -> Iterator[Entry]:
+    """The entries; TooMany if they are more than these, or than reading the whole table costs."""
     yield from islice(entries, _FEW)
-    most = layout.codec.slot_count(view) // _SHARE
+    cheaper = layout.codec.slot_count(view) // _SHARE
+    most = cheaper if most is None else min(most, cheaper)
     yield from islice(entries, max(most - _FEW, 0))
     for _ in entries:
         raise TooMany

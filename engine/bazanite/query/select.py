@@ -11,7 +11,7 @@ from ..keyed import TableKeys
 from ..known import LayoutChanged
 from ..row import Row
 from .ask import Query
-from .fetch import TooMany, by_way, rows_of
+from .fetch import TooMany, by_plan, rows_of
 from .plan import Whole, plan
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def stored(storage: Storage, table: Table, query: Query) -> list[Row]:
         if not isinstance(how.way, Whole):
             with suppress(LayoutChanged, TooMany):
                 return storage.quick_read(
-                    table, known, lambda view: by_way(view, table.layout, how, query)
+                    table, known, lambda view: by_plan(view, table.layout, how, query)
                 )
     with storage.store.reading() as view:
         verified = storage.verified(view, table)
