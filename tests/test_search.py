@@ -21,9 +21,11 @@ from bazanite import (
     DB,
     DECIMAL,
     EQ,
+    GE,
     GT,
     INT,
     ISUBSTR,
+    LE,
     LT,
     PK,
     SUBSTR,
@@ -47,7 +49,7 @@ from bazanite.files import TableFiles
 from check_support import Files
 from engine_support import TableF, opened
 
-KINDS: tuple[type[Any], ...] = (EQ, LT, GT, SUBSTR, ISUBSTR)
+KINDS: tuple[type[Any], ...] = (EQ, LT, LE, GT, GE, SUBSTR, ISUBSTR)
 BUILT_IN: list[FieldType] = [
     *(INT(size=size, null=null) for size in (1, 2, 7, 8, 9, 12, 16, 17) for null in (False, True)),
     *(CHAR(size, null=null) for size in (1, 5, 8, 9, 17) for null in (False, True)),
@@ -159,7 +161,7 @@ def conditions(draw: st.DrawFn, schema: Schema) -> Any:
     kind = draw(st.sampled_from(KINDS))
     values = {
         field.name: draw(
-            sought(field.type) if kind in (EQ, LT, GT) else st.text(LETTERS, max_size=3)
+            sought(field.type) if kind in (EQ, LT, LE, GT, GE) else st.text(LETTERS, max_size=3)
         )
         for field in fields
     }

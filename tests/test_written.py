@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bazanite import DATETIME, DECIMAL, EQ, GT, LT, FieldType, Row
+from bazanite import DATETIME, DECIMAL, EQ, GE, GT, LE, LT, FieldType, Row
 from bazanite.written import DAY, written
 
 
@@ -29,7 +29,7 @@ def test_the_pattern_of_days_has_those_of_the_calendar() -> None:
 
 
 @pytest.mark.parametrize("kind", [DATETIME(), DATETIME(utc=True), DECIMAL(4, 2), DECIMAL(2, 2)])
-@pytest.mark.parametrize("how", [EQ, LT, GT])
+@pytest.mark.parametrize("how", [EQ, LT, LE, GT, GE])
 def test_a_column_is_compared_as_it_is_written_only_if_values_are(
     how: Any, kind: FieldType
 ) -> None:
@@ -39,7 +39,7 @@ def test_a_column_is_compared_as_it_is_written_only_if_values_are(
     find = written(kind, how(f=value), value)
     assert find is not None
     good = kind.serialize(value)
-    assert find([good, good]) == ([0, 1] if how is EQ else [])
+    assert find([good, good]) == ([0, 1] if how in (EQ, LE, GE) else [])
     for place in range(kind.size):
         for byte in b"\n\0 -0239:TZ#*\x80":
             column = good[:place] + bytes([byte]) + good[place + 1 :]

@@ -38,11 +38,9 @@ from .cond import (
     Not,
     Or,
 )
-from .decimals import DECIMAL
 from .fields import FieldType
 from .kinds import NUMBERS
 from .many import made_at_once
-from .moments import DATETIME
 from .row import Row
 from .schema import DELETED
 from .textfile import TextReader
@@ -236,8 +234,4 @@ def _column_test(
         cond = LT(**{name: value}) if type(cond) is LE else GT(**{name: value})
     if not is_simple(cond, kind, value):
         return None
-    if type(cond) in (LE, GE) and type(kind) in (DECIMAL, DATETIME):  # what is written is compared
-        other = GT(**{name: value}) if type(cond) is LE else LT(**{name: value})
-        null = ColumnTest(codec, EQ(**{name: None}), name, kind, None)
-        return _Not(_Any([ColumnTest(codec, other, name, kind, value), null]), codec.row_size)
     return ColumnTest(codec, cond, name, kind, value)

@@ -18,7 +18,7 @@ from itertools import compress
 from math import ceil, floor
 from typing import Any
 
-from .cond import EQ, GT, LT, FieldCond
+from .cond import EQ, GE, GT, LE, LT, FieldCond
 from .decimals import DECIMAL
 from .errors import ValidationError
 from .fields import FieldType
@@ -44,7 +44,7 @@ def written(kind: FieldType, cond: FieldCond, value: Any) -> Found | None:
 
     It is one that they compare with, of a type that Python has.
     """
-    if type(cond) not in (EQ, LT, GT):
+    if type(cond) not in (EQ, LT, LE, GT, GE):
         return None
     if type(kind) is DATETIME:
         return _column(kind, DAY + _TIME + (b"Z" if kind.params["utc"] else b""), cond, value)
@@ -93,15 +93,21 @@ def _finder(
         return lambda column, _lines: _true(map(wanted.__eq__, column), column)
     if type(kind) is DECIMAL:
         shifted = Fraction(value) * 10 ** kind.params["places"]
-        limit = ceil(shifted) if type(cond) is LT else floor(shifted)
-        holds = limit.__gt__ if type(cond) is LT else limit.__lt__
-        return lambda column, lines: _numbers_that(holds, column, lines)
-    given = kind.serialize(value)
-    if type(cond) is GT:
-        return lambda column, _lines: _true(map(given.__lt__, column), column)
+        limit = ceil(shifted) if type(cond) in (LT, GE) else floor(shifted)
+        return lambda column, lines: _numbers_that(_holds(cond, limit), column, lines)
+    holds = _holds(cond, kind.serialize(value))
+    if type(cond) in (GT, GE):
+        return lambda column, _lines: _true(map(holds, column), column)
     return lambda column, _lines: [
-        number for number in _true(map(given.__gt__, column), column) if column[number] >= b"0"
+        number for number in _true(map(holds, column), column) if column[number] >= b"0"
     ]  # NULL and stars are below any digit
+
+
+def _holds(cond: FieldCond, limit: int | bytes) -> Callable[[Any], bool]:
+    """Whether it is true of something stored, as a method of what that is compared with."""
+    methods = {LT: "__gt__", LE: "__ge__", GT: "__lt__", GE: "__le__"}
+    method: Callable[[Any], bool] = getattr(limit, methods[type(cond)])
+    return method
 
 
 def _numbers_that(holds: Callable[[int], bool], column: Sequence[bytes], lines: bytes) -> list[int]:
