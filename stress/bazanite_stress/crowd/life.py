@@ -24,9 +24,8 @@ from bazanite_wal.errors import DirectoryError
 
 from .moments import Doom, DoomedSystem
 from .notes import Notes
-from .steps import INDEXED, TABLES, Planner
-
-_WORKLOAD = Workload("crowd", TABLES, [])
+from .steps import Planner
+from .tables import PLAIN, Design
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +35,8 @@ class Part:
     ``first`` are its first calls; after ``calls`` more it closes and ends.  ``doom``: it kills
     itself there.  ``own_table``: it opens the directory with one more table, which nobody had.
     ``fork_at``: before this call (from 1) it forks; the child goes on with other calls and with
-    notes of its own.  ``no_space``: a full disk is no fault.  ``indexed``: each column has an
-    index.  ``last``: it makes its first calls only, and lets the directory check itself.
+    notes of its own.  ``no_space``: a full disk is no fault.  ``last``: it makes its first calls
+    only, and lets the directory check itself.
     """
 
     directory: str
@@ -50,7 +49,7 @@ class Part:
     own_table: str = ""
     fork_at: int = 0
     no_space: bool = False
-    indexed: bool = False
+    design: Design = PLAIN
     last: bool = False
 
 
@@ -64,7 +63,8 @@ class Life:
         self._doomed: DoomedSystem | None = None
         if part.doom is not None:
             self._doomed = DoomedSystem(part.doom, lambda moment: notes.add("moment", moment))
-        self._planner = Planner(part.seed, reads_only=part.reads_only)
+        self._workload = Workload("crowd", part.design.tables, [])
+        self._planner = Planner(part.seed, part.design, reads_only=part.reads_only)
         self._session: Session | None = None
 
     def run(self) -> None:
@@ -103,14 +103,15 @@ class Life:
         assert self._child is not None
         self._notes, self._child = self._child, None
         self._notes.add("open", os.getpid())
-        self._planner = Planner(f"{self._part.seed}c", reads_only=self._part.reads_only)
+        part = self._part
+        self._planner = Planner(f"{part.seed}c", part.design, reads_only=part.reads_only)
         if self._doomed is not None:
             self._doomed.spare()
         self._call(["read"])
 
     def _open(self) -> DB:
         part = self._part
-        tables: dict[str, Columns] = dict(INDEXED if part.indexed else TABLES)
+        tables: dict[str, Columns] = dict(part.design.tables)
         if part.own_table:
             tables[part.own_table] = {"v": ["char", 4]}
         classes = [table_class(name, columns) for name, columns in tables.items()]
@@ -129,7 +130,7 @@ class Life:
         answer: Any = None
         refused: Exception | None = None
         try:
-            answer = perform(session, step, _WORKLOAD)
+            answer = perform(session, step, self._workload)
         except REFUSALS as failure:
             if isinstance(failure, UNFORESEEN) and not self._may_fail(failure):
                 raise

@@ -13,6 +13,7 @@ from bazanite_stress.torture.settings import Settings
 from . import moments as at
 from .life import Part
 from .moments import BLACK_BOX, WHITE_BOX, Doom
+from .tables import PLAIN, Design
 
 ENOUGH_HITS = 30
 """A moment that was met less often is not measured."""
@@ -42,12 +43,12 @@ _FIRST: dict[str, tuple[Step, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """How the processes of one directory open it."""
+    """How the processes of one directory open it, and which tables it has."""
 
     directory: str
     options: Mapping[str, Any]
     no_space: bool = False
-    indexed: bool = False
+    design: Design = PLAIN
 
 
 class Plans:
@@ -102,10 +103,11 @@ class Plans:
         self._made += 1
         setting = self._setting
         seed = f"{self._random.getrandbits(48):x}/{self._made}"
-        more = {"no_space": setting.no_space, "indexed": setting.indexed} | more
+        more = {"no_space": setting.no_space} | more
         if more["no_space"] and not more.get("reads_only"):
             more["first"] = (_FILL, *more.get("first", ()))
-        return Part(setting.directory, seed, options=dict(setting.options), **more)
+        options = dict(setting.options)
+        return Part(setting.directory, seed, options=options, design=setting.design, **more)
 
 
 def options(random: Random, settings: Settings, number: int) -> dict[str, Any]:

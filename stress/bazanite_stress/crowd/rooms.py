@@ -22,14 +22,12 @@ from .plans import Setting, options
 from .record import Record
 from .room import Room
 from .small_disk import NoSmallDisk, SmallDisk
-from .steps import INDEXED, TABLES
+from .tables import DESIGNS, design_of
 
 KILLS = 100
 """In one room."""
 _FULL_DISKS = 5
 """One room of so many is on a small disk."""
-_INDEXED = 0.4
-"""In this part of the rooms the columns have indexes."""
 
 
 class Rooms:
@@ -40,8 +38,8 @@ class Rooms:
         self._paper = Paper()
         self._made = 0
         self.last: Record | None = None
-        for tables in (TABLES, INDEXED):
-            _compile_for_children(work / "compiled", tables)
+        for design in DESIGNS:
+            _compile_for_children(work / "compiled", design.tables)
 
     def close(self) -> None:
         """When nobody is in a room any more."""
@@ -58,8 +56,8 @@ class Rooms:
             opened = options(random, self._crew.settings, number)
             if disk is not None:
                 opened["log_size_bytes"] = LEAST_LOG_SIZE
-            indexed = random.random() < _INDEXED
-            setting = Setting(str(directory), opened, disk is not None, indexed)
+            design = design_of(f"{self._crew.settings.seed}", self._made)
+            setting = Setting(str(directory), opened, disk is not None, design)
             room = Room(self._crew, setting, random, scratch, self._paper)
             try:
                 room.run(seconds, KILLS, self._before_the_end(directory, scratch, disk))
@@ -75,6 +73,7 @@ class Rooms:
                 listing = [asdict(event) for event in room.record.events]
                 (scratch / "history.json").write_text(json.dumps(listing), encoding="utf-8")
                 (scratch / "options.json").write_text(json.dumps(opened), encoding="utf-8")
+                (scratch / "tables.json").write_text(json.dumps(design.tables), encoding="utf-8")
                 self._evidence.keep(scratch, directory, findings)
         if not findings:
             shutil.rmtree(scratch)
@@ -107,9 +106,9 @@ def _compile_for_children(directory: Path, tables: Mapping[str, Columns]) -> Non
     """
     classes = [table_class(name, columns) for name, columns in tables.items()]
     with DB(classes, directory) as db:
-        for name in tables:
+        for name, columns in tables.items():
             row = db.insert(name, {})
-            db.update_by_id(name, row["id"], {"v": "x"})
+            db.update_by_id(name, row["id"], dict.fromkeys(columns))
             db.find_by_id(name, row["id"])
             db.find_all(name)
             db.delete_by_id(name, row["id"])

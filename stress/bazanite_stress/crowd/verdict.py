@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from bazanite_stress.explore.model import Model
+from bazanite_stress.explore.workload import Columns
 from bazanite_stress.history.checker import Undecided, Verdict
 from bazanite_stress.history.events import Event
 from bazanite_stress.history.windows import cross_check
 
 from .notes import Note
-from .steps import TABLES
 
 
 def events_of(who: str, notes: Iterable[Note], died_at: int) -> list[Event]:
@@ -30,13 +30,13 @@ def events_of(who: str, notes: Iterable[Note], died_at: int) -> list[Event]:
     return events
 
 
-def judge(events: list[Event]) -> tuple[Verdict, int]:
-    """What is wrong with the history of a new directory, if anything is.
+def judge(events: list[Event], tables: Mapping[str, Columns]) -> tuple[Verdict, int]:
+    """What is wrong with the history of a new directory with these tables, if anything is.
 
     And how many stretches of it were explained without believing any log position.
     """
     try:
-        windows = cross_check(events, Model(TABLES))
+        windows = cross_check(events, Model(tables))
     except Undecided as error:
         return Verdict("undecided", "an order of these calls", str(error)), 0
     return windows.verdict or Verdict(), windows.checked

@@ -17,24 +17,29 @@ calls that may have committed at one position, only one can have changed anythin
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import accumulate, groupby
 from typing import Any, Protocol
 
+from bazanite_stress.explore.model import TableModel
 from bazanite_stress.explore.workload import Step
 
 from .events import NEUTRAL, Event
 from .footprint import Footprint, footprint, joined, meet
+from .rules import Rules
 
 
 class State(Protocol):
-    """What a history is replayed on."""
+    """What a history is replayed on.  ``hidden``: what of it its content does not show."""
 
+    @property
+    def tables(self) -> Mapping[str, TableModel]: ...
     def answer(self, step: Step) -> tuple[Any, str]: ...
     def clone(self) -> State: ...
     def content(self) -> Any: ...
+    def hidden(self) -> object: ...
 
 
 _AGAIN_STEPS = 20_000
@@ -92,10 +97,11 @@ def check(events: Sequence[Event], start: State, *, most_steps: int = 1_000_000)
     if wrong is not None:
         return wrong
     floating = _floating(events, groups)
-    found = _Replay(groups, floating, most_steps).run(start)
+    rules = Rules.of(start.tables, (event.step for event in events))
+    found = _Replay(groups, floating, rules, most_steps).run(start)
     if found.rule:  # what seemed to have nothing to do with it may have, by way of a third one
         with suppress(Undecided):
-            return _Replay(groups, floating, _AGAIN_STEPS, wary=True).run(start)
+            return _Replay(groups, floating, rules, _AGAIN_STEPS, wary=True).run(start)
     return found
 
 
@@ -160,6 +166,7 @@ class _Replay:
         self,
         groups: list[list[Event]],
         floating: list[_Floating],
+        rules: Rules,
         most_steps: int,
         *,
         wary: bool = False,
@@ -167,8 +174,9 @@ class _Replay:
         self._wary = wary
         self._groups = groups
         self._floating = floating
+        self._rules = rules
         self._left = most_steps
-        self._footprints = [footprint(one.event.step) for one in floating]
+        self._footprints = [footprint(one.event.step, rules) for one in floating]
         self._tried: set[object] = set()
         self._at: dict[int, list[int]] = {}
         for number, one in enumerate(floating):
@@ -193,7 +201,8 @@ class _Replay:
                 continue
             if place > furthest:
                 furthest, wrong = place, mismatch
-            branch = self._next(branches, joined(e.step for e in mismatch.events))
+            concerned = joined((event.step for event in mismatch.events), self._rules)
+            branch = self._next(branches, concerned)
             if branch is None:
                 return wrong
             state, place, happened = branch.state, branch.place, branch.happened
@@ -243,15 +252,9 @@ class _Replay:
         return meet(self._footprints[number], concerned)
 
 
-def hidden(state: State) -> object:
-    """What of a state its content does not show: the next automatic ids."""
-    next_ids = getattr(state, "next_ids", None)
-    return tuple(sorted(next_ids().items())) if next_ids is not None else ()
-
-
 def _whole(state: State) -> tuple[object, object]:
     """All of a state that any later call can tell of."""
-    return state.content(), hidden(state)
+    return state.content(), state.hidden()
 
 
 def _at_one_position(state: State, group: list[Event]) -> tuple[State, list[Event], Verdict | None]:
