@@ -1,7 +1,7 @@
 """A process in which a bug is planted, before the engine is imported; it kills others over it.
 
-A process of the crowd makes a few calls on tables with rules and kills itself at its first append
-to the log, in another one at its second, and so on; each time another one reads what is left.
+A process of the crowd makes a few calls and kills itself at its first append to the log, in another
+directory at its second, and so on; each time another one goes on with what is left, and reads it.
 """
 
 from __future__ import annotations
@@ -35,13 +35,15 @@ def main() -> None:
     request = json.load(sys.stdin)
     planted = plant(*(BUGS[number] for number in request["bugs"]))
     from bazanite_stress.crowd import moments as at
+    from bazanite_stress.crowd import tables
     from bazanite_stress.crowd.life import Life, Part
     from bazanite_stress.crowd.moments import Doom
     from bazanite_stress.crowd.notes import Notes
-    from bazanite_stress.crowd.tables import RULED_INDEXED
     from bazanite_stress.crowd.verdict import events_of, judge
 
-    first, rules = tuple(request["steps"]), []
+    design = getattr(tables, request["design"])
+    first, then = tuple(request["steps"]), (*request["then"], ["read"])
+    rules: list[str] = []
     count, status = 0, -signal.SIGKILL
     while status == -signal.SIGKILL:
         count += 1
@@ -49,17 +51,18 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as parent:
             directory = str(Path(parent) / "data")
             doom = Doom(at.APPEND, count, 0.5)
-            dying = Part(directory, "1/1", first, calls=0, doom=doom, design=RULED_INDEXED)
-            reading = Part(directory, "2/2", (["read"],), last=True, design=RULED_INDEXED)
+            dying = Part(directory, "1/1", first, calls=0, doom=doom, design=design)
+            reading = Part(directory, "2/2", then, last=True, design=design)
             status = in_a_child(Life(dying, notes).run)
             read = in_a_child(Life(reading, last).run)
         events = events_of("dead", notes, 1 << 62)
         died = max((event.start for event in events), default=0)
         events = events_of("dead", notes, died + 1) + events_of("last", last, 0)
         problems = [content for kind, _, content in last if kind == "checked"]
-        rules.append(judge(events, RULED_INDEXED.tables)[0].rule)
-        if read or problems != [[]]:
-            rules[-1] = rules[-1] or f"check: {problems}"
+        rules.append(judge(events, design.tables)[0].rule)
+        failed = [content for kind, _, content in (*notes, *last) if kind == "failed"]
+        if read or failed or problems != [[]]:
+            rules[-1] = rules[-1] or f"exit status {read}, check: {problems}, failed: {failed}"
     json.dump({"rules": rules, "planted": planted.runs}, sys.stdout)
 
 

@@ -21,7 +21,7 @@ from bazanite_stress.crowd.people import Orphan, Paper, stands
 from bazanite_stress.crowd.plans import ENOUGH_HITS, Plans, Setting, missing, options
 from bazanite_stress.crowd.room import Room
 from bazanite_stress.crowd.small_disk import NoSmallDisk, SmallDisk
-from bazanite_stress.crowd.tables import PLAIN
+from bazanite_stress.crowd.tables import MIGRATING, PLAIN, RULED, Design
 from bazanite_stress.torture.lives import Crew
 from bazanite_stress.torture.processes import Launcher
 from bazanite_stress.torture.report import Progress, Tally, as_table
@@ -153,10 +153,16 @@ def stay(crew: Crew, setting: Setting, scratch: Path, seed: str, kills: int = 12
     return room
 
 
-@pytest.mark.parametrize("durability", ["full", "normal", "off"])
-def test_no_kill_breaks_the_history(durability: str, crew: Crew, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "durability, design",
+    [("full", PLAIN), ("normal", PLAIN), ("off", PLAIN), ("full", RULED), ("normal", MIGRATING)],
+    ids=lambda value: getattr(value, "name", value),
+)
+def test_no_kill_breaks_the_history(
+    durability: str, design: Design, crew: Crew, tmp_path: Path
+) -> None:
     opened = options(Random(durability), Settings(seed=1, durability=durability), 1)
-    setting = Setting(str(tmp_path / "data"), opened)
+    setting = Setting(str(tmp_path / "data"), opened, design=design)
     room = stay(crew, setting, tmp_path, durability)
     assert room.findings == []
     assert crew.tally.kills >= 120

@@ -95,27 +95,46 @@ def test_what_is_called_indexed_has_an_index_of_each_column() -> None:
     assert given >= {"cascade", "set_null", "restrict"}
 
 
-def killed_at_each_append(*bugs: int) -> dict[str, Any]:
+MIGRATE: list[Step] = [["migrate"]] * 5
+
+
+def killed_at_each_append(
+    design: str, steps: list[Step], then: list[Step], *bugs: int
+) -> dict[str, Any]:
     """Which rule was broken, with these bugs planted, after a kill at each append to the log."""
     child = Path(__file__).with_name("crowd_fault_child.py")
-    request = json.dumps({"bugs": bugs, "steps": STEPS})
+    request = {"bugs": bugs, "design": design, "steps": steps, "then": then}
     done = subprocess.run(
-        [sys.executable, child], input=request, capture_output=True, text=True, check=False
+        [sys.executable, child],
+        input=json.dumps(request),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
 
 
-def test_no_kill_tears_a_cascade_apart() -> None:
+@pytest.mark.parametrize("design", ["RULED_INDEXED", "MIGRATING"])
+def test_no_kill_tears_apart_what_belongs_together(design: str) -> None:
     """One kill in each append, and a life that comes through."""
-    answer = killed_at_each_append()
+    steps, then = (MIGRATE, MIGRATE) if design == "MIGRATING" else ([], [])
+    answer = killed_at_each_append(design, STEPS[:3] + steps + STEPS[3:], then)
     assert set(answer["rules"]) == {""}
-    assert len(answer["rules"]) > len(STEPS)
+    assert len(answer["rules"]) > len(STEPS) + len(steps)
 
 
-@pytest.mark.parametrize("bug", [63, 64], ids=["cascade in two frames", "index not cleared"])
-def test_a_planted_bug_of_the_rules_is_found(bug: int) -> None:
-    answer = killed_at_each_append(bug)
+@pytest.mark.parametrize(
+    "design, bug",
+    [("RULED_INDEXED", 63), ("RULED_INDEXED", 64), ("MIGRATING", 69), ("MIGRATING", 72)],
+    ids=[
+        "cascade in two frames", "index not cleared", "index marked before it is built",
+        "migration recorded behind its steps",
+    ],
+)  # fmt: skip
+def test_a_planted_bug_is_found(design: str, bug: int) -> None:
+    migrate = MIGRATE if design == "MIGRATING" else []
+    answer = killed_at_each_append(design, STEPS[:3] + migrate + STEPS[3:], migrate, bug)
     assert answer["planted"]
     assert any(answer["rules"])

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from random import Random
 
 from bazanite import DB
-from bazanite_stress.explore.workload import Columns, table_class
+from bazanite_stress.explore.migrations import migration
+from bazanite_stress.explore.workload import table_class
 from bazanite_stress.torture.chronicle import SHARED_ROWS, SMALL_DISK
 from bazanite_stress.torture.evidence import Evidence
 from bazanite_stress.torture.lives import Crew
 from bazanite_wal.scan import LEAST_LOG_SIZE
 
+from .life import OWN_TABLE
+from .migrating import MIGRATIONS, changes_of
 from .people import Paper
 from .plans import Setting, options
 from .record import Record
 from .room import Room
 from .small_disk import NoSmallDisk, SmallDisk
-from .tables import DESIGNS, design_of
+from .tables import DESIGNS, Design, design_of
 
 KILLS = 100
 """In one room."""
@@ -39,7 +42,7 @@ class Rooms:
         self._made = 0
         self.last: Record | None = None
         for design in DESIGNS:
-            _compile_for_children(work / "compiled", design.tables)
+            _compile_for_children(work / "compiled", design)
 
     def close(self) -> None:
         """When nobody is in a room any more."""
@@ -99,17 +102,26 @@ class Rooms:
         return disk
 
 
-def _compile_for_children(directory: Path, tables: Mapping[str, Columns]) -> None:
+def _compile_for_children(directory: Path, design: Design) -> None:
     """Make a few calls here, so that forked processes have the code that is made for the schemas.
 
     Else each of them makes it anew, which takes longer than all that it does before it is killed.
     """
+    tables = {**design.tables, "own": OWN_TABLE}
     classes = [table_class(name, columns) for name, columns in tables.items()]
     with DB(classes, directory) as db:
-        for name, columns in tables.items():
-            row = db.insert(name, {})
-            db.update_by_id(name, row["id"], dict.fromkeys(columns))
-            db.find_by_id(name, row["id"])
-            db.find_all(name)
-            db.delete_by_id(name, row["id"])
+        _call_everything(db)
+        for version in range(1, len(MIGRATIONS) + 1 if design.migrates else 0):
+            db.migrate([migration(version, changes_of(version))])
+            _call_everything(db)
     shutil.rmtree(directory)
+
+
+def _call_everything(db: DB) -> None:
+    for name, table in db.tables.items():
+        row = db.insert(name, {})
+        rest = [field.name for field in table.schema.schema if field.name != "id"]
+        db.update_by_id(name, row["id"], dict.fromkeys(rest))
+        db.find_by_id(name, row["id"])
+        db.find_all(name)
+        db.delete_by_id(name, row["id"])

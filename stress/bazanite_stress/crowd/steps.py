@@ -35,6 +35,8 @@ class Planner:
         kinds = _READS if reads_only else _READS | _WRITES
         if design.ruled and not reads_only:
             kinds = kinds | _RULED_WRITES
+        if design.migrates and not reads_only:
+            kinds = kinds | _MIGRATING_WRITES
         self._kinds, self._weights = list(kinds), list(kinds.values())
 
     def next(self) -> Step:
@@ -160,6 +162,23 @@ class Planner:
         taken = self._unique()
         return None if taken is None else f"u{taken}"
 
+    def migrate(self) -> Step:
+        """What is next: a handle that knows the tables says which one."""
+        return ["migrate"]
+
+    def insert_new_columns(self) -> Step:
+        """Values for columns that come and go."""
+        return ["insert", "a", self._placed({"v": self.value(), "w": "w", "x": self.value()})]
+
+    def update_new_columns(self) -> Step:
+        """The same for a row that may be there; one of them is there mostly."""
+        values: dict[str, Any]
+        if self.chance(0.5):
+            values = {"v": self.value(), "w": self.value(), "x": "x"}
+            return ["update", "a", self.number(), values]
+        values = {"t": self.number(), "b": self.number(), "u": self._short(), "y": self._short()}
+        return ["update", "s", self.number(), values]
+
     def transaction(self) -> Step:
         """Several changes; one of them may be a savepoint that is left or rolled back."""
         steps = self.some(2, 4)
@@ -210,6 +229,9 @@ _RULED_WRITES: dict[Callable[[Planner], Step], float] = {
     Planner.truncate: 1,
 }  # fmt: skip
 """Besides the others, or instead of their weights."""
+_MIGRATING_WRITES: dict[Callable[[Planner], Step], float] = {
+    Planner.migrate: 10, Planner.insert_new_columns: 8, Planner.update_new_columns: 10,
+}  # fmt: skip
 _READS: dict[Callable[[Planner], Step], float] = {
     Planner.find: 6, Planner.rows: 3, Planner.read: 2,
 }  # fmt: skip

@@ -1,4 +1,7 @@
-"""Which tables a room has: plain ones, with indexes, with rules for their rows, or with both."""
+"""Which tables a room has: plain ones, with indexes, with rules for their rows, or with both.
+
+Or plain ones that migrations change, to all of that and back.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,15 @@ from bazanite_stress.explore.workload import Columns, more
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """The tables of a room.  ``ruled``: rows may be refused, and a delete reaches others."""
+    """The tables of a room.  ``ruled``: rows may be refused, and a delete reaches others.
+
+    ``migrates``: so they are at the start; see ``migrating``.
+    """
 
     name: str
     tables: Mapping[str, Columns]
     ruled: bool = False
+    migrates: bool = False
 
 
 def _indexed(tables: Mapping[str, Columns]) -> dict[str, Columns]:
@@ -47,13 +54,23 @@ _RULED: dict[str, Columns] = {
     },
 }
 """Deleting a row of "a" takes those of "t" with it, and clears what refers to these."""
+_MIGRATED: dict[str, Columns] = {
+    "a": {"v": ["char", 12], "n": ["int"]},
+    "t": {"a": ["fk", "a", {"on_delete": "set_null"}], "v": ["text"]},
+    "s": {
+        "a": ["fk", "a", {"on_delete": "set_null"}],
+        "t": ["fk", "t", {"on_delete": "set_null"}],
+        "u": ["char", 4],
+    },
+}
 
 PLAIN = Design("plain", _PLAIN)
 INDEXED = Design("indexed", _indexed(_PLAIN))
 RULED = Design("with rules", _RULED, ruled=True)
 RULED_INDEXED = Design("with rules, indexed", _indexed(_RULED), ruled=True)
+MIGRATING = Design("migrating", _MIGRATED, ruled=True, migrates=True)
 
-DESIGNS = (PLAIN, INDEXED, RULED, RULED_INDEXED, PLAIN)
+DESIGNS = (PLAIN, INDEXED, RULED, RULED_INDEXED, MIGRATING)
 """Of so many rooms each has another one."""
 
 
