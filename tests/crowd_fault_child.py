@@ -44,6 +44,7 @@ def main() -> None:
     design = getattr(tables, request["design"])
     first, then = tuple(request["steps"]), (*request["then"], ["read"])
     rules: list[str] = []
+    options = {"durability": "normal"}  # a kill loses nothing, and it takes no syncs
     count, status = 0, -signal.SIGKILL
     while status == -signal.SIGKILL:
         count += 1
@@ -51,8 +52,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as parent:
             directory = str(Path(parent) / "data")
             doom = Doom(at.APPEND, count, 0.5)
-            dying = Part(directory, "1/1", first, calls=0, doom=doom, design=design)
-            reading = Part(directory, "2/2", then, last=True, design=design)
+            dying = Part(directory, "1/1", first, options, 0, doom=doom, design=design)
+            reading = Part(directory, "2/2", then, options, last=True, design=design)
             status = in_a_child(Life(dying, notes).run)
             read = in_a_child(Life(reading, last).run)
         events = events_of("dead", notes, 1 << 62)

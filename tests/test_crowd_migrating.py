@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -13,10 +14,8 @@ from bazanite import DB, MigrationError, SchemaMismatch
 from bazanite_stress.concurrency import calls
 from bazanite_stress.crowd.life import Life, Part
 from bazanite_stress.crowd.migrating import (
-    MIGRATIONS,
     Made,
     answered,
-    changes_of,
     ends,
     events_of_migration,
     fitting,
@@ -35,7 +34,19 @@ from bazanite_stress.history.events import Event
 from bazanite_wal.errors import CommitUncertain, LockTimeout
 
 TABLES = MIGRATING.tables
-STEP: Step = ["migrate", 8, changes_of(8)]
+STEP: Step = [
+    "migrate",
+    8,
+    [["drop_unique", "a", ["n"]], ["add_unique", "s", ["y"]], ["drop_column", "s", "b"]],
+]
+TWO = replace(
+    MIGRATING,
+    migrations=(
+        [["add_column", "a", "w", ["char", 12], "new"], ["set_on_delete", "t", "a", "cascade"]],
+        [["add_unique", "a", ["n"]]],
+    ),
+)
+"""The second one may be refused."""
 
 
 @pytest.fixture
@@ -50,8 +61,8 @@ def test_behind_all_migrations_the_tables_are_as_before_and_each_of_them_can_be_
     before = db.storage.known.catalog.tables
     model = Model(TABLES)
     start = model.clone()
-    for version in range(1, 2 * len(MIGRATIONS) + 1):
-        step: Step = ["migrate", version, changes_of(version)]
+    for version in range(1, 2 * len(MIGRATING.migrations) + 1):
+        step: Step = ["migrate", version, MIGRATING.changes(version)]
         made = Made()
         migrate(db, step, made)
         for done, _ in made.stages:
@@ -63,7 +74,7 @@ def test_behind_all_migrations_the_tables_are_as_before_and_each_of_them_can_be_
         assert made.seen[-1] == (len(step[2]), lsns[-1])
         db.insert("a", {})
         model.answer(["insert", "a", {}])
-        if version % len(MIGRATIONS) == 0:
+        if version % len(MIGRATING.migrations) == 0:
             assert db.storage.known.catalog.tables == before
             for name, table in model.tables.items():
                 assert dict(table.columns) == dict(start.tables[name].columns)
@@ -71,17 +82,17 @@ def test_behind_all_migrations_the_tables_are_as_before_and_each_of_them_can_be_
 
 
 def test_what_is_refused_tells_what_it_saw_and_can_be_mended(db: DB) -> None:
-    migrate(db, ["migrate", 1, changes_of(1)], Made())
+    migrate(db, ["migrate", 1, TWO.changes(1)], Made())
     twins = db.insert_many("a", [{"n": 1}, {"n": 1}])
     saw = db.read_lsn
-    step, made = ["migrate", 2, changes_of(2)], Made()
+    step, made = ["migrate", 2, TWO.changes(2)], Made()
     with pytest.raises(MigrationError) as caught:
         migrate(db, step, made)
     assert made.stages == []
     assert made.refused() == made.seen[-2]
     assert [before for before, _ in made.seen] == [0, 0, 0]
     assert saw < made.refused()[1] < made.seen[-1][1]  # the index had been begun by then
-    tried = [next_migration(db, Random(n))[1] for n in range(40)]
+    tried = [next_migration(db, TWO, Random(n))[1] for n in range(40)]
     assert set(tried) == {1, 2}  # nobody goes on behind one that is not done
     ids = [row["id"] for row in twins]
     assert list(caught.value.ids) == ids[:1]
@@ -94,16 +105,16 @@ def test_what_is_refused_tells_what_it_saw_and_can_be_mended(db: DB) -> None:
 
 
 def test_a_handle_makes_what_is_next_and_seldom_what_was_made_or_is_too_old(db: DB) -> None:
-    assert next_migration(db, Random(1))[1] == 1
+    assert next_migration(db, TWO, Random(1))[1] == 1
     for version in (1, 2):
-        migrate(db, ["migrate", version, changes_of(version)], Made())
+        migrate(db, ["migrate", version, TWO.changes(version)], Made())
     random = Random(2)
-    versions = [next_migration(db, random)[1] for _ in range(400)]
+    versions = [next_migration(db, TWO, random)[1] for _ in range(400)]
     assert set(versions) == {1, 2, 3}
     assert versions.count(3) > 300
     made = Made()
     with pytest.raises(SchemaMismatch):
-        migrate(db, ["migrate", 1, changes_of(1)], made)
+        migrate(db, ["migrate", 1, TWO.changes(1)], made)
     assert made.torn
     assert made.refused() == made.seen[-1] == (2, db.read_lsn)
 
@@ -188,7 +199,7 @@ def test_a_handle_that_is_told_to_be_stale_reopens_and_must_have_been(
             told += 1
             if migrated:
                 with DB.open(str(tmp_path / "data")) as other:
-                    migrate(other, ["migrate", 1, changes_of(1)], Made())
+                    migrate(other, ["migrate", 1, TWO.changes(1)], Made())
             else:
                 raise SchemaMismatch("it is not")
         return calls.perform(session, step, workload)
@@ -196,7 +207,7 @@ def test_a_handle_that_is_told_to_be_stale_reopens_and_must_have_been(
     monkeypatch.setattr("bazanite_stress.crowd.life.perform", perform)
     notes = Notes()
     first: tuple[Step, ...] = (["find", "a", 1], ["insert", "a", {"v": "x", "w": "y"}])
-    Life(Part(str(tmp_path / "data"), "1/1", first, calls=0, design=MIGRATING), notes).run()
+    Life(Part(str(tmp_path / "data"), "1/1", first, calls=0, design=TWO), notes).run()
     failed = [content for kind, _, content in notes if kind == "failed"]
     if not migrated:
         assert len(failed) == 1
@@ -212,5 +223,5 @@ def test_a_handle_that_is_told_to_be_stale_reopens_and_must_have_been(
     assert events[1].lsn is None
     # the other process's migration is missing from the history
     assert judge(events, TABLES)[0].rule
-    made = Event("q", ["migrate", 1, changes_of(1)], events[1].start, events[1].end, known=False)
+    made = Event("q", ["migrate", 1, TWO.changes(1)], events[1].start, events[1].end, known=False)
     assert judge([*events, made], TABLES)[0].rule == ""

@@ -190,7 +190,7 @@ class Life:
         """The next migration; what is in its way is taken away, mostly."""
         notes, session = self._notes, self._session
         assert session is not None
-        step = next_migration(session.db, self._choices)
+        step = next_migration(session.db, self._part.design, self._choices)
         notes.add("begin", step)
         made, refused = Made(), None
         try:

@@ -1,4 +1,4 @@
-"""Rooms whose tables change while others write: which migrations there are, and where each stands.
+"""Rooms whose tables change while others write: what is next, and where each change stands.
 
 All processes know the same list, as those of one program do, and each makes what is next by what
 its handle knows.  ``db.migrate`` takes several transactions.  Each is watched, and those that made
@@ -23,40 +23,22 @@ from bazanite_stress.explore.schema_model import BUILT, Change
 from bazanite_stress.explore.workload import GROUPS, Step
 from bazanite_stress.history.events import Event
 
-MIGRATIONS: tuple[list[Change], ...] = (
-    [["add_column", "a", "w", ["char", 12], "new"], ["set_on_delete", "t", "a", "cascade"]],
-    [["add_unique", "a", ["n"]]],
-    [["rename_column", "a", "w", "x"], ["add_index", "t", ["a"]]],
-    [["add_column", "s", "b", ["fk", "a", {"on_delete": "cascade"}]]],
-    [["set_on_delete", "s", "a", "restrict"], ["drop_index", "t", ["a"]]],
-    [["add_index", "a", ["v"]], ["change_column", "a", "x", ["text"]]],
-    [["set_on_delete", "t", "a", "keep"], ["rename_column", "s", "u", "y"]],
-    [["drop_unique", "a", ["n"]], ["add_unique", "s", ["y"]], ["drop_column", "s", "b"]],
-    [["drop_column", "a", "x"], ["drop_index", "a", ["v"]]],
-    [["drop_unique", "s", ["y"]], ["rename_column", "s", "y", "u"]],
-    [["set_on_delete", "t", "a", "set_null"], ["set_on_delete", "s", "a", "set_null"]],
-)
-"""What each number does.  Behind the last one all is as it was, and the first follows."""
+from .tables import Design
 
 _AGAIN, _EARLIER = 0.15, 0.05
 
 
-def changes_of(version: int) -> list[Change]:
-    """What the migration of this number, from 1, does."""
-    return MIGRATIONS[(version - 1) % len(MIGRATIONS)]
-
-
-def next_migration(db: DB, random: Random) -> Step:
+def next_migration(db: DB, design: Design, random: Random) -> Step:
     """What is next by what this handle knows; seldom one that was made, or is too old."""
     made = made_of(db)
     latest = max(made, default=0)
-    if latest and made[latest] < len(changes_of(latest)):
+    if latest and made[latest] < len(design.changes(latest)):
         version = latest  # one that was begun has to be ended first
     else:
         choice = random.random()
         version = latest + (choice >= _AGAIN) - (choice < _EARLIER)
     version = max(version, 1)
-    return ["migrate", version, changes_of(version)]
+    return ["migrate", version, design.changes(version)]
 
 
 def made_of(db: DB) -> dict[int, int]:

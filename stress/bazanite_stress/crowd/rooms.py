@@ -19,7 +19,6 @@ from bazanite_stress.torture.lives import Crew
 from bazanite_wal.scan import LEAST_LOG_SIZE
 
 from .life import OWN_TABLE
-from .migrating import MIGRATIONS, changes_of
 from .people import Paper
 from .plans import Setting, options
 from .record import Record
@@ -111,8 +110,8 @@ def _compile_for_children(directory: Path, design: Design) -> None:
     classes = [table_class(name, columns) for name, columns in tables.items()]
     with DB(classes, directory) as db:
         _call_everything(db)
-        for version in range(1, len(MIGRATIONS) + 1 if design.migrates else 0):
-            db.migrate([migration(version, changes_of(version))])
+        for version, changes in enumerate(design.migrations, 1):
+            db.migrate([migration(version, changes)])
             _call_everything(db)
     shutil.rmtree(directory)
 

@@ -172,10 +172,9 @@ class Planner:
 
     def update_new_columns(self) -> Step:
         """The same for a row that may be there; one of them is there mostly."""
-        values: dict[str, Any]
-        if self.chance(0.5):
-            values = {"v": self.value(), "w": self.value(), "x": "x"}
-            return ["update", "a", self.number(), values]
+        values: dict[str, Any] = {"v": self.value(), "w": self.value(), "x": "x"}
+        if self.chance(0.6):
+            return ["update", self._random.choice("at"), self.number(), values]
         values = {"t": self.number(), "b": self.number(), "u": self._short(), "y": self._short()}
         return ["update", "s", self.number(), values]
 

@@ -6,9 +6,10 @@ Or plain ones that migrations change, to all of that and back.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
+from bazanite_stress.explore.schema_model import Change
 from bazanite_stress.explore.workload import Columns, more
 
 
@@ -16,13 +17,22 @@ from bazanite_stress.explore.workload import Columns, more
 class Design:
     """The tables of a room.  ``ruled``: rows may be refused, and a delete reaches others.
 
-    ``migrates``: so they are at the start; see ``migrating``.
+    ``migrations``: what changes them meanwhile, in this order, and behind the last one anew.
     """
 
     name: str
     tables: Mapping[str, Columns]
     ruled: bool = False
-    migrates: bool = False
+    migrations: tuple[list[Change], ...] = ()
+
+    @property
+    def migrates(self) -> bool:
+        """Whether these are its tables at the start only."""
+        return bool(self.migrations)
+
+    def changes(self, version: int) -> list[Change]:
+        """What the migration of this number, from 1, does."""
+        return self.migrations[(version - 1) % len(self.migrations)]
 
 
 def _indexed(tables: Mapping[str, Columns]) -> dict[str, Columns]:
@@ -63,20 +73,47 @@ _MIGRATED: dict[str, Columns] = {
         "u": ["char", 4],
     },
 }
+_ROUND_TRIPS: tuple[tuple[list[Change], ...], ...] = (
+    (
+        [["add_column", "a", "w", ["char", 12], "new"], ["set_on_delete", "t", "a", "cascade"]],
+        [["rename_column", "a", "w", "x"], ["add_index", "t", ["a"]]],
+        [["change_column", "a", "x", ["text"]], ["drop_index", "t", ["a"]]],
+        [["drop_column", "a", "x"], ["set_on_delete", "t", "a", "set_null"]],
+    ),
+    (
+        [["add_unique", "a", ["n"]]],
+        [["add_index", "a", ["v"]], ["add_column", "t", "w", ["char", 12], "new"]],
+        [["drop_unique", "a", ["n"]], ["drop_index", "a", ["v"]], ["drop_column", "t", "w"]],
+    ),
+    (
+        [["add_column", "s", "b", ["fk", "a", {"on_delete": "cascade"}]]],
+        [["set_on_delete", "s", "a", "restrict"]],
+        [["drop_column", "s", "b"], ["set_on_delete", "s", "a", "set_null"]],
+    ),
+    (
+        [["rename_column", "s", "u", "y"], ["add_unique", "s", ["y"]]],
+        [["set_on_delete", "t", "a", "keep"], ["drop_unique", "s", ["y"]]],
+        [["set_on_delete", "t", "a", "set_null"], ["rename_column", "s", "y", "u"]],
+    ),
+)
+"""Each leads back to where it began."""
 
 PLAIN = Design("plain", _PLAIN)
 INDEXED = Design("indexed", _indexed(_PLAIN))
 RULED = Design("with rules", _RULED, ruled=True)
 RULED_INDEXED = Design("with rules, indexed", _indexed(_RULED), ruled=True)
-MIGRATING = Design("migrating", _MIGRATED, ruled=True, migrates=True)
+MIGRATING = Design("migrating", _MIGRATED, ruled=True, migrations=sum(_ROUND_TRIPS, ()))
 
 DESIGNS = (PLAIN, INDEXED, RULED, RULED_INDEXED, MIGRATING)
 """Of so many rooms each has another one."""
 
 
 def design_of(seed: str, number: int) -> Design:
-    """Of this room, counted from 1."""
+    """Of this room, counted from 1; one that migrates begins with another round trip each time."""
     group, place = divmod(number - 1, len(DESIGNS))
-    order = list(DESIGNS)
-    Random(f"{seed}/tables {group}").shuffle(order)
-    return order[place]
+    order, random = list(DESIGNS), Random(f"{seed}/tables {group}")
+    random.shuffle(order)
+    if not order[place].migrates:
+        return order[place]
+    trips = random.sample(_ROUND_TRIPS, len(_ROUND_TRIPS))
+    return replace(order[place], migrations=sum(trips, ()))
