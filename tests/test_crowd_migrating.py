@@ -28,6 +28,7 @@ from bazanite_stress.crowd.notes import Notes
 from bazanite_stress.crowd.tables import MIGRATING
 from bazanite_stress.crowd.verdict import events_of, judge
 from bazanite_stress.explore.model import Model
+from bazanite_stress.explore.session import Session
 from bazanite_stress.explore.workload import Step, table_class
 from bazanite_stress.history.checker import check
 from bazanite_stress.history.events import Event
@@ -95,10 +96,10 @@ def test_what_is_refused_tells_what_it_saw_and_can_be_mended(db: DB) -> None:
     tried = [next_migration(db, TWO, Random(n))[1] for n in range(40)]
     assert set(tried) == {1, 2}  # nobody goes on behind one that is not done
     ids = [row["id"] for row in twins]
-    assert list(caught.value.ids) == ids[:1]
-    mend = mending(step, list(caught.value.ids))
-    assert mend == ["transaction", [["update", "a", ids[0], {"n": None}]]]
-    db.update_by_id("a", ids[0], {"n": None})
+    assert list(caught.value.ids) == ids
+    mend = mending(step, ids)
+    assert mend == ["transaction", [["update", "a", pk, {"n": None}] for pk in ids]]
+    Session(lambda: db).perform(mend)
     migrate(db, step, Made())
     assert made_of(db) == {1: 2, 2: 1}
     assert mending(["migrate", 1, [["drop_index", "a", ["v"]]]], [1]) is None
