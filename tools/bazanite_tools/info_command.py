@@ -35,8 +35,8 @@ def run(args: argparse.Namespace) -> int:
     """Print the summary; damage is for ``check`` to judge, so the exit status is 0."""
     with looking_at(args, must_lock=False) as offline:
         state = log_state(offline)
-        catalog, complaint = _catalog(offline)
-        tables = _tables(offline.view, catalog) if catalog else {}
+        catalog, complaint = catalog_of(offline)
+        tables = tables_of(offline.view, catalog) if catalog else {}
         if args.json:
             _print_json(offline, state, catalog, tables, complaint)
         else:
@@ -44,7 +44,8 @@ def run(args: argparse.Namespace) -> int:
     return FINE
 
 
-def _catalog(offline: Offline) -> tuple[Catalog | None, str | None]:
+def catalog_of(offline: Offline) -> tuple[Catalog | None, str | None]:
+    """The catalog, or what is wrong with it; neither of an empty directory."""
     if not offline.view.size(CATALOG_NAME):
         return None, None
     try:
@@ -53,7 +54,8 @@ def _catalog(offline: Offline) -> tuple[Catalog | None, str | None]:
         return None, str(error)
 
 
-def _tables(view: View, catalog: Catalog) -> dict[str, dict[str, Any]]:
+def tables_of(view: View, catalog: Catalog) -> dict[str, dict[str, Any]]:
+    """Of each table what the sizes of its files say; the names are those of the JSON documents."""
     result: dict[str, dict[str, Any]] = {}
     for name, spec in sorted(catalog.tables.items()):
         files = TableFiles("", name)

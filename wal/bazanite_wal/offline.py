@@ -36,6 +36,19 @@ class Live:
 
 
 @dataclass(frozen=True, slots=True)
+class Users:
+    """Who uses a directory, as seen without its lock.
+
+    ``locked`` is the kernel's word on the global lock; who holds it (``live.holder``) and who waits
+    for it, with for how many seconds, is what the processes say of themselves.
+    """
+
+    locked: bool
+    live: Live
+    waiting: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Offline:
     """A directory as it stands.
 
@@ -119,6 +132,45 @@ def has_store(path: str, catalog: str, system: System | None = None) -> bool:
         return False
     except OSError as error:
         raise DirectoryError(f"{path}: cannot open the database directory: {error}") from error
+
+
+def users_of(path: str, *, system: System | None = None) -> Users:
+    """Who uses the directory at this moment; waits for nobody.
+
+    The lock is tried, and let go of at once.  DirectoryError if there is no such directory.
+    """
+    system = system or POSIX
+    with ExitStack() as stack:
+        try:
+            directory = system.directory(path, create=False)
+            stack.callback(directory.close)
+            if not directory.exists(LOCK_NAME):
+                return Users(False, Live(None, (), None), ())
+            lock = directory.open_lock(LOCK_NAME, create=False)
+            stack.callback(lock.close)
+            locked = not lock.try_lock()
+            live = _live(system, directory, not locked)
+            if not locked:
+                lock.unlock()
+            return Users(locked, live, _waiting(system, directory))
+        except OSError as error:
+            raise DirectoryError(f"{path}: cannot look at the directory: {error}") from error
+
+
+def _waiting(system: System, directory: Directory) -> tuple[tuple[int, float], ...]:
+    """The live processes that wait for the global lock, and for how many seconds."""
+    with suppress(OSError):
+        mapping = directory.open_words(SHARED_NAME, shared.WORD_COUNT, create=False, write=False)
+        try:
+            words = mapping.words
+            if words[shared.READY] != shared.boot_token(system.boot_id()):
+                return ()
+            now = system.monotonic()
+            marks = [(words[slot], now - mark / 1000) for slot, mark in shared.waiting_marks(words)]
+            return tuple((pid, max(0.0, s)) for pid, s in marks if system.process_command(pid))
+        finally:
+            mapping.close()
+    return ()
 
 
 def _read_log(directory: Directory) -> bytes | None:
