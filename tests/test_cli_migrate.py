@@ -72,6 +72,27 @@ def test_a_migration_is_printed_as_the_program_needs_it(
     assert (code, out) == (0, f"{other}: has seen all 1 migration already\n")
 
 
+def test_the_same_command_goes_on_where_a_step_was_refused(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steps = ["--add-column", "person.kind:CHAR(5)=x", "--add-unique", "person:kind"]
+    code, out, err = run(capsys, "migrate", data, *steps)
+    assert (code, out) == (1, "")
+    assert "id" in err
+    assert run_json(capsys, "migrate", data)[1]["migrations"][0]["done"] == 1
+    for pk in (1, 2):
+        assert run(capsys, "update", data, "person", pk, f"kind=k{pk}")[0] == 0
+    code, out, _ = run(capsys, "migrate", data, *steps)
+    assert (code, out.splitlines()[0]) == (0, "made migration 1, 2 steps:")
+    (record,) = run_json(capsys, "migrate", data)[1]["migrations"]
+    assert (record["version"], record["done"]) == (1, 2)
+    assert run(capsys, "migrate", data, *steps)[0] == 1  # made already: it is another one now
+    assert run(capsys, "update", data, "person", 3, "kind=k1")[0] == 1
+    many = [f"--add-column=city.c{n}:INT null" for n in range(9)]
+    made = run_json(capsys, "migrate", data, *many)[1]["made"][0]
+    assert len(made["name"]) < 80
+
+
 def test_migrations_of_a_module(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ import importlib.util
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,9 @@ class _Step(argparse.Action):
         _parser: argparse.ArgumentParser,
         namespace: argparse.Namespace,
         value: str | Sequence[Any] | None,
-        option: str | None = None,
+        _option: str | None = None,
     ) -> None:
-        namespace.steps = [*(getattr(namespace, "steps", None) or []), (option, value)]
+        namespace.steps = [*namespace.steps, (self.option_strings[0], value)]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,7 +66,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f"TYPE is one of {SYNTAX[0]},\n{SYNTAX[1]}; then null, unique or index, if it is to be.\n"
         "VALUE is for the rows that there are. T is a table, C a column.\n\n"
         "A migration gets the next number, and is printed as Python: a program that has a list\n"
-        "of its own must have it in there, or is refused. Each step is made whole or not at all."
+        "of its own must have it in there, or is refused. Each step is made whole or not at all;\n"
+        "where one is refused, those before it stay, and the same command goes on there."
     )
 
 
@@ -97,14 +99,13 @@ def _list(args: argparse.Namespace) -> int:
 
 def _from_steps(args: argparse.Namespace) -> int:
     steps = [step for option, value in args.steps for step in OPTIONS[option][1](value)]
-    said = ", ".join(
-        f"{option.removeprefix('--').replace('-', ' ')} {v}" for option, v in args.steps
-    )
-    name = args.name or (said if len(said) <= _LONGEST_NAME else f"{said[:_LONGEST_NAME]}...")
+    name = args.name or _name(args.steps)
     with opened(args) as db:
         with db.storage.store.reading() as view:
             records = db.storage.catalog(view).migrations
         version = records[-1].version + 1 if records else 1
+        if records and records[-1].name == name and records[-1].done < len(steps):
+            version -= 1  # the same command was stopped amid its steps: it goes on there
         with usage():
             migration = Migration(version, name, steps)
         with working("migrating"):
@@ -117,6 +118,15 @@ def _from_steps(args: argparse.Namespace) -> int:
     else:
         print(f"made migration {version}, {plural(len(steps), 'step')}:\n{text}")
     return FINE
+
+
+def _name(steps: Sequence[tuple[str, str]]) -> str:
+    """What a migration of these steps is called: other steps have another name."""
+    said = ", ".join(f"{option.removeprefix('--').replace('-', ' ')} {v}" for option, v in steps)
+    if len(said) <= _LONGEST_NAME:
+        return said
+    digits = blake2b(said.encode("utf-8", "surrogateescape"), digest_size=4).hexdigest()
+    return f"{said[:_LONGEST_NAME]}... {digits}"
 
 
 def _from_source(args: argparse.Namespace) -> int:

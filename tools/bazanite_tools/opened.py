@@ -45,7 +45,10 @@ def opened(args: argparse.Namespace) -> Iterator[DB]:
         with DB.open(args.directory, lock_timeout=args.lock_timeout, **options) as db:
             yield db
     except DBError as error:
-        raise as_command_error(error) from error
+        told = as_command_error(error)
+        # The library names its own option; only this command takes such a directory as it is.
+        text = str(told).replace("accept_unsafe=True", "`bazanite checkpoint --accept-unsafe`")
+        raise CommandError(text, told.code) from error
 
 
 def _options(directory: str) -> dict[str, Any]:

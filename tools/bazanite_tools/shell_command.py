@@ -63,21 +63,26 @@ class _Shell:
 
         self._directory = directory
         self._run_line = run_line
+        self._columns: dict[str, list[str]] | None = None
         self.commands = [n for n in (*GROUPS["data"], *GROUPS["care"]) if n != "shell"]
         self.columns()  # CommandError unless there is such a directory
 
     def columns(self) -> dict[str, list[str]]:
-        """The columns of each table, as far as they can be read."""
+        """The columns of each table, as far as they can be read; looked at once for each line."""
+        if self._columns is not None:
+            return self._columns
         look = argparse.Namespace(directory=self._directory, lock_timeout=0.0)
         with looking_at(look, must_lock=False) as offline:
             catalog, _ = catalog_of(offline)
         tables = catalog.tables if catalog is not None else {}
-        return {name: [field.name for field in spec.fields] for name, spec in tables.items()}
+        self._columns = {name: [f.name for f in spec.fields] for name, spec in tables.items()}
+        return self._columns
 
     def run_all(self, lines: Iterator[str]) -> int:
         """Run all these lines; the status of the last command that was not fine."""
         status = FINE
         for line in lines:
+            self._columns = None  # the line before, or another program, may have changed them
             try:
                 words = shlex.split(line, comments=True)
             except ValueError as error:
