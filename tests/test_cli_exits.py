@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from bazanite import DB
 from bazanite_tools.cli import main
@@ -135,3 +137,104 @@ def test_damage_is_a_finding_and_no_traceback(
         document = json.loads(out)
         assert ("error" in document) == (code == 1)
         assert len(err.splitlines()) == code
+
+
+PIECES = [
+    "id",
+    "name",
+    "city",
+    "age",
+    "paid",
+    "due",
+    "at",
+    "seen",
+    "owes",
+    "note",
+    "photo",
+    "extra",
+    "=",
+    "!",
+    "<",
+    ">",
+    "~",
+    "^",
+    "*",
+    ":",
+    ",",
+    '"',
+    "NULL",
+    "null",
+    "is",
+    "-1",
+    "999999999999999999999999",
+    "true",
+    "2026-11-26",
+    "12.5",
+    "[1]",
+    "{",
+    "}",
+    "\\",
+    "東",
+]
+WORDS = st.lists(st.sampled_from([*PIECES, " ", " is "]), max_size=5).map("".join)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(conditions=st.lists(WORDS, max_size=3), order=WORDS, fields=WORDS)
+def test_no_words_make_a_search_end_with_a_traceback(
+    conditions: list[str],
+    order: str,
+    fields: str,
+    populated: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = [f"--order-by={order}", "--json", "--", str(populated), "person", *conditions]
+    code, out, err = run(capsys, "find", *words)
+    assert code in (0, 1, 2)
+    assert ("error" in json.loads(out)) == (code == 2)
+    assert (code == 2) == bool(err)
+    code, out, _ = run(capsys, "find", f"--fields={fields}", "--jsonl", *words[2:])
+    assert code in (0, 1, 2)
+    assert [type(json.loads(line)) for line in out.splitlines()] == [dict] * out.count("\n")
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(chances=st.data())
+def test_no_damage_makes_a_reading_command_end_with_a_traceback(
+    chances: st.DataObject, populated: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("damaged") / "data"
+    shutil.copytree(populated, path)
+    names = sorted(file.name for file in path.iterdir() if file.name != "wal.log")
+    for _ in range(chances.draw(st.integers(1, 3))):
+        file = path / chances.draw(st.sampled_from(names))
+        content = file.read_bytes()
+        offset = chances.draw(st.integers(0, len(content)))
+        piece = chances.draw(st.binary(max_size=20))
+        after = b"" if chances.draw(st.booleans()) else content[offset + len(piece) :]
+        file.write_bytes(content[:offset] + piece + after)
+    for argv in WITH_DIRECTORY[:5] + WITH_DIRECTORY[-2:]:
+        assert main(at(argv, path)) in (0, 1, 2)
+    shutil.rmtree(path)
+
+
+def test_an_input_that_is_no_utf8_is_one_line(data: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "bazanite_tools", "insert", str(data), "city", "-"],
+        input=b'{"name": "a"}\n{"name": "\xff"}\n', capture_output=True, check=False,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+    )  # fmt: skip
+    expected = b"bazanite insert: the input is not utf-8: invalid start byte\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, b"", expected)
+
+
+@pytest.mark.parametrize("how", [[], ["--json"], ["--jsonl"]], ids=str)
+def test_what_an_output_cannot_take_is_told_by_number(how: list[str], data: Path) -> None:
+    command = [sys.executable, "-m", "bazanite_tools", "find", str(data), "person", "id=2", *how]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    done = subprocess.run(command, capture_output=True, check=True, env=environment)
+    assert rb"\u6e05\u5c11" in done.stdout
+    if how:
+        found = json.loads(done.stdout)
+        row = found["rows"][0] if "rows" in found else found
+        assert row["name"] == "\u6e05\u5c11\u7d0d\u8a00"

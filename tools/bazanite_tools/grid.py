@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TextIO
 
+from .output import speaks_unicode
 from .values import NULL
 
 _BATCH = 1000
@@ -30,6 +31,7 @@ class Grid:
         self._headings = list(headings)
         self._right = list(right)
         self._columns = columns_of(stream)
+        self._cut = _CUT if speaks_unicode(stream) else "~"
         self._colour = self._columns is not None and not os.environ.get("NO_COLOR")
 
     def print(self, rows: Iterable[Sequence[str]]) -> int:
@@ -71,7 +73,7 @@ class Grid:
     def _line(self, texts: Sequence[str], widths: list[int], style: str = "") -> None:
         cells = []
         for text, size, right in zip(texts, widths, self._right, strict=True):
-            shown = text if self._columns is None else shortened(text, size)
+            shown = text if self._columns is None else shortened(text, size, self._cut)
             space = " " * (size - width(shown))
             if self._colour and (style or text == NULL):
                 shown = f"{style or chr(27) + '[2m'}{shown}\x1b[0m"
@@ -99,12 +101,11 @@ def width(text: str) -> int:
     return len(text) if text.isascii() else sum(map(_width_of, text))
 
 
-def shortened(text: str, size: int) -> str:
-    """The text, or its beginning and a sign that there is more, in so many columns."""
+def shortened(text: str, size: int, cut: str = _CUT) -> str:
+    """The text, or its beginning and a sign that it was cut, in so many columns."""
     if width(text) <= size:
         return text
-    room = size - width(_CUT)
-    return "".join(_beginning(text, room)) + _CUT
+    return "".join(_beginning(text, size - width(cut))) + cut
 
 
 def _beginning(text: str, room: int) -> Iterator[str]:

@@ -14,7 +14,7 @@ from bazanite.errors import DBError
 
 from .grid import Grid, print_record
 from .looking import as_command_error
-from .output import CommandError, count, plural
+from .output import CommandError, count, plural, speaks_unicode
 from .progress import Progress
 from .values import document_cell, to_json
 
@@ -102,7 +102,12 @@ def row_document(fields: Sequence[Field], row: Row) -> dict[str, Any]:
 
 def row_json(fields: Sequence[Field], row: Row) -> str:
     """A row as one line of JSON."""
-    return json.dumps(row_document(fields, row), ensure_ascii=False)
+    return json_text(row_document(fields, row))
+
+
+def json_text(document: dict[str, Any], indent: int | None = None) -> str:
+    """The document with the characters as they are, where they can be written."""
+    return json.dumps(document, indent=indent, ensure_ascii=not speaks_unicode(sys.stdout))
 
 
 def _progress(counter: _Counter) -> AbstractContextManager[object]:
@@ -130,7 +135,7 @@ def _print_document(
 ) -> None:
     iterator = iter(rows)
     first = next(iterator, None)  # an error before it has the document for itself
-    print(json.dumps(head, indent=2, ensure_ascii=False)[:-2], end=',\n  "rows": [')
+    print(json_text(head, 2)[:-2], end=',\n  "rows": [')
     end: dict[str, Any] = {}
     try:
         if first is not None:
@@ -146,4 +151,4 @@ def _print_document(
     finally:
         if sys.exc_info()[0] is None or end:
             end = {"row_count": rows.count, **end}
-            print(f"],{json.dumps(end, indent=2, ensure_ascii=False)[1:]}")
+            print(f"],{json_text(end, 2)[1:]}")

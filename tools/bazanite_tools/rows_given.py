@@ -24,7 +24,7 @@ def row_id(text: str) -> int:
 def json_rows(schema: Schema, lines: TextIO) -> Iterator[dict[str, Any]]:
     """The rows that these lines are, empty lines left out; CommandError naming a line."""
     fields = {field.name: field for field in schema.schema}
-    for number, line in enumerate(lines, 1):
+    for number, line in _numbered(lines):
         if not line.strip():
             continue
         try:
@@ -43,6 +43,13 @@ def json_rows(schema: Schema, lines: TextIO) -> Iterator[dict[str, Any]]:
             except CommandError as error:
                 raise CommandError(f"line {number}: {error}") from error
         yield row
+
+
+def _numbered(lines: TextIO) -> Iterator[tuple[int, str]]:
+    try:
+        yield from enumerate(lines, 1)
+    except UnicodeDecodeError as error:
+        raise CommandError(f"the input is not {error.encoding}: {error.reason}") from error
 
 
 def tell_change(
