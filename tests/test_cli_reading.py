@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import subprocess
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bazanite import CHAR, DB, PK, Field, IntegrityError, Schema, Table
-from bazanite_tools.grid import Grid, shortened, width
+from bazanite_tools.grid import width
 from cli_support import ADA, Cities, People, run, stored
 from tools_support import contents, run_json
 
@@ -262,48 +261,6 @@ def test_a_directory_that_was_never_opened_has_no_lock(
     code, document = run_json(capsys, "lock", tmp_path)
     assert (code, document["locked"], document["attached"]) == (0, False, [])
     assert list(tmp_path.iterdir()) == []
-
-
-class _Terminal(io.StringIO):
-    """A stream that says that it is a terminal."""
-
-    def isatty(self) -> bool:
-        return True
-
-
-@pytest.mark.parametrize("columns", [24, 40, 80])
-def test_a_row_takes_one_line_of_a_terminal(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", str(columns))
-    monkeypatch.setenv("NO_COLOR", "1")
-    terminal = _Terminal()
-    grid = Grid(terminal, ["id", "name", "note"], [True, False, False])
-    rows = [["1", "\u6771" * 30, "x" * 70], ["2", "a", "NULL"]]
-    assert grid.print(rows) == 2
-    lines = terminal.getvalue().splitlines()
-    assert len(lines) == 4
-    assert max(map(width, lines)) in (columns, columns - 1)
-    assert lines[2].count("\u2026") == (2 if columns < 138 else 0)
-    assert lines[3].split() == ["2", "a", "NULL"]
-
-
-def test_too_many_columns_for_a_terminal_are_left_as_they_are(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("COLUMNS", "20")
-    monkeypatch.delenv("NO_COLOR", raising=False)
-    terminal = _Terminal()
-    grid = Grid(terminal, [f"c{n}" for n in range(9)], [False] * 9)
-    grid.print([["abcdefgh"] * 8 + ["NULL"]])
-    assert "\u2026" not in terminal.getvalue()
-    assert "\x1b[2mNULL\x1b[0m" in terminal.getvalue()
-    assert "\x1b[1mc8\x1b[0m" in terminal.getvalue()
-
-
-def test_widths_are_those_of_a_terminal() -> None:
-    assert width("a\u0301") == 1
-    assert width("\u6771a") == 3
-    assert shortened("\u6771\u6771\u6771", 4) == "\u6771\u2026"
-    assert shortened("abc", 3) == "abc"
 
 
 def test_all_rows_go_by_in_a_memory_that_does_not_grow(tmp_path: Path) -> None:

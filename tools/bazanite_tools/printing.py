@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import stat
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -111,8 +113,15 @@ def json_text(document: dict[str, Any], indent: int | None = None) -> str:
 
 
 def _progress(counter: _Counter) -> AbstractContextManager[object]:
-    """Tells on stderr how far it is; whoever sees the rows come needs no other sign of life."""
-    if sys.stdout.isatty():
+    """Tells on stderr how far it is, where the rows go into a file.
+
+    Who sees them come needs no other sign of life, and a pager has the terminal for itself.
+    """
+    try:
+        to_file = stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode)
+    except OSError:  # no stream of the system
+        to_file = False
+    if not to_file:
         return nullcontext()
     return Progress(lambda _: plural(counter.count, "row"), always=False)
 

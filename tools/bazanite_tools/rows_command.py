@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     with opened(args) as db:
         table = table_of(db, args.table)
         options = query_options(args, table)
-        with usage():
+        with usage():  # before anything is printed
             db.explain(args.table, **options)
         head = {"directory": db.storage.base_dir, "table": args.table}
         fields = fields_of(table, options["fields"])
