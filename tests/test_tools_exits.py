@@ -165,12 +165,15 @@ def test_help_fits_a_screen_and_shows_examples(capsys: pytest.CaptureFixture[str
 
 
 @pytest.mark.parametrize("words", [*_COMMANDS, "wal show", "wal verify"])
-def test_the_help_of_each_command_fits_a_terminal(
+def test_the_help_of_each_command_fits_a_terminal_and_shows_an_example(
     words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     assert main([*words.split(), "--help"]) == 0
-    assert max(map(len, capsys.readouterr().out.splitlines())) < 80
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) < 80
+    assert "example" in out.lower()
+    assert " ".join(out.split()).count(f"bazanite {words} ") >= 2  # in the usage, and in an example
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

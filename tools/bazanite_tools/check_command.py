@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     add_directory_arguments(parser)
     parser.epilog = (
+        "example: bazanite check data --json\n\n"
         "Changes nothing, and recovers nothing: a directory that needs recovery is judged as"
         " recovery would leave it. Writers wait meanwhile. Exit status 1 if anything is damaged."
     )

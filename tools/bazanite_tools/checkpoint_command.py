@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ' while durability was "off"',
     )
     parser.epilog = (
+        "example: bazanite checkpoint data\n\n"
         "Works beside other processes. Afterwards the log is empty, and `cat` sees all that was"
         " committed."
     )

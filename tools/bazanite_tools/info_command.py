@@ -28,7 +28,10 @@ _CHECKSUMS_TEXT = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     add_directory_arguments(parser, lock_timeout=1.0, in_vain="then it looks without")
-    parser.epilog = "Counts by the sizes of the files; `bazanite check` reads them."
+    parser.epilog = (
+        "example: bazanite info data\n\n"
+        "Counts by the sizes of the files; `bazanite check` reads them."
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -17,12 +17,14 @@ from .output import FINDINGS, FINE, count, plural, print_json, size_text, visibl
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of both actions."""
+    parser.epilog = "examples:\n  bazanite wal show data | less\n  bazanite wal verify data"
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     show = actions.add_parser(
         "show",
         help="every frame: position, operations, bytes",
         description="List the frames of the log's newest generation, and what follows them.",
-        epilog="Frames before the last checkpoint are gone. Exit status 1 if the log is damaged.",
+        epilog="Frames before the last checkpoint are gone. Exit status 1 if the log is damaged."
+        " Example: bazanite wal show data --last 3",
     )
     add_directory_arguments(show)
     show.add_argument(
@@ -35,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "verify",
         help="only the verdict; exit status 1 if the log is damaged",
         description="Judge the log: clean, torn (a crash amid a write: harmless) or corrupt.",
+        epilog="Example: bazanite wal verify data",
     )
     add_directory_arguments(verify)
 
