@@ -78,9 +78,10 @@ def test_odd_names_become_classes(tmp_path: Path, capsys: pytest.CaptureFixture[
         schema = Schema([Field("id", PK()), Field('it\'s "so"', CHAR(3))])
         return type("T", (Table,), {"name": called, "schema": schema})
 
-    DB([table(n) for n in ("2nd", "a-b", "a_b", "class", "Field")], tmp_path, int_width=6).close()
+    tables = [table(n) for n in ("2nd", "a-b", "a_b", "class", "Field")]
+    DB(tables, tmp_path, int_width=6, checksums=True).close()
     _, out, _ = run(capsys, "schema", tmp_path, "--python")
-    assert "int_width=6" in out
+    assert "# DB(..., int_width=6, checksums=True)" in out
     made: dict[str, object] = {}
     exec(compile(out, "pasted", "exec"), made)
     classes = [c for c in made.values() if isinstance(c, type) and issubclass(c, Table)]

@@ -40,8 +40,10 @@ def classes_text(catalog: Catalog, names: Sequence[str]) -> str:
         head += ")\n"
     for kind in sorted(own):
         head += f"# {kind.removeprefix('own:')}: a type of the program's own, to be imported\n"
-    if catalog.int_width != 9:
-        head += f"# DB(..., int_width={catalog.int_width}) in a new directory\n"
+    options = [f"int_width={catalog.int_width}"] * (catalog.int_width != 9)
+    options += ["checksums=True"] * catalog.has_checksums
+    if options:
+        head += f"# DB(..., {', '.join(options)}) makes another directory like this one\n"
     return "\n\n".join([head, *blocks])
 
 
