@@ -9,6 +9,7 @@ import stat
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from itertools import chain, islice
 from typing import Any
 
 from bazanite import DECIMAL, INT, Field, Row, Table
@@ -143,21 +144,21 @@ def _print_document(
     args: argparse.Namespace, head: dict[str, Any], fields: Sequence[Field], rows: _Counter
 ) -> None:
     iterator = iter(rows)
-    first = next(iterator, None)  # an error before it has the document for itself
+    first = list(islice(iterator, 1))  # an error before it has the document for itself
     print(json_text(head, 2)[:-2], end=',\n  "rows": [')
-    end: dict[str, Any] = {}
+    failure: DBError | None = None
+    separator = ""
     try:
-        if first is not None:
-            print(f"\n    {row_json(fields, first)}", end="")
-            for row in iterator:
-                print(f",\n    {row_json(fields, row)}", end="")
-            print("\n  ", end="")
+        for row in chain(first, iterator):
+            print(f"{separator}\n    {row_json(fields, row)}", end="")
+            separator = ","
     except DBError as error:
-        args.json = False  # it is told in this document
-        end = {"error": error.message, "exit_code": as_command_error(error).code}
-        print("\n  ", end="")
-        raise
-    finally:
-        if sys.exc_info()[0] is None or end:
-            end = {"row_count": rows.count, **end}
-            print(f"],{json_text(end, 2)[1:]}")
+        failure = error
+    end: dict[str, Any] = {"row_count": rows.count}
+    if failure is not None:
+        args.json = False  # this document tells of it
+        end |= {"error": failure.message, "exit_code": as_command_error(failure).code}
+    line = "\n  " if separator else ""
+    print(f"{line}],{json_text(end, 2)[1:]}")
+    if failure is not None:
+        raise failure

@@ -46,8 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run line after line until there is none, or one says exit."""
-    shell = _Shell(args.directory)
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    asks = sys.stdin.isatty() and sys.stdout.isatty()
+    shell = _Shell(args.directory, asks=asks)
+    if not asks:
         return shell.run_all(iter(sys.stdin.readline, ""))
     with _line_editing(shell, keep=not args.no_history):
         print(f"bazanite: {args.directory}. `help` lists the commands, Ctrl-D ends.")
@@ -58,10 +59,11 @@ def run(args: argparse.Namespace) -> int:
 class _Shell:
     """The commands of one directory, which is there."""
 
-    def __init__(self, directory: str) -> None:
+    def __init__(self, directory: str, *, asks: bool) -> None:
         from .cli import GROUPS, run_line
 
         self._directory = directory
+        self._asks = asks
         self._run_line = run_line
         self._columns: dict[str, list[str]] | None = None
         self.commands = [n for n in (*GROUPS["data"], *GROUPS["care"]) if n != "shell"]
@@ -103,17 +105,17 @@ class _Shell:
         if command not in self.commands:
             print(f"no command {command!r}; `help` lists them", file=sys.stderr)
             return USAGE
-        asks_help = "-h" in rest or "--help" in rest
-        place = 1 if command == "wal" and rest else 0
-        line = [command, *rest] if asks_help else [
-            command, *rest[:place], self._directory, *rest[place:]]  # fmt: skip
-        if sys.stdin.isatty():
-            try:
-                return self._run_line(line, prog="")
-            except KeyboardInterrupt:
-                print("\ninterrupted", file=sys.stderr)
-                return FINE
-        return self._run_line(line, prog="")
+        line = words
+        if not {"-h", "--help"} & set(rest):
+            place = 2 if command == "wal" and rest else 1  # behind the action
+            line = [*words[:place], self._directory, *words[place:]]
+        try:
+            return self._run_line(line, prog="")
+        except KeyboardInterrupt:
+            if not self._asks:
+                raise
+            print("\ninterrupted", file=sys.stderr)
+            return FINE
 
     def _help(self, words: list[str]) -> int:
         if words and words[0] in self.commands:
