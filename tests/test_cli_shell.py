@@ -163,6 +163,7 @@ class Prompt:
 
 
 def test_a_prompt_completes_cancels_a_line_and_keeps_a_history(data: Path, tmp_path: Path) -> None:
+    readline = pytest.importorskip("readline")
     home = tmp_path / "home"
     home.mkdir()
     prompt = Prompt(data, home)
@@ -186,10 +187,11 @@ def test_a_prompt_completes_cancels_a_line_and_keeps_a_history(data: Path, tmp_p
     assert prompt.end() == 0
     assert set(stored(data, "person")) == {1, 2, 3}
     history = home / ".bazanite_history"
-    assert history.read_text("utf-8").splitlines() == [
-        "find person name=Ada --fields id,name",
-        "delete person --where id=3",
-    ]
+    readline.clear_history()
+    readline.read_history_file(history)  # GNU's and libedit's differ
+    kept = [readline.get_history_item(n + 1) for n in range(readline.get_current_history_length())]
+    readline.clear_history()
+    assert kept == ["find person name=Ada --fields id,name", "delete person --where id=3"]
     assert history.stat().st_mode & 0o777 == 0o600
     prompt = Prompt(data, home)
     prompt.until("data> ")

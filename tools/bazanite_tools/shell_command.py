@@ -149,7 +149,8 @@ def _line_editing(shell: _Shell, *, keep: bool) -> Iterator[None]:
         return
     readline.set_completer(Completer(shell, readline).complete)
     readline.set_completer_delims(" \t\n")
-    readline.parse_and_bind("tab: complete")
+    libedit = "libedit" in (readline.__doc__ or "")  # stands in for it in some Pythons
+    readline.parse_and_bind("bind ^I rl_complete" if libedit else "tab: complete")
     path = Path(HISTORY).expanduser()
     if keep:
         with contextlib.suppress(OSError):
