@@ -212,12 +212,20 @@ def test_the_log_keeps_its_size_and_its_promise_about_sectors(
 def test_a_directory_in_use_is_opened_as_its_users_use_it(
     data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with DB([Cities, People], data, durability="normal") as db:
-        assert run(capsys, "insert", data, "city", "name=Bern")[0] == 0
-        assert db.find_by_id("city", 3) == {"id": 3, "name": "Bern"}
-        code, document = run_json(capsys, "lock", data)
-        assert (code, document["durability"], document["locked"]) == (0, "normal", False)
-        assert [user["pid"] for user in document["attached"]] == [os.getpid()]
+    for pk, level in enumerate(("full", "normal", "off"), 3):
+        with DB([Cities, People], data, durability=level) as db:
+            assert run(capsys, "insert", data, "city", f"name={level}") == (
+                0, f"inserted 1 row of city: id {pk}\n", "",
+            )  # fmt: skip
+            assert db.find_by_id("city", pk) == {"id": pk, "name": level}
+            command = [sys.executable, "-m", "bazanite_tools", "get", str(data), "city", str(pk)]
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            assert done.stdout == f"id    {pk}\nname  {level}\n"
+            code, document = run_json(capsys, "lock", data)
+            assert (code, document["durability"], document["locked"]) == (0, level, False)
+            assert [user["pid"] for user in document["attached"]] == [os.getpid()]
+    assert run_json(capsys, "lock", data)[1]["durability"] is None
+    assert run(capsys, "rows", data, "city")[0] == 0
 
 
 def test_lock_names_who_holds_and_who_waits_and_blocks_nobody(

@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
                     {"pid": pid, "command": POSIX.process_command(pid)}
                     for pid in users.live.attached
                 ],
-                "durability": users.live.durability,
+                "durability": users.live.durability if users.live.attached else None,
             }
         )
         return FINE
@@ -59,7 +59,8 @@ def _print_text(users: Users) -> None:
     print(f"lock:    {f'held by {holder}' if users.locked else 'free'}")
     waiting = [f"{_process(pid)}, for {seconds:.1f} s" for pid, seconds in users.waiting]
     print(f"waiting: {_listed(waiting)}")
-    level = f' (durability "{users.live.durability}")' if users.live.durability else ""
+    known = users.live.attached and users.live.durability
+    level = f' (durability "{known}")' if known else ""
     print(f"open in: {plural(len(users.live.attached), 'process', 'processes')}{level}")
     for pid in users.live.attached:
         print(f"         {_process(pid)}")

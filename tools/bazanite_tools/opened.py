@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from bazanite import DB, Table
-from bazanite.errors import DBError, ValidationError
+from bazanite.errors import DBError, DurabilityMismatch, ValidationError
 from bazanite.files import CATALOG_NAME
 from bazanite_wal.header import FRAMES_START, newest_header
 from bazanite_wal.log import LOG_NAME
-from bazanite_wal.offline import users_of
 from bazanite_wal.options import StoreOptions
 from bazanite_wal.scan import LEAST_LOG_SIZE
+from bazanite_wal.shared import LEVELS
 
 from .looking import add_directory_arguments, as_command_error, not_ours, refuse_other
 from .output import FINDINGS, CommandError
@@ -41,8 +41,7 @@ def opened(args: argparse.Namespace) -> Iterator[DB]:
     if not any(os.path.exists(f"{args.directory}/{name}") for name in (LOG_NAME, CATALOG_NAME)):
         raise not_ours(args.directory)
     try:
-        options = _options(args.directory)
-        with DB.open(args.directory, lock_timeout=args.lock_timeout, **options) as db:
+        with _open(args.directory, args.lock_timeout) as db:
             yield db
     except DBError as error:
         told = as_command_error(error)
@@ -51,9 +50,21 @@ def opened(args: argparse.Namespace) -> Iterator[DB]:
         raise CommandError(text, told.code) from error
 
 
+def _open(directory: str, lock_timeout: float) -> DB:
+    """The database, with the durability of those who have it open, "full" if nobody has."""
+    options = _options(directory)
+    for level in LEVELS:
+        try:
+            return DB.open(directory, durability=level, lock_timeout=lock_timeout, **options)
+        except DurabilityMismatch:
+            if level == LEVELS[-1]:
+                raise
+    raise AssertionError("there are levels")
+
+
 def _options(directory: str) -> dict[str, Any]:
-    """As the directory is used, so that nobody is turned away and the log keeps its size."""
-    result: dict[str, Any] = {"durability": users_of(directory).live.durability or "full"}
+    """What the log says of how the directory is used, so that it goes on so and keeps its size."""
+    result: dict[str, Any] = {}
     try:
         with Path(directory, LOG_NAME).open("rb") as log:
             header = newest_header(log.read(FRAMES_START))
