@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from bazanite_tools.cli import _COMMANDS
 from docs_support import ROOT, replayed
 
 PAGE = ROOT / "docs" / "cli.md"
 
 
+@pytest.mark.timeout(400)  # forty processes, beside all other tests
 def test_every_output_of_the_page_is_what_the_command_prints(tmp_path: Path) -> None:
     assert replayed(PAGE, tmp_path) == PAGE.read_text("utf-8")
 
