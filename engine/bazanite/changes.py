@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from bazanite_wal.frame import FRAME, Operation, Truncate, Write
+from bazanite_wal.frame import FRAME, Fill, Operation, Truncate, Write
 from bazanite_wal.log_reader import READ_ANEW, LogReader
 
 from .catalog import decode
@@ -70,7 +70,7 @@ class Changes:
         left out.  Besides the errors above: CorruptionError, DirectoryError.
         """
         for frame in self._log.frames():
-            operations = frame.operations() if frame.kind == FRAME else []
+            operations = _without_pages(frame.operations()) if frame.kind == FRAME else []
             wanted = frame.end > self.start
             if not self._decoder.knows_tables and _touches_tables(operations) and wanted:
                 if self._must_tell:
@@ -185,6 +185,14 @@ def _told(spec: TableSpec | None) -> TableSpec | None:
         return None
     indexes = tuple(replace(index, built=None) for index in spec.indexes)
     return replace(spec, indexes=indexes, checksums=False)
+
+
+def _without_pages(operations: list[Operation]) -> list[Operation]:
+    """What a transaction did, of a frame that may list whole pages behind it."""
+    for place, operation in enumerate(operations):
+        if isinstance(operation, Fill) and not operation.count:
+            return operations[:place]
+    return operations
 
 
 def _touches_tables(operations: list[Operation]) -> bool:

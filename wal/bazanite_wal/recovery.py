@@ -90,12 +90,12 @@ def recover(
         if names_unsure:
             make_names_anew(directory, files)
         _make_verified_bytes_durable(directory, options, data, scan, names_unsure=names_unsure)
+        archive = _archiving(directory, files, data, scan)
         log = Log.open(directory)
         for frame in scan.frames:
             files.apply(frame.operations())
         files.sync_all()  # else the new generation would forget what no file has
         directory.sync()
-        archive = _archiving(directory, files, data, scan)
         header = _start_generation(log, system, options, scan, len(data), archive)
     except BaseException:
         if log is not None:
