@@ -102,6 +102,19 @@ def test_nobody_waits_for_a_reader(tmp_path: Path) -> None:
     assert sum(frame.kind == FRAME for frame in seen) == 60
 
 
+def test_a_reader_only_reads(tmp_path: Path) -> None:
+    store = opened(tmp_path, Seam(), log_size_bytes=SMALL)
+    store.archive(1 << 20)
+    for number in range(60):
+        put(store, b"%d" % number * 100)
+    seam = Seam()
+    reader = LogReader(str(tmp_path), system=seam)
+    assert len(values(reader)) == 60
+    reader.close()
+    reading = {"directory", "list", "open", "size", "read_at", "open_words", "load", "close"}
+    assert {operation for operation, _ in seam.calls} <= reading
+
+
 def test_what_was_not_taken_is_given_again(tmp_path: Path) -> None:
     store = opened(tmp_path, Seam())
     reader = LogReader(str(tmp_path))

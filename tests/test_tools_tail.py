@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -257,12 +256,3 @@ def test_it_ends_without_a_traceback_when_nobody_reads(tmp_path: Path) -> None:
         assert process.wait(30) == 141
         assert process.stderr is not None
         assert process.stderr.read() == ""
-
-
-def test_only_reading_is_needed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    if os.geteuid() == 0:
-        pytest.skip("root may write everywhere")
-    archived(tmp_path).close()
-    for path in tmp_path.iterdir():
-        path.chmod(0o444)
-    assert len(lines(capsys, tmp_path)[1]) == 3

@@ -60,7 +60,9 @@ def add_arguments(actions: Any) -> None:
         metavar="LSN",
         help="only what was committed behind this log position (default: all that is there)",
     )
-    tail.add_argument("--json", action="store_true", help="one line of JSON a transaction")
+    tail.add_argument(
+        "--json", "--jsonl", action="store_true", help="one line of JSON a transaction"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -108,7 +110,7 @@ def json_value(value: Any) -> Any:
     if isinstance(value, (date, datetime)):
         return value.isoformat()
     if isinstance(value, Decimal):
-        return str(value)
+        return format(value, "f")  # as it is written: str would make 0E-7 of 0.0000000
     if isinstance(value, bytes):
         return b64encode(value).decode()
     return value
