@@ -164,7 +164,7 @@ def test_help_fits_a_screen_and_shows_examples(capsys: pytest.CaptureFixture[str
         assert shown == [f"  {name:<10}  {_COMMANDS[name][1]}" for name in names]
 
 
-@pytest.mark.parametrize("words", [*_COMMANDS, "wal show", "wal verify"])
+@pytest.mark.parametrize("words", [*_COMMANDS, "wal show", "wal verify", "wal tail", "wal archive"])
 def test_the_help_of_each_command_fits_a_terminal_and_shows_an_example(
     words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

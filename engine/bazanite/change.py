@@ -118,7 +118,9 @@ def update_row(
         keys.change(tx, slot, before, after)
     if texts is not None:
         texts.save()
-    if changed != data:
+    if new_pk != pk:
+        _write_texts_again(tx, layout, row)
+    if changed != data or (texts is not None and texts.in_place):
         tx.write(layout.files.rows, slot * layout.row_size, changed)
     if new_pk != pk:
         layout.index.erase(tx, pk)
@@ -146,6 +148,18 @@ def _change_carefully(
     changed = schema.join_columns(columns)
     row = layout.codec.decode(changed, slot)
     return changed, row, texts
+
+
+def _write_texts_again(tx: WriteSet, layout: Layout, row: Row) -> None:
+    """Write the long values of a row that gets another id, where they stand.
+
+    So the frame has the whole row, as it has of one that is inserted.
+    """
+    reader = TextReader(tx, layout.files)
+    for name in layout.codec.text_fields:
+        if row[name] is not None:
+            data = textfile.encode(reader.get(row[name], bytes))
+            tx.write(layout.files.text, row[name], data)
 
 
 class _TextChanges:
@@ -182,6 +196,11 @@ class _TextChanges:
         self._added.append(textfile.encode(data))
         self._end += len(self._added[-1])
         return offset
+
+    @property
+    def in_place(self) -> bool:
+        """Whether a value is replaced where it stands: then the frame must tell whose it is."""
+        return bool(self._replaced)
 
     def save(self) -> None:
         """Write it into the transaction."""

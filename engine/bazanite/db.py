@@ -252,6 +252,14 @@ class DB(Queries):
         """Copy one state of the whole directory to a new directory, durably."""
         self.storage.store.backup(path_text(target))
 
+    def archive(self, keep_bytes: int | None) -> None:
+        """Keep what a checkpoint takes out of the log in files beside it; None: no more.
+
+        For all processes, from now on, until it is changed; the oldest are removed when there are
+        more than so many bytes.  So ``Changes`` tells what was committed long ago.
+        """
+        self.storage.store.archive(keep_bytes)
+
     def close(self) -> None:
         """Checkpoint, and let go of the directory; a second call does nothing.
 

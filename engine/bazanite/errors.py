@@ -10,12 +10,14 @@ from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from bazanite_wal.errors import (
+    ArchiveError,
     CommittedNotApplied,
     CommitUncertain,
     CorruptionError,
     DBError,
     DirectoryError,
     DurabilityMismatch,
+    ForgottenError,
     Holder,
     LockTimeout,
     NetworkFileSystemError,
@@ -31,12 +33,14 @@ from bazanite_wal.errors import (
 _T = TypeVar("_T")
 
 __all__ = [
+    "ArchiveError",
     "CommitUncertain",
     "CommittedNotApplied",
     "CorruptionError",
     "DBError",
     "DirectoryError",
     "DurabilityMismatch",
+    "ForgottenError",
     "Holder",
     "InconsistentDataError",
     "IntegrityError",

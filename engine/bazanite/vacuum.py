@@ -42,6 +42,7 @@ def vacuum(tx: WriteSet, rules: TableRules, catalog: Catalog) -> int:
     rows, texts, moved = closed_up.rows, closed_up.texts, closed_up.moved
     if len(rows) == tx.size(files.rows) and len(texts) == tx.size(files.text):
         return 0
+    tx.truncate(files.rows, 0)  # a frame that cuts the rows twice says that no row was changed
     tx.write(files.rows, 0, rows)
     tx.truncate(files.rows, len(rows))
     if layout.has_text:
@@ -49,6 +50,7 @@ def vacuum(tx: WriteSet, rules: TableRules, catalog: Catalog) -> int:
         tx.truncate(files.text, len(texts))
     if moved or tx.size(files.free):
         tx.truncate(files.free, 0)
+        tx.truncate(files.index, tx.size(files.index))  # no write of before takes these over
         for move in moved:
             layout.index.put(tx, move.pk, [move.new])
         _build_keys(tx, rules, catalog, moved)

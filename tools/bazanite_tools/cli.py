@@ -32,7 +32,7 @@ _COMMANDS = {
     "stats": ("stats_command", "counters, and where the bytes are"),
     "lock": ("lock_command", "who holds the lock, and who waits for it"),
     "check": ("check_command", "judge a directory: the log, each table, how they agree"),
-    "wal": ("wal_command", "show or verify the write-ahead log"),
+    "wal": ("wal_command", "show, verify, follow or archive the write-ahead log"),
     "checkpoint": ("checkpoint_command", "recover if necessary, empty the log into the tables"),
     "torture": ("torture", "kill writers at random moments, recover, judge"),
     "explore": ("explore_command", "cut the power at every point, open every legal disk, judge"),

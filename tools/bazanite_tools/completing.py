@@ -18,7 +18,7 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
     "upsert": ("--json", "--on"),
     "update": ("--any", "--json", "--where"),
     "delete": ("--any", "--json", "--where", "--yes"),
-    "wal": ("show", "verify"),
+    "wal": ("archive", "show", "tail", "verify"),
 }
 _NAMES_COLUMNS = ("--fields", "--order-by", "--on")
 

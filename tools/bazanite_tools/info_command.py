@@ -14,6 +14,7 @@ from bazanite_wal.layer import View
 from bazanite_wal.offline import Offline
 from bazanite_wal.posix import POSIX
 
+from . import archive_command
 from .looking import LogState, add_directory_arguments, log_state, looking_at, verdict_text
 from .output import FINE, plural, print_columns, print_json, size_text
 from .wal_command import log_document, log_section
@@ -110,6 +111,7 @@ def _print_json(
             "tables": tables,
             "migrations": [asdict(record) for record in catalog.migrations] if catalog else [],
             "log": log_section(offline, state),
+            "archive": archive_command.document(offline.archive()),
             "needs_recovery": offline.needs_recovery,
             "unapplied_files": list(offline.unapplied),
             "durability": offline.live.durability,
@@ -150,6 +152,7 @@ def _print_text(
         steps = plural(last.done, "step")
         print(f"migrated:  to version {last.version} ({last.name}), of which {steps} made")
     print(f"log:       {_log_text(offline, state)}")
+    print(f"archive:   {archive_command.text(offline.archive())}")
     print(f"recovery:  {_recovery_text(offline, state)}")
     print(f"in use by: {_users_text(offline)}")
     if offline.live.holder:

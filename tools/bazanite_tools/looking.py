@@ -59,9 +59,14 @@ def looking_at(args: argparse.Namespace, *, must_lock: bool = True) -> Iterator[
                 raise not_ours(args.directory)
             yield offline
     except DBError as error:
-        if isinstance(error.__cause__, (FileNotFoundError, NotADirectoryError)):
-            refuse_other(args.directory)
-        raise as_command_error(error) from error
+        raise told_of(args.directory, error) from error
+
+
+def told_of(directory: str, error: DBError) -> CommandError:
+    """The same, where it may be that there is no such directory."""
+    if isinstance(error.__cause__, (FileNotFoundError, NotADirectoryError)):
+        refuse_other(directory)
+    return as_command_error(error)
 
 
 def refuse_other(path: str) -> None:

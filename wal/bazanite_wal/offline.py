@@ -12,9 +12,12 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
 from . import shared
+from .archive import turn_off
+from .archive_survey import Survey, survey
 from .attach import ATTACHED_NAME, LOCK_NAME, SHARED_NAME
 from .datafiles import DataFiles
 from .errors import DirectoryError, Holder, LockTimeout
+from .frame import LARGEST_FILE
 from .header import FRAMES_START, Header, headers_in
 from .io import read_whole
 from .layer import PageLayer, View
@@ -68,6 +71,12 @@ class Offline:
     unapplied: tuple[str, ...]
     live: Live
     locked: bool
+    directory: Directory
+
+    def archive(self, *, verify: bool = False) -> Survey:
+        """The log archive; ``verify``: every frame of it."""
+        base = self.scan.header.base if self.scan is not None else LARGEST_FILE
+        return survey(self.directory, base, verify=verify)
 
     @property
     def needs_recovery(self) -> bool:
@@ -114,7 +123,27 @@ def open_offline(
         names = tuple(sorted({*files.names(), *view.touched_files()}))
         slots = log[:FRAMES_START] if log is not None else b""
         headers = tuple(headers_in(slots))
-        yield Offline(directory.path, log, headers, scan, view, names, changed, live, locked)
+        yield Offline(
+            directory.path, log, headers, scan, view, names, changed, live, locked, directory
+        )
+
+
+def turn_archive_off(
+    path: str, *, lock_timeout: float | None = 10.0, system: System | None = None
+) -> None:
+    """Archive the log no more, also where the archive keeps everyone from opening the directory.
+
+    Everything else stays as it is.  Raises what ``open_offline`` does.
+    """
+    system = system or POSIX
+    with ExitStack() as stack:
+        try:
+            directory = system.directory(path, create=False)
+            stack.callback(directory.close)
+            _lock(system, directory, lock_timeout, stack, must_lock=True)
+            turn_off(directory)
+        except OSError as error:
+            raise DirectoryError(f"{path}: the archive cannot be turned off: {error}") from error
 
 
 def has_store(path: str, catalog: str, system: System | None = None) -> bool:

@@ -256,6 +256,9 @@ class Model:
     def _checkpoint(self) -> None:
         """Changes nothing that anyone can read."""
 
+    def _archive(self, _keep: int) -> None:
+        """Changes nothing that anyone can read."""
+
     def _reopen(self) -> None:
         """Changes nothing that anyone can read."""
 

@@ -49,6 +49,8 @@ class Session:
                 return _rows(db, db.tables)
             case ["checkpoint"]:
                 db.checkpoint()
+            case ["archive", keep]:
+                db.archive(keep or None)
             case ["migrate", version, changes]:
                 with built_bit_by_bit():
                     return db.migrate([migration(version, changes)])
