@@ -14,7 +14,7 @@ import pytest
 
 import seam
 
-pytest_plugins = ["engine_support", "tools_support"]  # their fixtures
+pytest_plugins = ["engine_support", "tools_support", "cli_support"]  # their fixtures
 
 hypothesis.settings.register_profile(
     "deterministic", derandomize=True, deadline=None, print_blob=True, database=None

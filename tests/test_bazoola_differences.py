@@ -134,6 +134,19 @@ def truncate_unopened(both: Both) -> None:
         db.truncate("a")
 
 
+def error_texts(both: Both) -> None:
+    for value, theirs, ours in (
+        (5, "Type mismatch", ": `5` is not `str` or UTF-8 as `bytes`, but `int`"),
+        ("abcdef", "The value is too long", ": `'abcdef'` has 6 bytes in UTF-8, and at most 5 fit"),
+    ):
+        with pytest.raises(bazoola.ValidationError) as short:
+            both.theirs.insert("a", {"text": value})
+        with pytest.raises(ValidationError) as full:
+            both.ours.insert("a", {"text": value})
+        assert str(short.value) == f"'text': {theirs}"
+        assert str(full.value) == f"{short.value}{ours}"
+
+
 def assertions(both: Both) -> None:
     calls: list[Callable[[Any, ModuleType], Any]] = [
         lambda db, m: db.insert("a", {"id": 0, "text": "x"}),
@@ -352,7 +365,15 @@ def int_arguments(both: Both) -> None:
 
 DIFFERENCES = [
     *(failed_insert, failed_update, taken_automatic_id, truncate_sequence, truncate_free),
-    *(truncate_cycle, truncate_unopened, assertions, no_such_table, type_errors, substr_value),
+    *(
+        truncate_cycle,
+        truncate_unopened,
+        error_texts,
+        assertions,
+        no_such_table,
+        type_errors,
+        substr_value,
+    ),
     *(huge_id, unknown_field, bool_int, zero_reference, negative_reference, bad_utf8),
     *(leading_nul, leading_star, trailing_space, dangling_join, unopened_reference, index_gap),
     *(changed_schema, table_names, odd_schemas, stored_null, damage, snapshot, int_arguments),

@@ -234,12 +234,20 @@ class Pair:
             assert_same_error(our_error, their_error)
 
 
+GO_ON = ("Type mismatch", "is not `int`", "The value is too big", "The value is too long")
+"""Where their text ends, and ours goes on with the value and what was expected."""
+
+
 def assert_same_error(ours: Exception, theirs: Exception | None) -> None:
     if isinstance(theirs, AssertionError | TypeError):
         assert isinstance(ours, ValidationError)
     else:
         assert type(ours).__name__ == type(theirs).__name__
-        assert str(ours) == str(theirs)
+        expected, found = str(theirs), str(ours)
+        if expected.endswith(GO_ON):
+            assert found.startswith(expected)
+        else:
+            assert found == expected
 
 
 @settings(max_examples=EXAMPLES * 3 // 2, suppress_health_check=[HealthCheck.too_slow])

@@ -45,6 +45,10 @@ class Twin:
         slots = [slot for key, slot in ordered if key == low]
         assert tree.find(view, low) == slots
         assert tree.first(view, low) == (slots[0] if slots else None)
+        there = {key for key, _ in ordered}
+        asked = sorted({low, high, *there})
+        assert list(tree.those_there(view, [low])) == [low] * (low in there)
+        assert list(tree.those_there(view, asked)) == [key for key in asked if key in there]
         for start, end in ((low, high), (low, None), (None, high)):
             expected = [
                 entry

@@ -21,6 +21,7 @@ from bazanite_stress.crowd.people import Orphan, Paper, stands
 from bazanite_stress.crowd.plans import ENOUGH_HITS, Plans, Setting, missing, options
 from bazanite_stress.crowd.room import Room
 from bazanite_stress.crowd.small_disk import NoSmallDisk, SmallDisk
+from bazanite_stress.crowd.tables import MIGRATING, PLAIN, RULED, Design
 from bazanite_stress.torture.lives import Crew
 from bazanite_stress.torture.processes import Launcher
 from bazanite_stress.torture.report import Progress, Tally, as_table
@@ -81,7 +82,7 @@ def test_a_process_dies_at_its_moment_and_the_next_one_finds_all_of_it(
     events = verdict.events_of("dead", notes, 1 << 62)
     died = max(event.start for event in events) if events else 0
     events = verdict.events_of("dead", notes, died + 1) + verdict.events_of("last", last, 0)
-    assert verdict.judge(events)[0].rule == ""
+    assert verdict.judge(events, PLAIN.tables)[0].rule == ""
     assert [content for kind, _, content in last if kind == "checked"] == [[]]
 
 
@@ -152,10 +153,16 @@ def stay(crew: Crew, setting: Setting, scratch: Path, seed: str, kills: int = 12
     return room
 
 
-@pytest.mark.parametrize("durability", ["full", "normal", "off"])
-def test_no_kill_breaks_the_history(durability: str, crew: Crew, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "durability, design",
+    [("full", PLAIN), ("normal", PLAIN), ("off", PLAIN), ("full", RULED), ("normal", MIGRATING)],
+    ids=lambda value: getattr(value, "name", value),
+)
+def test_no_kill_breaks_the_history(
+    durability: str, design: Design, crew: Crew, tmp_path: Path
+) -> None:
     opened = options(Random(durability), Settings(seed=1, durability=durability), 1)
-    setting = Setting(str(tmp_path / "data"), opened)
+    setting = Setting(str(tmp_path / "data"), opened, design=design)
     room = stay(crew, setting, tmp_path, durability)
     assert room.findings == []
     assert crew.tally.kills >= 120

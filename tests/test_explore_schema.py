@@ -132,7 +132,7 @@ def test_a_fault_in_a_migration_is_found_stored_and_made_small(tmp_path: Path) -
     def forgetful(_self: Any, tx: Any, *_: Any) -> None:
         del tx
 
-    with mock.patch.object(keyed.NewKeys, "save", forgetful):
+    with mock.patch.object(keyed.StoredKeys, "save", forgetful):
         found = violations(WORKLOADS["index built"])
         assert found
         assert found[0].rule.startswith("check() after a migration")

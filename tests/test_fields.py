@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from bazanite import CHAR, FK, INT, PK, TEXT, Field, FieldType, ValidationError
 
+TEXTS = "`str` or UTF-8 as `bytes`"
+
 
 @pytest.mark.parametrize(
     "kind, value, data",
@@ -43,25 +45,39 @@ def test_a_value_has_these_bytes_and_reads_back_from_them(
     "kind, value, message",
     [
         (INT(), None, "The value can't be None"),
-        (INT(), "abc", "Type mismatch: `'abc'` is not `int`"),
-        (INT(), True, "Type mismatch: `True` is not `int`"),
-        (INT(), 1.0, "Type mismatch: `1.0` is not `int`"),
-        (INT(), 10**9, "The value is too big"),
-        (INT(), -(10**8), "The value is too big"),
-        pytest.param(INT(), 10**6000, "The value is too big", id="more digits than str allows"),
-        (INT(size=1), -1, "The value is too big"),
-        (PK().bind_width(6), 10**6, "The value is too big"),
+        (INT(), "abc", "Type mismatch: `'abc'` is not `int`, but `str`"),
+        (INT(), True, "Type mismatch: `True` is not `int`, but `bool`"),
+        (INT(), 1.0, "Type mismatch: `1.0` is not `int`, but `float`"),
+        (INT(), 10**9, "The value is too big: `1000000000` has more than 9 characters"),
+        (INT(), -(10**8), "The value is too big: `-100000000` has more than 9 characters"),
+        pytest.param(
+            INT(),
+            10**6000,
+            "The value is too big: `a value of type int` has more than 9 characters",
+            id="more digits than str allows",
+        ),
+        (INT(size=1), -1, "The value is too big: `-1` has more than 1 character"),
+        (PK().bind_width(6), 10**6, "The value is too big: `1000000` has more than 6 characters"),
         (CHAR(5), None, "The value can't be None"),
-        (CHAR(5), 11, "Type mismatch"),
-        (CHAR(5), bytearray(b"x"), "Type mismatch"),
-        (CHAR(5), "abcdef", "The value is too long"),
-        (CHAR(5), "ñññ", "The value is too long"),
+        (CHAR(5), 11, f"Type mismatch: `11` is not {TEXTS}, but `int`"),
+        (
+            CHAR(5),
+            bytearray(b"x"),
+            f"Type mismatch: `bytearray(b'x')` is not {TEXTS}, but `bytearray`",
+        ),
+        (
+            CHAR(5),
+            "abcdef",
+            "The value is too long: `'abcdef'` has 6 bytes in UTF-8, and at most 5 fit",
+        ),
+        (CHAR(5), "ñññ", "The value is too long: `'ñññ'` has 6 bytes in UTF-8, and at most 5 fit"),
         (CHAR(5), "\0", "The value can't begin with a NUL character"),
-        (CHAR(5), "\ud800", "The value is not valid UTF-8"),
-        (CHAR(5), b"\xff", "The value is not valid UTF-8"),
+        (CHAR(5), "\ud800", "The value is not valid UTF-8: `'\\ud800'`"),
+        (CHAR(5), b"\xff", "The value is not valid UTF-8: `b'\\xff'`"),
         (TEXT(), None, "The value can't be None"),
-        (TEXT(), 5, "Type mismatch"),
-        (TEXT(), b"\xc3", "The value is not valid UTF-8"),
+        (TEXT(), 5, f"Type mismatch: `5` is not {TEXTS}, but `int`"),
+        (TEXT(), ["x" * 999], f"Type mismatch: `['{198 * 'x'}...` is not {TEXTS}, but `list`"),
+        (TEXT(), b"\xc3", "The value is not valid UTF-8: `b'\\xc3'`"),
     ],
 )
 def test_a_value_that_does_not_fit_is_refused_by_name(

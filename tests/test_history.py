@@ -243,3 +243,34 @@ def test_what_only_moves_the_next_id_on_is_a_commit_too() -> None:
     ]
     assert "only later" in check(early, model()).rule
     assert check([write, done("q", moving, (3, 4), None, 20)], model()).rule == ""
+
+
+def put(value: str) -> list[Any]:
+    return ["transaction", [["insert", "a", {"id": 1, "v": value}]]]
+
+
+def test_which_of_two_calls_committed_at_one_position_may_be_told_later() -> None:
+    """Either may have, as far as its own answer says: the other one came then, and its insert was
+    refused inside it.  The first that fitted was believed, and what a third one read called wrong.
+    """
+    both = [done("p", put("p"), (1, 8), None, 10), done("q", put("q"), (2, 9), None, 10)]
+    later = [done("r", ["insert", "a", {"v": "r"}], (10, 11), {"id": 2, "v": "r"}, 20)]
+    for who, other in ("pq", "qp"):
+        found = done("s", ["find", "a", 1], (12, 13), {"id": 1, "v": who}, 20)
+        verdict = check([*both, *later, found], model())
+        assert verdict.rule == ""
+        assert [event.who for event in verdict.order] == [who, other, "r", "s"]
+        assert cross_check([*both, *later, found], model()).verdict is None
+    neither = done("s", ["find", "a", 1], (12, 13), {"id": 1, "v": "r"}, 20)
+    assert check([*both, *later, neither], model()).rule
+
+
+def test_many_positions_at_which_it_does_not_matter_who_committed_are_no_search() -> None:
+    events = []
+    for n in range(1, 60):
+        span = (10 * n, 10 * n + 9)
+        step = ["transaction", [["insert", "a", {"id": n, "v": "same"}]]]
+        events += [done(who, step, span, None, 10 * n) for who in "pqr"]
+    wrong = done("s", ["find", "a", 1], (1_000, 1_001), {"id": 1, "v": "other"}, 590)
+    assert check(events, model()).rule == ""
+    assert check([*events, wrong], model(), most_steps=200).rule

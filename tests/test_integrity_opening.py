@@ -135,8 +135,10 @@ def test_adopting_builds_the_declared_indexes_or_leaves_all_as_it_is(tmp_path: P
     a, b = our_usual()
     twice = table_class("b", *b.schema.schema[1:-1], Field("n", INT(null=True, unique=True)))
     before = data_bytes(tmp_path)
-    with pytest.raises(IntegrityError, match=r"'n': row with n 7 already exists \(id 1\)"):
+    rows = r"table 'b': \(n\) cannot be unique: rows with id 1 and 2 have the same n 7"
+    with pytest.raises(IntegrityError, match=rows) as caught:
         opened(tmp_path, a, twice)
+    assert (caught.value.table, caught.value.columns, caught.value.ids) == ("b", ("n",), (1, 2))
     after = data_bytes(tmp_path)
     assert {name: after[name] for name in before} == before
     assert all(not data for name, data in after.items() if name not in before)
@@ -255,3 +257,65 @@ def test_a_directory_without_tables_cannot_be_opened_without_classes(tmp_path: P
     their_usual(tmp_path / "theirs")
     with pytest.raises(bazanite.DirectoryError, match="give their classes"):
         DB.open(tmp_path / "theirs")
+
+
+@pytest.mark.parametrize("name", ["typo", "typo/below", "theirs", "empty"])
+def test_a_refused_opening_without_classes_leaves_nothing_behind(tmp_path: Path, name: str) -> None:
+    their_usual(tmp_path / "theirs")
+    (tmp_path / "empty").mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(bazanite.DirectoryError, match="another directory that is meant"):
+        DB.open(tmp_path / name)
+    assert sorted(tmp_path.rglob("*")) == before
+    with pytest.raises(bazanite.DirectoryError, match="Not a directory"):
+        DB.open(before[-1])
+
+
+@pytest.mark.parametrize("lost", [".shared", "wal.log", "schema.json"])
+def test_what_is_left_of_a_directory_is_looked_at_by_the_opening_itself(
+    tmp_path: Path, lost: str
+) -> None:
+    with opened(tmp_path, USERS) as db:
+        db.insert("users", {"name": "Ada"})
+    (tmp_path / lost).unlink()
+    if lost == "schema.json":
+        with pytest.raises(bazanite.DirectoryError):
+            DB.open(tmp_path, durability="off")
+        return
+    with DB.open(tmp_path, durability="off", accept_unsafe=lost == "wal.log") as db:
+        assert db.find_all("users") == [{"id": 1, "name": "Ada"}]
+
+
+def test_a_new_table_does_not_refer_to_one_that_there_is_not(tmp_path: Path) -> None:
+    def low(**more: Any) -> type[Table]:
+        return table_class("low", Field("r", FK("users", null=True, **more)))
+
+    for more in ({}, {"on_delete": "restrict"}, {"on_delete": "cascade"}):
+        with pytest.raises(SchemaMismatch, match=r"table 'low', 'r': refers to table 'users'"):
+            opened(tmp_path / "new", low(**more))
+    with opened(tmp_path / "other", table_class("other", Field("n", INT()))) as db:
+        before = data_bytes(tmp_path / "other")
+        with pytest.raises(SchemaMismatch, match="which the directory does not have"):
+            opened(tmp_path / "other", low())
+        db.insert("other", {"n": 1})
+        assert data_bytes(tmp_path / "other").keys() == before.keys()
+    with opened(tmp_path / "both", low(), USERS) as db:
+        db.insert_many("users", [{"name": "Ada"}])
+        db.insert("low", {"r": 1})
+    with opened(tmp_path / "before", USERS):
+        pass
+    with opened(tmp_path / "before", low()) as db:  # it is there, and not opened
+        db.insert("low", {"r": None})
+    with opened(tmp_path / "tree", table_class("users", Field("r", FK("users", null=True)))):
+        pass
+
+
+def test_a_program_of_bazoolas_may_open_its_tables_one_by_one(tmp_path: Path) -> None:
+    low = table_class("low", Field("r", ours.FK("users", null=True)))
+    with opened(tmp_path, low) as db:
+        assert db.insert("low", {}) == {"id": 1, "r": None}
+        with pytest.raises(ValidationError, match="'r': refers to table 'users', which does not"):
+            db.insert("low", {"r": 1})
+    with opened(tmp_path, low, USERS) as db:
+        db.insert("users", {"name": "Ada"})
+        db.insert("low", {"r": 1})

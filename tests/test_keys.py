@@ -25,9 +25,10 @@ from bazanite import (
     TEXT,
     Field,
     FieldType,
+    Schema,
     ValidationError,
 )
-from bazanite.keys import KeyMaker, key_size, sort_key
+from bazanite.keys import KeyMaker
 
 
 class Own(CHAR):
@@ -69,6 +70,11 @@ KINDS: list[tuple[FieldType, st.SearchStrategy[Any]]] = [
 NAMES = [f"{type(kind).__name__}({kind.size})" for kind, _ in KINDS]
 
 
+def sort_key(kind: FieldType, value: Any) -> bytes:
+    """The key of one value."""
+    return KeyMaker([Field("f", kind)]).key({"f": value})
+
+
 @pytest.mark.parametrize("kind, values", KINDS, ids=NAMES)
 @given(data=st.data())
 def test_keys_are_in_the_order_of_the_values_and_null_is_first(
@@ -80,7 +86,7 @@ def test_keys_are_in_the_order_of_the_values_and_null_is_first(
     keys = [sort_key(kind, None), sort_key(kind, low), sort_key(kind, high)]
     assert keys == sorted(keys)
     assert keys[0] < keys[1]
-    assert {len(key) for key in keys} == {key_size(kind)}
+    assert {len(key) for key in keys} == {KeyMaker([Field("f", kind)]).size}
     if low == high:
         assert keys[1] == keys[2]
 
@@ -169,9 +175,15 @@ def test_a_value_without_a_place_in_the_order_is_refused(kind: FieldType, value:
 
 @pytest.mark.parametrize("kind", [JSON(), Own(3)])
 def test_a_type_without_an_order_has_no_keys(kind: FieldType) -> None:
-    assert key_size(kind) is None
-    with pytest.raises(ValidationError, match=r"^'f': A .* has no order that an index could keep$"):
-        KeyMaker([Field("f", kind)])
+    text = (
+        rf"^'f': {type(kind).__name__} cannot be in an index: it has no order that one could keep$"
+    )
+    for make in (
+        lambda: KeyMaker([Field("f", kind)]),
+        lambda: Schema([Field("f", kind)], unique=["f"]),
+    ):
+        with pytest.raises(ValidationError, match=text):
+            make()
 
 
 FIELDS = [

@@ -27,13 +27,20 @@ from bazanite import (
     DropUnique,
     Field,
     FieldType,
+    IntegrityError,
+    Migration,
+    MigrationError,
     RenameColumn,
     RenameTable,
     SetOnDelete,
     ValidationError,
+    building,
 )
+from bazanite.specs import IndexSpec
+from bazanite.tables import Tables
 from engine_support import opened, sound, table_class
 from migrate_support import OWNERS, THINGS, filled, made
+from seam import Killed, Seam
 
 
 @dataclass
@@ -164,3 +171,85 @@ def test_columns_of_a_programs_own_type_keep_their_bytes(tmp_path: Path) -> None
         ]  # fmt: skip
     with opened(tmp_path, table_class("t", Field("x", Own()), Field("y", Own()))) as db:
         assert [row["x"] + row["y"] for row in db.find_all("t")] == ["abzz", "cdzz"]
+
+
+@pytest.mark.parametrize("turn", range(12))
+def test_of_two_that_migrate_at_once_each_version_is_returned_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, turn: int
+) -> None:
+    monkeypatch.setattr(building, "SLOTS_AT_ONCE", 4)
+    migrations = [
+        Migration(1, "column", [AddColumn("owners", Field("x", INT(null=True)))]),
+        Migration(2, "key", [AddIndex("owners", "x"), AddUnique("owners", "name")]),
+        Migration(3, "nothing", []),
+    ]
+    here = Seam()
+    returned: list[list[int]] = []
+
+    def others_turn(left: int) -> None:
+        if left:
+            here.when("try_lock", ".lock", lambda: others_turn(left - 1))
+        else:
+            returned.append(other.migrate(migrations))
+
+    with (
+        filled(tmp_path, system=here) as db,
+        DB.open(tmp_path, durability="off", system=Seam()) as other,
+    ):
+        db.insert_many("owners", [{"name": f"o{n}"} for n in range(9)])
+        others_turn(turn + 1)
+        returned.append(db.migrate(migrations))
+        assert db.migrate(migrations) == other.migrate(migrations) == []
+        sound(db)
+    assert len(returned) == 2
+    assert sorted(returned[0] + returned[1]) == [1, 2, 3]
+
+
+def test_a_unique_index_that_is_half_built_holds_for_the_rows_it_has_and_check_tells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(building, "SLOTS_AT_ONCE", 2)
+    table = table_class("owners", Field("name", CHAR(6)))
+    unique = [Migration(1, "unique", [AddUnique("owners", "name")])]
+    with DB([table], tmp_path, durability="off", system=Seam()) as db:
+        db.insert_many("owners", [{"name": f"o{n}"} for n in range(5)])
+    killed = Seam()
+    db = DB([table], tmp_path, durability="off", system=killed)
+    take_some = building._take_some
+    taken: list[None] = []
+
+    def then_die(tables: Tables, table: str, index: IndexSpec) -> None:
+        if taken:
+            killed.kill()
+            raise Killed
+        take_some(tables, table, index)
+        taken.append(None)
+
+    monkeypatch.setattr(building, "_take_some", then_die)
+    with pytest.raises(Killed):
+        db.migrate(unique)
+    monkeypatch.setattr(building, "_take_some", take_some)
+    with DB([table], tmp_path, durability="off", system=Seam()) as db:
+        (note,) = db.check().notes
+        assert note.startswith(
+            "table 'owners': unique (name) is half built, it has the rows of the first 2 slots and "
+            "only these are compared with new values; unless that goes on, migrate again"
+        )
+        for pk, value in ((None, "o1"), (5, "o0")):
+            with pytest.raises(IntegrityError):
+                if pk is None:
+                    db.insert("owners", {"name": value})
+                else:
+                    db.update_by_id("owners", pk, {"name": value})
+        assert db.insert("owners", {"name": "o4"})["id"] == 6  # like the fifth, which it has not
+        assert db.check().ok
+        with pytest.raises(MigrationError, match="rows with id 5 and 6 have the same name 'o4'"):
+            db.migrate(unique)
+        assert db.check().notes == []
+        db.insert("owners", {"name": "o1"})  # nothing is left of it
+        db.delete_by_id("owners", 6)
+        db.delete_by_id("owners", 7)
+        assert db.migrate(unique) == [1]
+        with pytest.raises(IntegrityError):
+            db.insert("owners", {"name": "o4"})
+        sound(db)

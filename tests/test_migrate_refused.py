@@ -30,8 +30,8 @@ from bazanite import (
     RenameColumn,
     RenameTable,
     SetOnDelete,
-    ValidationError,
 )
+from bazanite.steps import Step
 from engine_support import data_bytes, sound
 from migrate_support import filled, made
 
@@ -65,8 +65,12 @@ REFUSED: dict[str, tuple[Any, tuple[int, ...] | None, str]] = {
     ),
     "dangling": (add(FK("owners"), lambda row: row["id"]), LIVE[2:], "do not exist"),
     "to-fk": (ChangeColumn(THINGS, "n", FK("owners", null=True)), (6, 8, 9, 11), "do not exist"),
-    "not-unique": (AddUnique(THINGS, "owner"), None, "already exists"),
-    "made-equal": (ChangeColumn(THINGS, "n", INT(), lambda _: 1), None, "already exists"),
+    "not-unique": (AddUnique(THINGS, "owner"), None, "cannot be unique: rows with id"),
+    "made-equal": (
+        ChangeColumn(THINGS, "n", INT(), lambda _: 1),
+        None,
+        "cannot be unique: rows with id",
+    ),
     "drop-id": (DropColumn(THINGS, "id"), (), "cannot be dropped"),
     "in-index": (DropColumn(THINGS, "note"), (), "drop it first"),
     "no-column": (DropColumn(THINGS, "x"), (), "no column 'x'"),
@@ -103,11 +107,11 @@ def test_a_step_that_cannot_be_made_names_the_rows_and_changes_nothing(
             db.update_by_id("things", 3, {"name": "t0"})
         db.checkpoint()
         before = data_bytes(tmp_path)
-        with pytest.raises(ValidationError, match=message) as caught:
+        with pytest.raises(MigrationError, match=message) as caught:
             db.migrate([Migration(1, "refused", [step])])
-        if ids != ():
-            assert isinstance(caught.value, MigrationError)
-            assert caught.value.ids == ids if ids is not None else caught.value.ids
+        assert caught.value.version == 1
+        assert str(caught.value).startswith("migration 1 (refused): ")
+        assert caught.value.ids == ids if ids is not None else len(caught.value.ids) == 2
         db.checkpoint()
         after = data_bytes(tmp_path)
         assert {name: after[name] for name in before} == before
@@ -136,4 +140,61 @@ def test_steps_before_a_refused_one_of_their_transaction_go_with_it_and_indexes_
         assert db.migrate([Migration(1, "one", steps)]) == [1]  # it goes on behind the index
         assert db.migrate([Migration(1, "one", steps)]) == []
         assert len(db.find_by_cond("things", EQ(m=7))) == 1
+        sound(db)
+
+
+class Odd(INT):
+    """A program's own type, with a mistake in it."""
+
+    def validate_type(self, val: int | None) -> None:
+        super().validate_type(val)
+        raise LookupError(val)
+
+
+def at_six(row: Any) -> Any:
+    """What a function of a migration comes to that does not expect the row with id 6."""
+    return {6: {}}.get(row["id"], {"x": 1})["x"]
+
+
+def at_six_checked(value: int) -> bool:
+    if value == 6:
+        raise KeyError("x")
+    return True
+
+
+RAISES: dict[str, tuple[Step, type[Exception], str]] = {
+    "value": (add(INT(), at_six), KeyError, "with id 6: KeyError: 'x'"),
+    "convert": (
+        ChangeColumn(THINGS, "name", CHAR(9), lambda name: name.nothing),
+        AttributeError,
+        "with id 1: AttributeError: 'str' object has no attribute 'nothing'",
+    ),
+    "check": (add(INT(check=at_six_checked), lambda row: row["id"]), KeyError, "id 6: KeyError"),
+    "default": (
+        AddColumn(THINGS, Field("x", INT(default={}.popitem))),
+        KeyError,
+        "with id 1: KeyError: 'popitem",
+    ),
+    "type": (add(Odd(), 5), LookupError, "with id 1: LookupError: 5"),
+    "fits": (add(INT(), lambda row: int(row["name"])), ValueError, "invalid literal for int"),
+}
+
+
+@pytest.mark.parametrize("name", RAISES)
+def test_what_a_function_of_a_migration_raises_is_told_with_its_row(
+    tmp_path: Path, name: str
+) -> None:
+    step, error, message = RAISES[name]
+    with filled(tmp_path) as db:
+        db.checkpoint()
+        before = data_bytes(tmp_path)
+        first = AddColumn("owners", Field("early", INT(null=True)))
+        with pytest.raises(MigrationError, match=message) as caught:
+            db.migrate([Migration(3, "raises", [first, step])])
+        assert str(caught.value).startswith("migration 3 (raises): table 'things': ")
+        assert caught.value.version == 3
+        assert type(caught.value.__cause__) is error
+        assert str(caught.value.ids[0]) in str(caught.value)
+        db.checkpoint()
+        assert data_bytes(tmp_path) == before
         sound(db)

@@ -109,7 +109,7 @@ REFUSED: dict[str, Callable[[DB], object]] = {
     "is no list of values": lambda _: IN(name="abc"),
     "combined by & | ~": lambda _: EQ(id=1) and EQ(id=2),
     "And needs at least one": lambda _: And(),
-    "cannot compare with": lambda db: db.find("accounts", GT(balance="x")),
+    "cannot compare `Decimal`": lambda db: db.find("accounts", GT(balance="x")),
     "cannot be added up": lambda db: db.sum("accounts", "name"),
     "MAX needs|no such field": lambda db: db.max("accounts", "never"),
     "no order": lambda db: db.min("accounts", "more"),
@@ -188,6 +188,14 @@ PLANS: list[tuple[dict[str, Any], list[str]]] = [
     ),
     ({"where": EQ(name="a") | ISUBSTR(name="b")}, ["read the whole table"]),
     ({"where": ~EQ(owner=1)}, ["read the whole table", "fulfil ~EQ(owner=1)"]),
+    (
+        {"where": GE(owner=1), "order_by": "name", "limit": 1},
+        [
+            "read a stretch of the index of owner, balance",
+            "if that is more than 1000 rows: read a stretch of the unique index of name",
+            "sort by name",
+        ],
+    ),
     ({"where": EQ(balance=1), "order_by": "balance"}, ["read the whole table", "sort by balance"]),
     (
         {"order_by": ["-name"], "limit": 2, "offset": 1, "fields": ["id", "name"]},

@@ -265,7 +265,7 @@ def test_without_power_safe_overwrite_frames_start_sectors_and_pages_are_logged_
     frames = core(store).log.frames(core(store).header, base, lsn)
     assert all((frame.lsn - base) % 4096 == 0 for frame in frames)
     images = frames[-1].operations()
-    assert len(images[1].data) == 4096  # type: ignore[union-attr]
+    assert len(images[3].data) == 4096  # type: ignore[union-attr]
     seam.kill()
     again = Seam()
     store = opened(tmp_path, again, powersafe_overwrite=False)

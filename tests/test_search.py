@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -12,12 +14,18 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from bazanite import (
+    BOOL,
     CHAR,
+    DATE,
+    DATETIME,
     DB,
+    DECIMAL,
     EQ,
+    GE,
     GT,
     INT,
     ISUBSTR,
+    LE,
     LT,
     PK,
     SUBSTR,
@@ -29,6 +37,7 @@ from bazanite import (
     Row,
     Schema,
     Table,
+    column_test,
     columns,
     search,
 )  # fmt: skip
@@ -40,12 +49,25 @@ from bazanite.files import TableFiles
 from check_support import Files
 from engine_support import TableF, opened
 
-KINDS: tuple[type[Any], ...] = (EQ, LT, GT, SUBSTR, ISUBSTR)
+KINDS: tuple[type[Any], ...] = (EQ, LT, LE, GT, GE, SUBSTR, ISUBSTR)
 BUILT_IN: list[FieldType] = [
     *(INT(size=size, null=null) for size in (1, 2, 7, 8, 9, 12, 16, 17) for null in (False, True)),
     *(CHAR(size, null=null) for size in (1, 5, 8, 9, 17) for null in (False, True)),
+    *(make(null=null) for make in (BOOL, DATE, DATETIME) for null in (False, True)),
+    *(DATETIME(null=null, utc=True) for null in (False, True)),
+    *(
+        DECIMAL(*of, null=null)
+        for of in ((1, 0), (2, 2), (5, 2), (20, 1))
+        for null in (False, True)
+    ),
 ]
 LETTERS = st.sampled_from("aAbB01 *#-_+\t\n\0é€ßKİ😀")
+
+DAYS = [date(1, 1, 1), date(2000, 2, 29), date(1999, 12, 31), date(9999, 12, 31)]
+MOMENTS = [datetime.combine(day, time.max) for day in DAYS] + [datetime.combine(DAYS[0], time.min)]
+AMOUNTS = [Decimal(0), Decimal("-0"), Decimal("0.1"), Decimal("-0.01"), Decimal("1.005")]
+AMOUNTS += [Decimal("1E+9"), Decimal("99.99"), Decimal("0E+5000"), Decimal("1E+5000")]
+AMOUNTS += [Decimal("-1E+5000"), Decimal("1E-5000"), Decimal("Infinity")]
 
 pytestmark = pytest.mark.parametrize("with_numpy", [False, True], ids=["pure", "numpy"])
 COMMON = settings(max_examples=200, deadline=None, print_blob=True,
@@ -61,7 +83,7 @@ def _small(with_numpy: bool) -> Iterator[None]:
         mock.patch.object(codec_module, "SCAN_SIZE_BYTES", 300),
         mock.patch.object(codec_module, "_LEAST_ROWS", 1),
         mock.patch.object(search, "_MANY_FOUND", 4),
-        mock.patch.object(search, "_MOST_VERDICTS", 3),
+        mock.patch.object(column_test, "_MOST_VERDICTS", 3),
     ):
         yield
 
@@ -83,7 +105,24 @@ def texts(size: int) -> st.SearchStrategy[str]:
 
 def stored(kind: FieldType) -> st.SearchStrategy[Any]:
     """Values of a field."""
-    values = texts(kind.size) if isinstance(kind, CHAR) else numbers(kind.size)
+    values: st.SearchStrategy[Any] = numbers(kind.size)
+    if isinstance(kind, CHAR):
+        values = texts(kind.size)
+    elif isinstance(kind, BOOL):
+        values = st.booleans()
+    elif isinstance(kind, DATE):
+        values = st.dates() | st.sampled_from(DAYS)
+    elif isinstance(kind, DATETIME):
+        zones = st.just(UTC if kind.params["utc"] else None)
+        values = st.datetimes(timezones=zones) | st.sampled_from(MOMENTS).flatmap(
+            lambda moment: zones.map(lambda zone: moment.replace(tzinfo=zone))
+        )
+    elif isinstance(kind, DECIMAL):
+        digits, places = kind.params["digits"], kind.params["places"]
+        most = 10**digits - 1
+        values = (st.integers(-most, most) | st.integers(-min(9, most), min(9, most))).map(
+            lambda scaled: Decimal(scaled).scaleb(-places)
+        )
     return st.none() | values if kind.null else values
 
 
@@ -92,6 +131,7 @@ def sought(kind: FieldType) -> st.SearchStrategy[Any]:
     other = st.one_of(
         st.none(), st.booleans(), st.floats(), st.integers(-(10**20), 10**20), st.text(LETTERS),
         st.sampled_from(["\ud800", b"a", "a ", "", 10**8, 10**8 - 1, 10**16, -1, 5.0]),
+        st.sampled_from([*DAYS, *MOMENTS, MOMENTS[0].replace(tzinfo=UTC), *AMOUNTS]),
     )  # fmt: skip
     return st.one_of(stored(kind), stored(kind), other)
 
@@ -121,7 +161,7 @@ def conditions(draw: st.DrawFn, schema: Schema) -> Any:
     kind = draw(st.sampled_from(KINDS))
     values = {
         field.name: draw(
-            sought(field.type) if kind in (EQ, LT, GT) else st.text(LETTERS, max_size=3)
+            sought(field.type) if kind in (EQ, LT, LE, GT, GE) else st.text(LETTERS, max_size=3)
         )
         for field in fields
     }
@@ -179,7 +219,7 @@ def test_damage_of_what_is_looked_at_is_an_error(with_numpy: bool, data: st.Data
     cond = data.draw(conditions(layout.schema))
     rows = bytearray(files["t.dat"])
     places = st.integers(0, max(0, len(rows) - 1))
-    byte = st.sampled_from(b"0159 *#-+_\n\t\0\x80\xc3a")
+    byte = st.sampled_from(b"0159 *#-+_\n\t\0\x80\xc3a.:TFZ2")
     for place, value in data.draw(st.lists(st.tuples(places, byte), max_size=4)):
         rows[place : place + 1] = bytes([value]) if rows else b""
     files["t.dat"] = bytes(rows)

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bazanite_tools.cli import _COMMANDS, main
+from bazanite_tools.cli import _COMMANDS, GROUPS, main
 from bazanite_wal.header import FRAMES_START
 from tools_support import READ_ONLY, contents, run_json
 
@@ -154,22 +154,26 @@ def test_info_waits_a_second_at_most(
 def test_help_fits_a_screen_and_shows_examples(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) <= 18 + len(_COMMANDS)
+    assert 24 <= len(lines) <= 40
     assert max(map(len, lines)) < 80
     assert "examples:" in lines
-    summaries = [line.find(summary) for line in lines for _, summary in _COMMANDS.values()]
-    assert len(set(summaries) - {-1}) == 1
-    assert len([place for place in summaries if place > 0]) == len(_COMMANDS)
-    assert any(line.startswith("    checkpoint  recover") for line in lines)
+    assert sorted(name for names in GROUPS.values() for name in names) == sorted(_COMMANDS)
+    for title, names in GROUPS.items():
+        place = lines.index(f"{title}:")
+        shown = lines[place + 1 : place + 1 + len(names)]
+        assert shown == [f"  {name:<10}  {_COMMANDS[name][1]}" for name in names]
 
 
-@pytest.mark.parametrize("words", [*_COMMANDS, "wal show", "wal verify"])
-def test_the_help_of_each_command_fits_a_terminal(
+@pytest.mark.parametrize("words", [*_COMMANDS, "wal show", "wal verify", "wal tail", "wal archive"])
+def test_the_help_of_each_command_fits_a_terminal_and_shows_an_example(
     words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     assert main([*words.split(), "--help"]) == 0
-    assert max(map(len, capsys.readouterr().out.splitlines())) < 80
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) < 80
+    assert "example" in out.lower()
+    assert " ".join(out.split()).count(f"bazanite {words} ") >= 2  # in the usage, and in an example
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

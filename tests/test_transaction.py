@@ -65,6 +65,7 @@ def test_whole_pages_are_logged_where_a_torn_write_hurts_neighbours() -> None:
     tx.write("a.dat", 2, b"X")
     assert tx.after_images(1) == [Write("a.dat", 2, b"X")]
     assert tx.after_images(4096) == [
+        Write("a.dat", 2, b"X"), Fill("a.dat", 0, 0, 0),
         Truncate("a.dat", 10), Write("a.dat", 0, b"01X3456789"), Truncate("a.dat", 10),
     ]  # fmt: skip
 

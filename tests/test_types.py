@@ -137,48 +137,54 @@ FLOAT = (
     "Type mismatch: `0.1` is a `float`, which is seldom the exact number that is meant: "
     "give `Decimal('0.1')`"
 )
+TOO_EARLY = datetime.min.replace(tzinfo=timezone(timedelta(hours=1)))
+MORE_PLACES = "The value has more than 2 decimal places"
+
+
+def too_big(shown: str, before: int) -> str:
+    return f"The value is too big: `{shown}` has more than {before} digits before the point"
 
 
 @pytest.mark.parametrize(
     "kind, value, message",
     [
-        (BOOL(), 1, "Type mismatch: `1` is not `bool`"),
+        (BOOL(), 1, "Type mismatch: `1` is not `bool`, but `int`"),
         (BOOL(), None, "The value can't be None"),
-        (DATE(), "2026-11-26", "Type mismatch: `'2026-11-26'` is not `date`"),
+        (DATE(), "2026-11-26", "Type mismatch: `'2026-11-26'` is not `date`, but `str`"),
         (
             DATE(), MOMENT,
             f"Type mismatch: `{MOMENT!r}` has a time: give its `.date()`",
         ),
         (
             DATETIME(), MOMENT.date(),
-            "Type mismatch: `datetime.date(2026, 11, 26)` is not `datetime`",
+            "Type mismatch: `datetime.date(2026, 11, 26)` is not `datetime`, but `date`",
         ),
         (DATETIME(), IN_UTC, ZONE),
         (DATETIME(utc=True), MOMENT, NO_ZONE),
         (
-            DATETIME(utc=True), datetime.min.replace(tzinfo=timezone(timedelta(hours=1))),
-            "The value is outside the years 1 to 9999 in UTC",
+            DATETIME(utc=True), TOO_EARLY,
+            f"The value is outside the years 1 to 9999 in UTC: `{TOO_EARLY!r}`",
         ),
         (DECIMAL(5, 2), 0.1, FLOAT),
-        (DECIMAL(5, 2), True, "Type mismatch: `True` is not `Decimal`"),
-        (DECIMAL(5, 2), "1", "Type mismatch: `'1'` is not `Decimal`"),
-        (DECIMAL(5, 2), Decimal("1.234"), "The value has more than 2 decimal places"),
-        (DECIMAL(5, 2), Decimal("1E-9999"), "The value has more than 2 decimal places"),
-        (DECIMAL(5, 2), Decimal(1000), "The value is too big"),
-        (DECIMAL(5, 2), Decimal("-1E+9999"), "The value is too big"),
-        (DECIMAL(5, 2), 1000, "The value is too big"),
-        (DECIMAL(2, 2), 1, "The value is too big"),
-        pytest.param(DECIMAL(5), 10**6000, "The value is too big", id="no digits to show"),
+        (DECIMAL(5, 2), True, "Type mismatch: `True` is not `Decimal` or `int`, but `bool`"),
+        (DECIMAL(5, 2), "1", "Type mismatch: `'1'` is not `Decimal` or `int`, but `str`"),
+        (DECIMAL(5, 2), Decimal("1.234"), f"{MORE_PLACES}: `Decimal('1.234')`"),
+        (DECIMAL(5, 2), Decimal("1E-9999"), f"{MORE_PLACES}: `Decimal('1E-9999')`"),
+        (DECIMAL(5, 2), Decimal(1000), too_big("Decimal('1000')", 3)),
+        (DECIMAL(5, 2), Decimal("-1E+9999"), too_big("Decimal('-1E+9999')", 3)),
+        (DECIMAL(5, 2), 1000, too_big("1000", 3)),
+        (DECIMAL(2, 2), 1, too_big("1", 0)),
+        pytest.param(DECIMAL(5), 10**6000, too_big("a value of type int", 5), id="no digits"),
         (DECIMAL(5), Decimal("NaN"), "The value is not a number: `Decimal('NaN')`"),
         (DECIMAL(5), Decimal("-Infinity"), "The value is not a number: `Decimal('-Infinity')`"),
-        (BLOB(), "text", "Type mismatch: `'text'` is not `bytes`"),
+        (BLOB(), "text", "Type mismatch: `'text'` is not `bytes` or `bytearray`, but `str`"),
         (JSON(), None, "The value can't be None"),
         (JSON(), (1,), "JSON: the tuple `(1,)` would come back as a list: give a list"),
-        (JSON(), [{"a": {1: 2}}], "JSON: the key `1` is not `str`"),
+        (JSON(), [{"a": {1: 2}}], "JSON: the key `1` is not `str`, but `int`"),
         (JSON(), [math.nan], "JSON: `nan` is not a finite number"),
         (JSON(), -math.inf, "JSON: `-inf` is not a finite number"),
-        (JSON(), {"a": b""}, "JSON: `b''` cannot be stored as JSON"),
-        (JSON(), ["\ud800"], "The value is not valid UTF-8"),
+        (JSON(), {"a": b""}, "JSON: `b''`, of `bytes`, cannot be stored as JSON"),
+        (JSON(), ["\ud800"], "The value is not valid UTF-8: `'[\"\\ud800\"]'`"),
         (JSON(), nested(DEEPEST + 1), "JSON: more than 100 lists and dicts in each other"),
         pytest.param(JSON(), [10**640], "JSON: an integer has at most 640 digits", id="digits"),
     ],

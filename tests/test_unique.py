@@ -77,6 +77,30 @@ def test_a_unique_value_is_refused_however_it_is_given(
         sound(db)
 
 
+@pytest.mark.parametrize("many", [5, 40])  # one by one, and column by column
+@pytest.mark.parametrize("columns", [("a",), ("a", "b")])
+def test_rows_of_one_call_that_are_equal_are_named_by_their_places(
+    tmp_path: Path, many: int, columns: tuple[str, ...]
+) -> None:
+    table = keyed("t", Field("a", INT(null=True)), Field("b", CHAR(5)), unique=[columns])
+    with opened(tmp_path, table) as db:
+        db.insert("t", {"a": 0, "b": "x"})
+        rows: list[dict[str, Any]] = [{"a": n, "b": "x"} for n in range(1, many)]
+        rows[3] = dict(rows[1])
+        shown = {1: "a 2", 2: "a, b 2, 'x'"}[len(columns)]
+        for method in (db.insert_many, db.insert_ids):
+            error = refused(db, tmp_path, lambda m=method: m("t", rows), IntegrityError)  # type: ignore[misc]
+            assert str(error) == (
+                f"'{', '.join(columns)}': rows 1 and 3 of those given, counted from 0, have the "
+                f"same {shown}"
+            )
+            assert (error.table, error.columns, error.ids) == ("t", columns, ())
+        rows[3] = {"a": 0, "b": "x"}
+        error = refused(db, tmp_path, lambda: db.insert_many("t", rows), IntegrityError)
+        assert error.ids == (1,)
+        assert "already exists (id 1)" in str(error)
+
+
 def test_null_is_like_nothing_else_also_in_one_of_several_columns(tmp_path: Path) -> None:
     table = keyed("t", Field("a", INT(null=True)), Field("b", TEXT(null=True)), unique=[("a", "b")])
     with opened(tmp_path, table) as db:

@@ -12,7 +12,13 @@ import pytest
 from bazanite import CHAR, DB, FK, PK, TEXT, Field, Schema, Table
 from bazanite_tools.cli import main
 
-READ_ONLY = [["check"], ["info"], ["wal", "show"], ["wal", "verify"]]
+READ_ONLY = [
+    ["check"],
+    ["info"],
+    ["wal", "show"],
+    ["wal", "verify"],
+    ["wal", "archive"],
+]
 
 
 class City(Table):

@@ -5,6 +5,7 @@ Bazoola, the files' format and the protocol.
 """
 
 from . import errors
+from .changes import Change, Changes, Commit
 from .cond import (
     BETWEEN,
     EQ,
@@ -85,7 +86,10 @@ __all__ = [
     "And",
     "BaseCond",
     "BaseJoin",
+    "Change",
     "ChangeColumn",
+    "Changes",
+    "Commit",
     "DropColumn",
     "DropIndex",
     "DropTable",

@@ -83,6 +83,21 @@ class BTree:
             found = nodes.slots(data, number, key)
         return min(found, default=None)
 
+    def those_there(self, view: View, keys: Iterable[bytes]) -> Iterator[bytes]:
+        """Which of these ascending keys it has, whatever their slots; reads each leaf once."""
+        nodes = self._nodes
+        start, size = nodes.header_size, nodes.leaf_size
+        there: set[bytes] = set()
+        high = nodes.lowest
+        for key in keys:
+            fence = b"=" + self._whole(key)
+            if fence + self._first_slot >= high:
+                data, number, _, high = nodes.leaf(view, fence + self._first_slot)
+                end = start + nodes.leaf_count(data, number) * size
+                there = {data[place : place + len(key)] for place in range(start, end, size)}
+            if key in there or (high.startswith(fence) and self.first(view, key) is not None):
+                yield key
+
     def range(
         self, view: View, low: bytes | None, high: bytes | None, *, reverse: bool = False
     ) -> Iterator[Entry]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from .catalog import decode
 from .catalog_file import read_catalog_bytes
 from .errors import IntegrityError, MigrationError
-from .keyed import NewKeys, TableKeys
+from .keyed import StoredKeys, TableKeys
 from .specs import Catalog, IndexSpec
 from .tables import Tables
 
@@ -29,10 +29,11 @@ SLOTS_AT_ONCE = 4096
 
 def build(
     store: Store, directory: str, step: AddIndex, recorded: Callable[[Catalog], Catalog]
-) -> None:
+) -> bool:
     """Put all rows in; ``recorded`` gives the catalog that says the step is done.
 
-    MigrationError, and the index is gone, if its values are not unique.
+    Returns whether it was this call that came to the end; another process may have, or may have
+    found that the index cannot be.  MigrationError, and it is gone, if its values are not unique.
     """
     refused: IntegrityError | None = None
     while True:
@@ -41,7 +42,7 @@ def build(
             tables = Tables(store, tx, directory, catalog)
             index = step.found(tables.spec(step.table))
             if index is None or index.ready:
-                break  # another process has finished it, or found that it cannot be
+                break
             if refused is not None:
                 tables.drop_index(step.table, index)
                 tables.finish()
@@ -51,14 +52,15 @@ def build(
             except IntegrityError as error:
                 refused = error
                 continue
-            if tables.index(step.table, index.name).ready:
+            finished = tables.index(step.table, index.name).ready
+            if finished:
                 tables.catalog = recorded(tables.catalog)
             tables.finish()
+        if finished:
+            return True
     if refused is not None:
-        columns = ", ".join(step.columns)
-        raise MigrationError(
-            f"table '{step.table}': ({columns}) cannot be unique: {refused.message}", refused.ids
-        ) from refused
+        raise MigrationError(refused.message, refused.ids) from refused
+    return False
 
 
 def _take_some(tables: Tables, table: str, index: IndexSpec) -> None:
@@ -67,9 +69,7 @@ def _take_some(tables: Tables, table: str, index: IndexSpec) -> None:
     begin = index.built or 0
     count = layout.codec.slot_count(tables.view)
     end = min(begin + SLOTS_AT_ONCE, count)
-    whole = replace(index, built=None)
-    new = NewKeys(TableKeys(layout, [whole]), tables.view)
-    for slot, row in layout.codec.slot_rows(tables.view, begin, end):
-        new.add(slot, row)
+    whole = TableKeys(layout, [replace(index, built=None)])
+    new = StoredKeys(whole, tables.view, layout.codec.slot_rows(tables.view, begin, end))
     new.save(tables.writes)
     tables.set_index(table, replace(index, built=None if end >= count else end))

@@ -15,9 +15,10 @@ def read_catalog(view: View, directory: str) -> Catalog | None:
     return decode(data, directory) if data else None
 
 
-def read_catalog_bytes(view: View) -> bytes:
-    """The bytes of ``schema.json``, empty if there is none."""
-    return view.read(CATALOG_NAME, 0, view.size(CATALOG_NAME))
+def read_catalog_bytes(view: View, most: int | None = None) -> bytes:
+    """The bytes of ``schema.json``, empty if there is none; at ``most`` so many."""
+    size = view.size(CATALOG_NAME)
+    return view.read(CATALOG_NAME, 0, size if most is None else min(size, most))
 
 
 def write_catalog(tx: WriteSet, catalog: Catalog) -> None:

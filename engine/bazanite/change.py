@@ -15,7 +15,7 @@ from bazanite_wal.layer import View, WriteSet
 from . import textfile
 from .codec import Layout
 from .encoder import PLAIN
-from .errors import NotFoundError, TransactionError, ValidationError, shown_value
+from .errors import NotFoundError, TransactionError, ValidationError, mismatch, shown_value
 from .fields import Field, LongType
 from .foreign import ForeignKeys
 from .freestack import FreeStack
@@ -40,7 +40,7 @@ def stored_row(view: View, layout: Layout, pk: int) -> tuple[int, Row, bytes]:
 def find_slot(view: View, layout: Layout, pk: int) -> int | None:
     """The slot of the row with this id; None if there is none, or if no row could have it."""
     if type(pk) is not int and (isinstance(pk, bool) or not isinstance(pk, int)):
-        raise ValidationError(f"'id': Type mismatch: `{shown_value(pk)}` is not `int`")
+        raise ValidationError(f"'id': {mismatch(pk, '`int`').message}")
     if pk <= 0:
         raise ValidationError("IDs must be greater than 0")
     return layout.index.find(view, pk) if pk < layout.id_limit else None
@@ -116,7 +116,9 @@ def update_row(
         keys.change(tx, slot, before, after)
     if texts is not None:
         texts.save()
-    if changed != data:
+    if new_pk != pk:
+        _write_texts_again(tx, layout, row)
+    if changed != data or (texts is not None and texts.in_place):
         tx.write(layout.files.rows, slot * layout.row_size, changed)
     if new_pk != pk:
         layout.index.erase(tx, pk)
@@ -144,6 +146,18 @@ def _change_carefully(
     changed = schema.join_columns(columns)
     row = layout.codec.decode(changed, slot)
     return changed, row, texts
+
+
+def _write_texts_again(tx: WriteSet, layout: Layout, row: Row) -> None:
+    """Write the long values of a row that gets another id, where they stand.
+
+    So the frame has the whole row, as it has of one that is inserted.
+    """
+    reader = TextReader(tx, layout.files)
+    for name in layout.codec.text_fields:
+        if row[name] is not None:
+            data = textfile.encode(reader.get(row[name], bytes))
+            tx.write(layout.files.text, row[name], data)
 
 
 class _TextChanges:
@@ -180,6 +194,11 @@ class _TextChanges:
         self._added.append(textfile.encode(data))
         self._end += len(self._added[-1])
         return offset
+
+    @property
+    def in_place(self) -> bool:
+        """Whether a value is replaced where it stands: then the frame must tell whose it is."""
+        return bool(self._replaced)
 
     def save(self) -> None:
         """Write it into the transaction."""

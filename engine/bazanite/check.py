@@ -17,6 +17,7 @@ from bazanite_wal.errors import DBError
 from bazanite_wal.layer import View
 
 from .catalog import decode
+from .catalog_file import read_catalog_bytes
 from .check_keys import KeyCheck
 from .check_layout import layouts
 from .check_reader import Findings, Problem, Reader
@@ -89,5 +90,4 @@ def check_view(view: View, present: Collection[str] | None = None) -> Report:
 
 def read_catalog(view: View, directory: str = ".") -> Catalog:
     """The catalog stored in a directory; CorruptionError if it is damaged."""
-    size = min(view.size(CATALOG_NAME), _LARGEST_CATALOG)
-    return decode(view.read(CATALOG_NAME, 0, size), directory)
+    return decode(read_catalog_bytes(view, _LARGEST_CATALOG), directory)

@@ -15,7 +15,7 @@ from .btree_node import NODE_SIZE
 from .check_reader import Findings
 from .keyed import TableIndex
 from .rules import Rules
-from .specs import Catalog
+from .specs import Catalog, IndexSpec
 
 _MODULUS = 1 << 64
 _WINDOW_SLOTS = 1 << 17
@@ -31,6 +31,9 @@ class KeyCheck:
 
     def run(self) -> None:
         """Report every finding; raises nothing."""
+        for index in self._rules.keys.all:
+            if not index.spec.ready:
+                self._findings.notes.append(self._half_built(index.spec))
         try:
             sound = [index for index in self._rules.keys.all if self._is_sound(index)]
             for index, wanted in zip(sound, self._wanted_sums(sound), strict=True):
@@ -41,6 +44,13 @@ class KeyCheck:
         except (DBError, OSError, ValueError) as error:
             name = self._rules.layout.files.rows
             self._findings.problem(name, 0, None, f"its indexes cannot be checked: {error}")
+
+    def _half_built(self, spec: IndexSpec) -> str:
+        alike = " and only these are compared with new values" if spec.unique else ""
+        return (
+            f"table '{self._rules.name}': {spec} is half built, it has the rows of the first "
+            f"{spec.built} slots{alike}; unless that goes on, migrate again: it ends what was begun"
+        )
 
     def _is_sound(self, index: TableIndex) -> bool:
         found = list(index.tree.check(self._view))
@@ -93,9 +103,10 @@ class KeyCheck:
         for key, slot in index.tree.entries(self._view):
             if last is not None and last[0] == key:
                 row = self._rules.layout.codec.live_row_at(self._view, slot)
-                other = index.twin(self._view, row, slot)
+                values = index.values(row)
+                other = index.twin(self._view, row, values, slot)
                 if other is not None:
-                    self._tell(index, str(index.duplicate(row, other).message))
+                    self._tell(index, index.stored_twice(values, [other["id"], row["id"]]).message)
             last = key, slot
 
     def _tell(self, index: TableIndex, what: str) -> None:

@@ -181,10 +181,14 @@ class RowCodec:
         """(slot, row with its TEXT values) of each row from one slot up to another."""
         texts = TextReader(view, self.files)
         for first, data in self.chunks(view, begin, end):
-            firsts = data[:: self.row_size]
-            slots = [first + place for place, byte in enumerate(firsts) if byte != DELETED]
-            for slot, row in zip(slots, self.live_rows(first, data), strict=True):
-                yield slot, self.with_text(row, texts)
+            for place, row in self.placed_rows(first, data):
+                yield first + place, self.with_text(row, texts)
+
+    def placed_rows(self, first: int, data: bytes) -> Iterator[tuple[int, Row]]:
+        """(place in the chunk, row with TEXT as offsets) of each row of one from ``first`` on."""
+        firsts = data[:: self.row_size]
+        places = [place for place, byte in enumerate(firsts) if byte != DELETED]
+        return zip(places, self.live_rows(first, data), strict=True)
 
     def all_rows(self, view: View) -> list[Row]:
         """Every row with its TEXT values, in slot order."""

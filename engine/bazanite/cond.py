@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from operator import ge, gt, le, lt
 from typing import Any
 
-from .errors import ValidationError, listed, shown_value
+from .errors import ValidationError, listed, mismatch, shown_value
 from .row import Row
 from .schema import Schema
 
@@ -210,8 +210,7 @@ class _TextCond(FieldCond):
         super().__init__(**params)
         for name, value in params.items():
             if not isinstance(value, str):
-                shown = shown_value(value)
-                raise ValidationError(f"'{name}': Type mismatch: `{shown}` is not `str`")
+                raise ValidationError(f"'{name}': {mismatch(value, '`str`').message}")
 
 
 class PREFIX(_TextCond):
@@ -302,5 +301,8 @@ def _compared(compare: Callable[[Any, Any], Any], name: str, stored: Any, value:
     try:
         return bool(compare(stored, value))
     except (TypeError, ArithmeticError) as error:  # the latter of a Decimal that is not a number
-        message = f"'{name}': Type mismatch: cannot compare with `{shown_value(value)}`"
+        message = (
+            f"'{name}': Type mismatch: cannot compare `{type(stored).__name__}` with "
+            f"`{shown_value(value)}`, which is `{type(value).__name__}`"
+        )
         raise ValidationError(message) from error

@@ -22,7 +22,7 @@ from .errors import ValidationError, listed
 from .files import PathLike, path_text
 from .join import BaseJoin, checked_joins, with_joins
 from .migrator import Migration, checked_migrations, migrate
-from .opening import check_width, checked_classes, has_catalog
+from .opening import check_width, checked_classes, has_catalog, refuse_without_store
 from .queries import Queries
 from .row import Row
 from .storage import Storage
@@ -49,7 +49,8 @@ class DB(Queries):
     ``DB.open`` takes the tables as the directory has them, without classes.
 
     ValidationError, SchemaMismatch, DirectoryError and CorruptionError leave the tables as they
-    were; MigrationError after the steps that could be made.
+    were; so does IntegrityError, whose ``ids`` are two rows of a table of Bazoola's that are equal
+    where its class says ``unique``.  MigrationError comes after the steps that could be made.
     """
 
     def __init__(
@@ -89,6 +90,8 @@ class DB(Queries):
             accept_unsafe=accept_unsafe,
             commit_timeout=commit_timeout,
         )
+        if classes is None:
+            refuse_without_store(path, system)
         store = open_store(path, options, system)
         try:
             records = [migration.record for migration in versions]
@@ -103,8 +106,9 @@ class DB(Queries):
     def open(cls, base_dir: str | PathLike = "data", **options: Any) -> Self:
         """Open all tables of a directory as its catalog has them; the options are those of ``DB``.
 
-        DirectoryError if it has none yet.  Of a field whose type is a program's own the values are
-        its bytes; validators and defaults are in classes only, and so not asked.
+        DirectoryError, and nothing is made, if there are none.  Of a field whose type is a
+        program's own the values are its bytes; checks and defaults are in classes only, and so not
+        asked.
         """
         return cls(_STORED, base_dir, **options)
 
@@ -188,6 +192,8 @@ class DB(Queries):
     def migrate(self, migrations: Sequence[Migration]) -> list[int]:
         """Make the migrations that the directory has not seen; returns their versions.
 
+        If other processes do so at the same time, each version is returned by the one that made its
+        last step.  An empty list asks for nothing, and nothing is asked of the directory.
         Each step is atomic and durable when it is done; a crash leaves it undone or done, and the
         next call goes on from there.  Others may read and write meanwhile; those that have a table
         open which is changed get SchemaMismatch from then on, and open it again.  Here the tables
@@ -245,6 +251,14 @@ class DB(Queries):
     def backup(self, target: str | PathLike) -> None:
         """Copy one state of the whole directory to a new directory, durably."""
         self.storage.store.backup(path_text(target))
+
+    def archive(self, keep_bytes: int | None) -> None:
+        """Keep what a checkpoint takes out of the log in files beside it; None: no more.
+
+        For all processes, from now on, until it is changed; the oldest are removed when there are
+        more than so many bytes.  So ``Changes`` tells what was committed long ago.
+        """
+        self.storage.store.archive(keep_bytes)
 
     def close(self) -> None:
         """Checkpoint, and let go of the directory; a second call does nothing.

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, Unpack
 
 from .declared import Options
-from .errors import ValidationError, shown_value
+from .errors import ValidationError, mismatch, shown_value
 from .fields import FieldType, NullNotAllowed
 
 MOST_DIGITS = 640
@@ -90,12 +90,10 @@ class DECIMAL(FieldType):
                 f"number that is meant: give `Decimal({str(val)!r})`"
             )
         if isinstance(val, bool) or not isinstance(val, (int, Decimal)):
-            raise ValidationError(f"Type mismatch: `{shown_value(val)}` is not `Decimal`")
-        if isinstance(val, int):
-            if not -(10**self._digits) < val < 10**self._digits:
-                raise ValidationError("The value is too big")
-            val = Decimal(val)
-        sign, figures, exponent = val.as_tuple()
+            raise mismatch(val, "`Decimal` or `int`")
+        if isinstance(val, int) and not -(10**self._digits) < val < 10**self._digits:
+            raise self._too_big(val)
+        sign, figures, exponent = Decimal(val).as_tuple()
         if not isinstance(exponent, int):
             raise ValidationError(f"The value is not a number: `{shown_value(val)}`")
         if not any(figures):
@@ -103,14 +101,22 @@ class DECIMAL(FieldType):
         digits = "".join(map(str, figures)).lstrip("0")
         shift = exponent + self._places
         if len(digits) + shift > self._digits:
-            raise ValidationError("The value is too big")
+            raise self._too_big(val)
         if shift >= 0:
             digits += "0" * shift
         elif digits[shift:].strip("0"):
-            raise ValidationError(f"The value has more than {self._places} decimal places")
+            raise ValidationError(
+                f"The value has more than {self._places} decimal places: `{shown_value(val)}`"
+            )
         else:
             digits = digits[:shift]
         return f"-{digits}" if sign else digits
+
+    def _too_big(self, val: Decimal | int) -> ValidationError:
+        return ValidationError(
+            f"The value is too big: `{shown_value(val)}` has more than "
+            f"{self._digits - self._places} digits before the point"
+        )
 
     def _write(self, val: Decimal | int) -> bytes:
         text = self.scaled(val)

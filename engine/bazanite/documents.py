@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from math import isfinite
 from typing import Any
 
-from .errors import ValidationError, shown_value
+from .errors import ValidationError, mismatch, shown_value
 from .fields import TEXT_WIDTH, LongType, utf8
 
 DEEPEST = 100
@@ -31,7 +31,7 @@ class BLOB(LongType):
 
     def to_text(self, val: bytes | bytearray) -> bytes:
         if not isinstance(val, (bytes, bytearray)):
-            raise ValidationError(f"Type mismatch: `{shown_value(val)}` is not `bytes`")
+            raise mismatch(val, "`bytes` or `bytearray`")
         return b64encode(val)
 
     def from_text(self, data: bytes) -> bytes:
@@ -82,7 +82,10 @@ def _check(document: Any, room: int) -> None:
     if isinstance(document, dict):
         for key in document:
             if not isinstance(key, str):
-                raise ValidationError(f"JSON: the key `{shown_value(key)}` is not `str`")
+                own = type(key).__name__
+                raise ValidationError(
+                    f"JSON: the key `{shown_value(key)}` is not `str`, but `{own}`"
+                )
         parts = document.values()
     for part in parts:
         _check(part, room - 1)
@@ -98,4 +101,5 @@ def _check_plain(part: Any) -> None:
     if isinstance(part, int) and not -(10**_WIDEST_INT) < part < 10**_WIDEST_INT:
         raise ValidationError(f"JSON: an integer has at most {_WIDEST_INT} digits")
     if part is not None and not isinstance(part, (str, int, float)):
-        raise ValidationError(f"JSON: `{shown_value(part)}` cannot be stored as JSON")
+        own = type(part).__name__
+        raise ValidationError(f"JSON: `{shown_value(part)}`, of `{own}`, cannot be stored as JSON")

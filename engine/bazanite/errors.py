@@ -10,12 +10,14 @@ from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from bazanite_wal.errors import (
+    ArchiveError,
     CommittedNotApplied,
     CommitUncertain,
     CorruptionError,
     DBError,
     DirectoryError,
     DurabilityMismatch,
+    ForgottenError,
     Holder,
     LockTimeout,
     NetworkFileSystemError,
@@ -31,12 +33,14 @@ from bazanite_wal.errors import (
 _T = TypeVar("_T")
 
 __all__ = [
+    "ArchiveError",
     "CommitUncertain",
     "CommittedNotApplied",
     "CorruptionError",
     "DBError",
     "DirectoryError",
     "DurabilityMismatch",
+    "ForgottenError",
     "Holder",
     "InconsistentDataError",
     "IntegrityError",
@@ -50,6 +54,7 @@ __all__ = [
     "UnsafeShutdownError",
     "ValidationError",
     "listed",
+    "mismatch",
     "shown_value",
 ]
 
@@ -61,6 +66,12 @@ def listed(items: Iterable[_T], expected: str) -> list[_T]:
     except TypeError:
         raise ValidationError(f"{shown_value(items)} is not {expected}") from None
     return list(iterator)
+
+
+def mismatch(value: object, expected: str) -> ValidationError:
+    """The error for a value of another type than the expected ones, which are given in words."""
+    own = type(value).__name__
+    return ValidationError(f"Type mismatch: `{shown_value(value)}` is not {expected}, but `{own}`")
 
 
 _NAMED = 10
@@ -84,8 +95,8 @@ class InconsistentDataError(CorruptionError, ValueError):
 class IntegrityError(ValidationError, ValueError):
     """Rows would contradict each other: values that must be unique, or a reference to nothing.
 
-    ``ids`` are rows of ``table`` that are in the way, with their values of ``columns``.  Nothing
-    was changed.
+    ``ids`` are stored rows of ``table`` that are in the way, with their values of ``columns``; none
+    if two of the rows given contradict each other.  Nothing was changed.
     """
 
     def __init__(
@@ -100,9 +111,11 @@ class IntegrityError(ValidationError, ValueError):
 class MigrationError(ValidationError):
     """A change of the schema that cannot be made; ``ids`` are the rows that are in the way.
 
-    Steps that were made before stay, and are recorded; of this one nothing was.
+    ``version`` is the migration's.  Steps that were made before stay, and are recorded; of this one
+    nothing was.  What a function of the program raised is the ``__cause__``.
     """
 
-    def __init__(self, message: str, ids: Iterable[int] = ()) -> None:
+    def __init__(self, message: str, ids: Iterable[int] = (), version: int | None = None) -> None:
         super().__init__(message)
         self.ids = tuple(ids)
+        self.version = version

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Self, Unpack
 
 from .declared import NOTHING, Declared, Options, Told, declare
-from .errors import ValidationError, shown_value
+from .errors import ValidationError, mismatch, shown_value
 
 DEFAULT_INT_WIDTH = 9
 _WIDEST_INT = 640
@@ -41,7 +41,7 @@ def utf8(value: str | bytes) -> bytes:
             return value.encode()
         value.decode()
     except UnicodeError as error:
-        raise ValidationError("The value is not valid UTF-8") from error
+        raise ValidationError(f"The value is not valid UTF-8: `{shown_value(value)}`") from error
     return bytes(value)
 
 
@@ -147,9 +147,12 @@ class INT(FieldType):
         if val is None:
             return
         if isinstance(val, bool) or not isinstance(val, int):
-            raise ValidationError(f"Type mismatch: `{shown_value(val)}` is not `int`")
+            raise mismatch(val, "`int`")
         if not -(10 ** (self.size - 1)) < val < 10**self.size:
-            raise ValidationError("The value is too big")
+            most = f"{self.size} character" + "s" * (self.size > 1)
+            raise ValidationError(
+                f"The value is too big: `{shown_value(val)}` has more than {most}"
+            )
 
 
 class PK(INT):
@@ -210,10 +213,13 @@ class CHAR(FieldType):
         if val is None:
             return
         if not isinstance(val, (str, bytes)):
-            raise ValidationError("Type mismatch")
+            raise mismatch(val, "`str` or UTF-8 as `bytes`")
         data = utf8(val)
         if len(data) > self.size:
-            raise ValidationError("The value is too long")
+            raise ValidationError(
+                f"The value is too long: `{shown_value(val)}` has {len(data)} bytes in UTF-8, and "
+                f"at most {self.size} fit"
+            )
         if data[:1] == b"\0":
             raise ValidationError("The value can't begin with a NUL character")
 
@@ -244,8 +250,11 @@ class LongType(FieldType):
         return (data, self.from_text(data)) if len(data) < 10**TEXT_WIDTH else None
 
     def validate_type(self, val: Any) -> None:
-        if val is not None and len(self.to_text(val)) >= 10**TEXT_WIDTH:
-            raise ValidationError("The value is too long")
+        size = 0 if val is None else len(self.to_text(val))
+        if size >= 10**TEXT_WIDTH:
+            raise ValidationError(
+                f"The value is too long: it takes {size} bytes, at most {10**TEXT_WIDTH - 1} fit"
+            )
 
     def serialize(self, val: int | None) -> bytes:
         return b"#" * TEXT_WIDTH if val is None else (b"%d" % val).ljust(TEXT_WIDTH)
@@ -268,7 +277,7 @@ class TEXT(LongType):
 
     def to_text(self, val: str | bytes) -> bytes:
         if not isinstance(val, (str, bytes)):
-            raise ValidationError("Type mismatch")
+            raise mismatch(val, "`str` or UTF-8 as `bytes`")
         return utf8(val)
 
     def from_text(self, data: bytes) -> str:

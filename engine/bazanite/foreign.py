@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bazanite_wal.layer import View
 
-from .errors import ValidationError, shown_value
+from .errors import ValidationError, mismatch
 from .files import TableFiles
 from .index import RowIndex
 from .schema import Schema
@@ -23,13 +23,14 @@ _NO_ID = 10**18
 
 
 class ForeignKeys:
-    """The foreign keys of one table, for the length of one call that changes it."""
+    """The foreign keys of one table, for one call that changes it, by the catalog that it found."""
 
     def __init__(self, storage: Storage, schema: Schema, table: str) -> None:
         self._storage = storage
         self._table = table
         self.relations = schema.foreign
         self._found: set[tuple[str, int]] = set()
+        self._indexes: dict[str, RowIndex] = {}
 
     def check(self, view: View, values: Mapping[str, Any], new_ids: Container[int]) -> None:
         """ValueError unless every foreign key that is given exists.
@@ -41,13 +42,13 @@ class ForeignKeys:
             if value is None:
                 continue
             if isinstance(value, bool) or not isinstance(value, int):
-                message = f"'{name}': Type mismatch: `{shown_value(value)}` is not `int`"
-                raise ValidationError(message)
+                message = mismatch(value, "`int`").message
+                raise ValidationError(f"'{name}': {message}")
             if target == self._table and value in new_ids:
                 continue
             if (target, value) in self._found:
                 continue
-            if not 0 < value < _NO_ID or self._index(view, name, target).find(view, value) is None:
+            if not 0 < value < _NO_ID or self._index(name, target).find(view, value) is None:
                 shown = value if abs(value) < _NO_ID else "too big,"
                 raise ValueError(f"Item id={shown} does not exist in '{target}'")
             self._found.add((target, int(value)))
@@ -66,18 +67,18 @@ class ForeignKeys:
                 continue
             if min(wanted) <= 0 or max(wanted) >= _NO_ID:
                 return False
-            if not self._index(view, name, target).has_all(view, sorted(wanted)):
+            if not self._index(name, target).has_all(view, sorted(wanted)):
                 return False
             self._found.update((target, value) for value in wanted)
         return True
 
-    def _index(self, view: View, field: str, target: str) -> RowIndex:
-        storage = self._storage
-        width = None
-        if target in storage.tables:
-            width = storage.tables[target].layout.int_width
-        elif storage.spec(view, target) is not None:
-            width = storage.catalog(view).int_width
-        if width is None:
-            raise ValidationError(f"'{field}': refers to table '{target}', which does not exist")
-        return RowIndex(TableFiles(storage.base_dir, target), width)
+    def _index(self, field: str, target: str) -> RowIndex:
+        found = self._indexes.get(target)
+        if found is None:
+            catalog = self._storage.rules.catalog
+            if target not in catalog.tables:
+                message = f"'{field}': refers to table '{target}', which does not exist"
+                raise ValidationError(message)
+            files = TableFiles(self._storage.base_dir, target)
+            found = self._indexes[target] = RowIndex(files, catalog.int_width)
+        return found

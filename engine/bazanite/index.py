@@ -45,6 +45,9 @@ class RowIndex:
         """Let these be the entries of the ids from ``pk`` on."""
         offset = (pk - 1) * self._width
         size = tx.size(self._name)
+        if offset - size == self._width:  # a fill of one entry would say that it was erased
+            tx.write(self._name, size, b"#" * self._width + entries)
+            return
         if size < offset < size + FILLED_GAP_BYTES:
             tx.fill(self._name, size, ord("#"), offset - size)
         tx.write(self._name, offset, entries)
@@ -80,8 +83,11 @@ class RowIndex:
             yield data[(pk - start) * width : (pk - start + 1) * width]
 
     def erase(self, tx: WriteSet, pk: int) -> None:
-        """Let this id have no row."""
-        tx.write(self._name, (pk - 1) * self._width, b"#" * self._width)
+        """Let this id, which has one, have no row.
+
+        A fill, as no write takes that over: so a frame tells which ids had a row before it.
+        """
+        tx.fill(self._name, (pk - 1) * self._width, ord("#"), self._width)
 
     def entries(self, view: View) -> Iterator[tuple[int, int]]:
         """(id, slot) of every entry that names one, in id order."""

@@ -10,6 +10,7 @@ entries in the same frame.  Different values may have the same key: the rows dec
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from bazanite_wal.layer import View, WriteSet
@@ -48,9 +49,10 @@ class TableIndex:
         """The row's values in the columns of the index."""
         return tuple(row[name] for name in self.spec.columns)
 
-    def twin(self, view: View, row: Mapping[str, Any], slot: int) -> Row | None:
-        """Another stored row with the same values; NULL is like nothing else."""
-        values = self.values(row)
+    def twin(
+        self, view: View, row: Mapping[str, Any], values: tuple[Any, ...], slot: int
+    ) -> Row | None:
+        """Another stored row that has this row's values too; NULL is like nothing else."""
         if None in values:
             return None
         for found in self.tree.find(view, self.maker.key(row)):
@@ -60,16 +62,33 @@ class TableIndex:
                     return other
         return None
 
-    def duplicate(self, row: Mapping[str, Any], other: Mapping[str, Any]) -> IntegrityError:
-        """The error for a row that must not be stored beside this other one."""
+    def taken(self, values: tuple[Any, ...], pk: int) -> IntegrityError:
+        """The error for values that the stored row of this id has."""
         columns = ", ".join(self.spec.columns)
-        values = ", ".join(shown_value(value) for value in self.values(row))
-        return IntegrityError(
-            f"'{columns}': row with {columns} {values} already exists (id {other['id']})",
-            self.layout.files.table,
-            self.spec.columns,
-            [other["id"]],
+        what = f"row with {columns} {_shown(values)} already exists (id {pk})"
+        return self._error(f"'{columns}': {what}", [pk])
+
+    def given_twice(self, values: tuple[Any, ...], first: int, second: int) -> IntegrityError:
+        """The error for two rows of one call, at these places in it, of which none is stored."""
+        columns = ", ".join(self.spec.columns)
+        what = f"rows {first} and {second} of those given, counted from 0, have the same"
+        return self._error(f"'{columns}': {what} {columns} {_shown(values)}", [])
+
+    def stored_twice(self, values: tuple[Any, ...], ids: Sequence[int]) -> IntegrityError:
+        """The error for stored rows, which were allowed to have the same values so far."""
+        columns = ", ".join(self.spec.columns)
+        what = f"rows with id {' and '.join(map(str, ids))} have the same {columns}"
+        table = self.layout.files.table
+        return self._error(
+            f"table '{table}': ({columns}) cannot be unique: {what} {_shown(values)}", ids
         )
+
+    def _error(self, message: str, ids: Iterable[int]) -> IntegrityError:
+        return IntegrityError(message, self.layout.files.table, self.spec.columns, ids)
+
+
+def _shown(values: tuple[Any, ...]) -> str:
+    return ", ".join(map(shown_value, values))
 
 
 class TableKeys:
@@ -92,14 +111,14 @@ class TableKeys:
         for index in self.all:
             index.tree.clear(tx)
 
-    def build(self, tx: WriteSet) -> None:
-        """Let them have all rows that are stored; IntegrityError if some are not unique."""
+    def build(self, tx: WriteSet, *, sure: bool = False) -> None:
+        """Let them have the rows that are stored, whatever is in their files.
+
+        IntegrityError if some are not unique; ``sure`` if that needs no look.
+        """
         self.clear(tx)
         if self.all and tx.size(self.all[0].layout.files.rows):
-            new = NewKeys(self, tx)
-            for slot, row in self.all[0].layout.codec.slot_rows(tx):
-                new.add(slot, row)
-            new.save(tx)
+            StoredKeys(self, tx, self.all[0].layout.codec.slot_rows(tx), sure=sure).save(tx)
 
     def add(self, tx: WriteSet, rows: Sequence[SlotRow]) -> None:
         """Rows that were stored."""
@@ -130,10 +149,11 @@ class TableKeys:
         Those that stay are not looked at: while an index is being built, the builder tells of them.
         """
         for index in self.unique:
-            if index.values(old) != index.values(new):
-                other = index.twin(view, new, slot)
+            values = index.values(new)
+            if index.values(old) != values:
+                other = index.twin(view, new, values, slot)
                 if other is not None:
-                    raise index.duplicate(new, other)
+                    raise index.taken(values, other["id"])
 
 
 class NewKeys:
@@ -143,7 +163,8 @@ class NewKeys:
         self._keys = keys
         self._view = view
         self._rows: list[SlotRow] = []
-        self._seen: list[dict[tuple[Any, ...], Mapping[str, Any]]] = [{} for _ in keys.unique]
+        self._seen: list[dict[tuple[Any, ...], int]] = [{} for _ in keys.unique]
+        """By their values, which one it was."""
         self._wanted = bool(keys)
 
     def __bool__(self) -> bool:
@@ -151,14 +172,17 @@ class NewKeys:
 
     def add(self, slot: int, row: Mapping[str, Any]) -> None:
         """One more; IntegrityError if it may not be stored."""
+        place = len(self._rows)
         for index, seen in zip(self._keys.unique, self._seen, strict=True):
             values = index.values(row)
             if None in values:
                 continue
-            other = seen.get(values) or index.twin(self._view, row, slot)
+            first = seen.setdefault(values, place)
+            if first != place:
+                raise index.given_twice(values, first, place)
+            other = index.twin(self._view, row, values, slot)
             if other is not None:
-                raise index.duplicate(row, other)
-            seen[values] = row
+                raise index.taken(values, other["id"])
         self._rows.append((slot, row))
 
     def save(self, tx: WriteSet) -> None:
@@ -166,3 +190,59 @@ class NewKeys:
         if self._rows:
             self._keys.add(tx, self._rows)
             self._rows = []
+
+
+class StoredKeys:
+    """Rows that are stored and are to come into indexes that do not have them.
+
+    IntegrityError naming two stored rows that may not be beside each other, unless ``sure``.
+    """
+
+    def __init__(
+        self, keys: TableKeys, view: View, rows: Iterable[SlotRow], *, sure: bool = False
+    ) -> None:
+        self._indexes = keys.all
+        self._entries: list[list[tuple[bytes, int]]] = [[] for _ in keys.all]
+        targets = list(zip(self._indexes, self._entries, strict=True))
+        unique = [] if sure else keys.unique
+        kept: list[SlotRow] = []
+        for slot, row in rows:
+            for index, entries in targets:
+                if index.has(slot):
+                    entries.append(index.entry(slot, row))
+            if unique:
+                kept.append((slot, row))
+        for index, entries in targets:
+            if index in unique:
+                _refuse_doubles(index, view, entries, kept)
+
+    def save(self, tx: WriteSet) -> None:
+        """Put all of them into the indexes."""
+        for index, entries in zip(self._indexes, self._entries, strict=True):
+            index.tree.insert(tx, entries)
+            entries.clear()
+
+
+def _refuse_doubles(
+    index: TableIndex, view: View, entries: list[tuple[bytes, int]], rows: list[SlotRow]
+) -> None:
+    """IntegrityError if these rows, with these entries, are not unique among all in the index.
+
+    Rows are looked at where their keys are the same: those of most are not.
+    """
+    keys = sorted(key for key, _ in entries)
+    doubled = {key for key, following in pairwise(keys) if key == following}
+    doubled.update(index.tree.those_there(view, keys))
+    if not doubled:
+        return
+    suspects = {slot for key, slot in entries if key in doubled}
+    seen: dict[tuple[Any, ...], Mapping[str, Any]] = {}
+    for slot, row in rows:
+        values = index.values(row) if slot in suspects else (None,)
+        if None in values:
+            continue
+        other = seen.setdefault(values, row)
+        if other is row:
+            other = index.twin(view, row, values, slot) or row
+        if other is not row:
+            raise index.stored_twice(values, [other["id"], row["id"]])

@@ -39,30 +39,16 @@ _Make = Callable[[Any], bytes]
 
 
 def key_size(kind: FieldType) -> int | None:
-    """How many bytes the keys of this type have; None if there are none.
-
-    There are none for JSON, whose values have no order, nor for a program's own types.
-    """
+    """How many bytes the keys of this type have; None if there are none."""
     found = _maker(kind)
     return None if found is None else found[0]
-
-
-def sort_key(kind: FieldType, value: Any) -> bytes:
-    """The key of a value, also of one that the field cannot hold but that its values compare with.
-
-    ValidationError if they do not, or if the type has no keys.
-    """
-    found = _maker(kind)
-    if found is None:
-        raise ValidationError(f"A {type(kind).__name__} has no order that an index could keep")
-    size, make = found
-    return b"#" * size if value is None else make(value)
 
 
 class KeyMaker:
     """The keys of some fields together, in this order; ``size`` is their width.
 
-    ValidationError if one of the fields can have none.
+    ValidationError if one of the fields can have none: a JSON, whose values have no order, or a
+    program's own type.
     """
 
     def __init__(self, fields: Sequence[Field]) -> None:
@@ -72,13 +58,19 @@ class KeyMaker:
             found = _maker(kind)
             if found is None:
                 shown = type(kind).__name__
-                raise ValidationError(f"'{name}': A {shown} has no order that an index could keep")
+                raise ValidationError(
+                    f"'{name}': {shown} cannot be in an index: it has no order that one could keep"
+                )
             self._makers.append((name, *found))
             self._kinds.append(kind)
         self.size = sum(size for _, size, _ in self._makers)
 
     def key(self, row: Mapping[str, Any]) -> bytes:
-        """The key of a row as it reads, with its long values."""
+        """The key of a row as it reads, with its long values.
+
+        Also of values that the fields cannot hold but that theirs compare with; ValidationError if
+        they do not.
+        """
         return b"".join(
             [
                 make(row[name]) if row[name] is not None else b"#" * size

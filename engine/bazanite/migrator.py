@@ -8,7 +8,8 @@ the catalog says then.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 from . import building
 from .catalog import decode
 from .catalog_file import read_catalog_bytes
-from .errors import SchemaMismatch, TransactionError, ValidationError, listed
+from .errors import MigrationError, SchemaMismatch, TransactionError, ValidationError, listed
 from .specs import Catalog, MigrationRecord
 from .steps import AddIndex, DropTable, RenameTable, Step
 from .tables import Tables
@@ -74,7 +75,9 @@ def checked_migrations(migrations: Iterable[Migration]) -> list[Migration]:
 def migrate(
     store: Store, directory: str, migrations: Sequence[Migration], declared: Collection[str] = ()
 ) -> list[int]:
-    """Make what the directory has not seen yet; returns the versions that were made here.
+    """Make what the directory has not seen yet; returns the versions whose last step was made here.
+
+    So of several processes at once each version is returned by one.  None given: none is asked for.
 
     MigrationError if rows are in the way: the steps before it stay.  SchemaMismatch if the
     directory has seen a migration that is not among these: a newer program's.
@@ -86,7 +89,7 @@ def migrate(
     if store.in_transaction():
         raise TransactionError("a transaction is open: migrate before it begins")
     made: list[int] = []
-    while True:
+    while migrations:
         with store.transaction(private=True) as tx:
             data = read_catalog_bytes(tx)
             if not data:
@@ -94,27 +97,47 @@ def migrate(
             tables = Tables(store, tx, directory, decode(data, directory), declared)
             pending = _pending(tables.catalog, migrations)
             if pending is None:
-                return made
+                break
             migration, done = pending
             step = migration.steps[done] if done < len(migration.steps) else None
             if isinstance(step, AddIndex) and not _is_moot(step, tables, absent):
-                step.change(tables)
+                with _told_by(migration):
+                    step.change(tables)
             else:
                 for one in migration.steps[done:]:
                     moot = _is_moot(one, tables, absent)
                     if isinstance(one, AddIndex) and not moot:
                         break
                     if not moot:
-                        one.change(tables)
+                        with _told_by(migration):
+                            one.change(tables)
                     done += 1
                 step = None
                 tables.catalog = _recorded(migration, done, tables.catalog)
             tables.finish()
         if isinstance(step, AddIndex):
             done += 1
-            building.build(store, directory, step, partial(_recorded, migration, done))
+            with _told_by(migration):
+                recorded = partial(_recorded, migration, done)
+                if not building.build(store, directory, step, recorded):
+                    continue  # another process's work: the catalog says what is left
         if done >= len(migration.steps):
             made.append(migration.version)
+    return made
+
+
+@contextmanager
+def _told_by(migration: Migration) -> Iterator[None]:
+    """Let what refuses a step be a MigrationError that names the migration."""
+    try:
+        yield
+    except ValidationError as error:
+        cause = error.__cause__ if isinstance(error, MigrationError) else error
+        raise MigrationError(
+            f"migration {migration.version} ({migration.name}): {error.message}",
+            getattr(error, "ids", ()),
+            migration.version,
+        ) from cause
 
 
 def _pending(catalog: Catalog, migrations: Sequence[Migration]) -> tuple[Migration, int] | None:
@@ -122,7 +145,7 @@ def _pending(catalog: Catalog, migrations: Sequence[Migration]) -> tuple[Migrati
     known = {record.version: record for record in catalog.migrations}
     given = {migration.version for migration in migrations}
     for record in catalog.migrations:
-        if record.version not in given and (not given or record.version > max(given)):
+        if record.version not in given and record.version > max(given):
             raise SchemaMismatch(
                 f"the directory has seen migration {record.version} ({record.name}), which this "
                 f"program does not know: a newer program's"

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from typing import Any, Unpack
 
 from .declared import Options
-from .errors import ValidationError, shown_value
+from .errors import ValidationError, mismatch, shown_value
 from .fields import FieldType, NullNotAllowed
 
 _DATE_WIDTH = len("2026-11-26")
@@ -55,7 +55,7 @@ class BOOL(_Fixed):
 
     def validate_type(self, val: bool | None) -> None:
         if val is not None and not isinstance(val, bool):
-            raise ValidationError(f"Type mismatch: `{shown_value(val)}` is not `bool`")
+            raise mismatch(val, "`bool`")
 
     def _write(self, val: bool) -> bytes:
         return b"T" if val else b"F"
@@ -77,7 +77,7 @@ class DATE(_Fixed):
             shown = shown_value(val)
             raise ValidationError(f"Type mismatch: `{shown}` has a time: give its `.date()`")
         if not isinstance(val, date):
-            raise ValidationError(f"Type mismatch: `{shown_value(val)}` is not `date`")
+            raise mismatch(val, "`date`")
 
     def _write(self, val: date) -> bytes:
         return date(val.year, val.month, val.day).isoformat().encode()
@@ -110,7 +110,7 @@ class DATETIME(_Fixed):
     def stored(self, val: datetime) -> datetime:
         """What will be read; ValidationError if it cannot be stored."""
         if not isinstance(val, datetime):
-            raise ValidationError(f"Type mismatch: `{shown_value(val)}` is not `datetime`")
+            raise mismatch(val, "`datetime`")
         zoned = val.utcoffset() is not None
         if self._utc and not zoned:
             raise ValidationError(
@@ -123,11 +123,13 @@ class DATETIME(_Fixed):
                 "declare DATETIME(utc=True), or give `.replace(tzinfo=None)`"
             )
         if type(val) is not datetime and getattr(val, "nanosecond", False):
-            raise ValidationError("The value is finer than a microsecond")
+            raise ValidationError(f"The value is finer than a microsecond: `{shown_value(val)}`")
         try:
             moment = val.astimezone(UTC) if self._utc else val
         except OverflowError as error:
-            raise ValidationError("The value is outside the years 1 to 9999 in UTC") from error
+            raise ValidationError(
+                f"The value is outside the years 1 to 9999 in UTC: `{shown_value(val)}`"
+            ) from error
         day = moment.year, moment.month, moment.day
         time = moment.hour, moment.minute, moment.second, moment.microsecond
         return datetime(*day, *time, tzinfo=UTC if self._utc else None)

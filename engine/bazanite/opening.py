@@ -6,7 +6,7 @@ open some of the directory's tables, and add new ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,7 @@ from .table import Table
 
 if TYPE_CHECKING:
     from bazanite_wal.store import Store
+    from bazanite_wal.system import System
 
 
 def checked_classes(classes: Iterable[type[Table]]) -> dict[str, type[Table]]:
@@ -74,12 +75,27 @@ def has_catalog(store: Store) -> bool:
         return view.size(CATALOG_NAME) > 0
 
 
+def refuse_without_store(directory: str, system: System | None) -> None:
+    """DirectoryError, and nothing is made, where there is nothing that could have a catalog."""
+    from bazanite_wal.offline import has_store  # noqa: PLC0415  seldom used
+
+    if not has_store(directory, CATALOG_NAME, system):
+        raise _without_tables(directory)
+
+
+def _without_tables(directory: str) -> DirectoryError:
+    return DirectoryError(
+        f"{directory}: there are no tables. Is it another directory that is meant? To make tables "
+        "here, give their classes: DB([...], ...)"
+    )
+
+
 def stored_classes(store: Store, directory: str) -> dict[str, type[Table]]:
     """A class for each table of the directory, by its catalog; DirectoryError if it has none."""
     with store.reading() as view:
         catalog = read_catalog(view, directory)
     if catalog is None:
-        raise DirectoryError(f"{directory}: there are no tables yet; give their classes")
+        raise _without_tables(directory)
     return {name: class_of(name, spec) for name, spec in catalog.tables.items()}
 
 
@@ -134,6 +150,8 @@ def open_tables(
                 adopt.verify(tx, layout, present)
         specs = _specs(tx, stored, layouts, checksums)
         changed = {name for name, spec in specs.items() if known.get(name) != spec}
+        for name in added:
+            _refuse_unknown_targets(name, specs[name], known.keys() | classes.keys())
         if changed and inside:
             raise TransactionError("a transaction is open: open new tables before it begins")
         seen = stored.migrations if stored is not None else tuple(records)
@@ -153,6 +171,19 @@ def open_tables(
             write_catalog(tx, catalog)
         _drop_sums(tx, [files[name].sums for name, spec in specs.items() if not spec.checksums])
         return layouts, catalog
+
+
+def _refuse_unknown_targets(table: str, spec: TableSpec, known: Collection[str]) -> None:
+    """SchemaMismatch if a new table refers to one that there is not, so that no row could.
+
+    References that "keep" may: Bazoola's programs open their tables one by one.
+    """
+    for field in spec.fields:
+        if field.table is not None and field.on_delete != KEEP and field.table not in known:
+            raise SchemaMismatch(
+                f"table '{table}', '{field.name}': refers to table '{field.table}', which the "
+                "directory does not have: give DB its class as well, now or before"
+            )
 
 
 def _drop_sums(tx: WriteSet, names: list[str]) -> None:

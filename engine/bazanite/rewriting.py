@@ -13,7 +13,7 @@ from bazanite_wal.layer import WriteSet
 
 from . import textfile
 from .codec import Layout
-from .errors import CorruptionError, MigrationError, ValidationError, shown_ids
+from .errors import CorruptionError, DBError, MigrationError, ValidationError, shown_ids
 from .fields import Field, LongType
 from .insert import check_text_offset
 from .row import Row
@@ -42,11 +42,16 @@ class Rewriting:
         self._source, self._make = source, make
         self._texts: list[bytes] = []
         self._text_end = tx.size(new.files.text)
-        self._refused: list[tuple[int, str]] = []
+        self._refused: list[int] = []
+        self._reason: Exception | None = None
+        """Why the first of them was refused."""
         self._pieces: list[bytes] = []
 
     def prepare(self) -> None:
-        """Make the new rows; MigrationError naming those whose values do not fit."""
+        """Make the new rows; MigrationError naming those whose values do not fit.
+
+        It also names a row of which a function of the program's raised anything else.
+        """
         old_size, new_size = self._old.row_size, self._new.row_size
         deleted = b"*" * (new_size - 1) + b"\n"
         count = self._old.codec.slot_count(self._tx)
@@ -56,13 +61,13 @@ class Rewriting:
             made = dict(self._rows(begin, end, data))
             self._pieces += [made.get(slot, deleted) for slot in range(begin, end)]
         if self._refused:
-            ids = [pk for pk, _ in self._refused]
+            ids = self._refused
             rows = "row" if len(ids) == 1 else "rows"
             raise MigrationError(
                 f"table '{self._old.files.table}': {len(ids)} {rows} would not fit, with id "
-                f"{shown_ids(ids)}: {self._refused[0][1]}",
+                f"{shown_ids(ids)}: {self._reason}",
                 ids,
-            )
+            ) from self._reason
 
     def save(self) -> None:
         """Write them."""
@@ -91,7 +96,17 @@ class Rewriting:
             except CorruptionError:
                 raise
             except (ValidationError, ValueError, TypeError, ArithmeticError) as error:
-                self._refused.append((row["id"], str(error)))
+                self._refused.append(row["id"])
+                self._reason = self._reason or error
+            except DBError:
+                raise
+            except Exception as error:
+                shown = f"{type(error).__name__}: {error}"
+                raise MigrationError(
+                    f"table '{self._old.files.table}': a function or type of the program raised "
+                    f"an error for the row with id {row['id']}: {shown}",
+                    [row["id"]],
+                ) from error
 
     def _column(self, field: Field, row: Row) -> bytes:
         value = self._make[field.name](row)

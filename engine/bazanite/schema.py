@@ -17,7 +17,7 @@ from .declared import NOTHING, Declared, ask, declared
 from .encoder import RowEncoder, row_encoder
 from .errors import ValidationError, listed, shown_value
 from .fields import FK, INT, Field, FieldType, LongType
-from .keys import key_size
+from .keys import KeyMaker
 from .row import Row
 
 DELETED = ord("*")
@@ -109,10 +109,7 @@ class Schema:
     def check_indexable(self, names: Iterable[str]) -> None:
         """ValidationError if no index can have one of these columns."""
         kinds = {field.name: field.type for field in self.schema}
-        for name in names:
-            if key_size(kinds[name]) is None:
-                shown = type(kinds[name]).__name__
-                raise ValidationError(f"'{name}': {shown} cannot be in an index")
+        KeyMaker([Field(name, kinds[name]) for name in names])
 
     def row_size(self) -> int:
         """Width of a row in bytes, with its newline."""

@@ -229,10 +229,6 @@ class Storage:
         """Whether, by what this handle last knew, some table has them."""
         return bool(self.covered)
 
-    def spec(self, view: View, name: str) -> TableSpec | None:
-        """What the catalog says of a table, which this handle need not have opened."""
-        return self.catalog(view).tables.get(name)
-
     def foreign_keys(self, table: Table) -> ForeignKeys:
         """The check of foreign keys for one insert into, or update of, this table."""
         return ForeignKeys(self, table.schema, table.name)

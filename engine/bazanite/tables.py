@@ -177,7 +177,7 @@ class Tables:
             try:
                 TableKeys(layout, [index]).build(self._tx)
             except IntegrityError as error:
-                raise MigrationError(f"table '{table}': {error.message}", error.ids) from error
+                raise MigrationError(error.message, error.ids) from error
 
     def drop_index(self, table: str, index: IndexSpec) -> None:
         """Empty its file, which stays, and forget it."""

@@ -6,6 +6,7 @@ of the text file close up.  Whoever reads or writes meanwhile sees the table bef
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -14,10 +15,9 @@ from bazanite_wal.layer import View, WriteSet
 from . import textfile
 from .catalog_file import write_catalog
 from .codec import Layout
-from .fields import TEXT_WIDTH, LongType
+from .fields import TEXT_WIDTH
 from .keyed import TableKeys
 from .rules import TableRules
-from .schema import DELETED
 from .specs import Catalog, IndexSpec
 from .textfile import TextReader
 
@@ -38,10 +38,11 @@ def vacuum(tx: WriteSet, rules: TableRules, catalog: Catalog) -> int:
     layout, files = rules.layout, rules.layout.files
     names = rules.spec.files(files.directory, files.table)
     before = sum(tx.size(name) for name in names)
-    moved = _moves(tx, layout)  # first: it tells of every row that is damaged
-    rows, texts = _closed_up(tx, layout)
+    closed_up = _ClosedUp(tx, layout)
+    rows, texts, moved = closed_up.rows, closed_up.texts, closed_up.moved
     if len(rows) == tx.size(files.rows) and len(texts) == tx.size(files.text):
         return 0
+    tx.truncate(files.rows, 0)  # a frame that cuts the rows twice says that no row was changed
     tx.write(files.rows, 0, rows)
     tx.truncate(files.rows, len(rows))
     if layout.has_text:
@@ -49,49 +50,54 @@ def vacuum(tx: WriteSet, rules: TableRules, catalog: Catalog) -> int:
         tx.truncate(files.text, len(texts))
     if moved or tx.size(files.free):
         tx.truncate(files.free, 0)
+        tx.truncate(files.index, tx.size(files.index))  # no write of before takes these over
         for move in moved:
             layout.index.put(tx, move.pk, [move.new])
         _build_keys(tx, rules, catalog, moved)
     return before - sum(tx.size(name) for name in names)
 
 
-def _closed_up(view: View, layout: Layout) -> tuple[bytes, bytes]:
-    """The live rows one behind the other, and their long values likewise."""
-    reader = TextReader(view, layout.files)
-    size = layout.row_size
-    places = [
-        layout.codec.offsets[field.name]
-        for field in layout.schema.schema
-        if isinstance(field.type, LongType)
-    ]
-    rows: list[bytes] = []
-    texts: list[bytes] = []
-    end = 0
-    for _, data in layout.codec.chunks(view):
-        for start in range(0, len(data), size):
-            row = data[start : start + size]
-            if row[0] == DELETED:
-                continue
-            for place in places:
-                column = row[place : place + TEXT_WIDTH]
-                if column[:1] == b"#":
-                    continue
-                text = textfile.encode(reader.get(int(column), bytes))
-                new = str(end).encode().ljust(TEXT_WIDTH)
-                row = row[:place] + new + row[place + TEXT_WIDTH :]
-                texts.append(text)
-                end += len(text)
-            rows.append(row)
-    return b"".join(rows), b"".join(texts)
+class _ClosedUp:
+    """The live rows one behind the other, their long values likewise, and which rows have moved.
+
+    CorruptionError for any row or value that is damaged.
+    """
+
+    def __init__(self, view: View, layout: Layout) -> None:
+        self.moved: list[_Move] = []
+        rows: list[bytes] = []
+        texts: list[bytes] = []
+        codec, size = layout.codec, layout.row_size
+        reader = TextReader(view, layout.files)
+        long_fields = [
+            (name, codec.offsets[name], _as_it_is(read)) for name, read in codec.text_fields.items()
+        ]
+        end = 0
+        for first, data in codec.chunks(view):
+            for place, row in codec.placed_rows(first, data):
+                line = data[place * size : (place + 1) * size]
+                for name, start, read in long_fields:
+                    if row[name] is None:
+                        continue
+                    texts.append(textfile.encode(reader.get(row[name], read)))
+                    offset = str(end).encode().ljust(TEXT_WIDTH)
+                    line = line[:start] + offset + line[start + TEXT_WIDTH :]
+                    end += len(texts[-1])
+                if first + place != len(rows):
+                    self.moved.append(_Move(row["id"], first + place, len(rows)))
+                rows.append(line)
+        self.rows = b"".join(rows)
+        self.texts = b"".join(texts)
 
 
-def _moves(view: View, layout: Layout) -> list[_Move]:
-    """Each row that another slot will have."""
-    result: list[_Move] = []
-    for new, (old, row) in enumerate(layout.codec.slot_rows(view)):
-        if new != old:
-            result.append(_Move(row["id"], old, new))
-    return result
+def _as_it_is(read: Callable[[bytes], object]) -> Callable[[bytes], bytes]:
+    """What gives a value's bytes if ``read`` can make a value of them, and else its error."""
+
+    def verified(data: bytes) -> bytes:
+        read(data)
+        return data
+
+    return verified
 
 
 def _build_keys(tx: WriteSet, rules: TableRules, catalog: Catalog, moved: list[_Move]) -> None:
@@ -102,15 +108,7 @@ def _build_keys(tx: WriteSet, rules: TableRules, catalog: Catalog, moved: list[_
     """
     layout = rules.layout
     indexes = [_closed_up_index(index, moved) for index in rules.spec.indexes]
-    keys = TableKeys(layout, indexes).all
-    if keys:
-        entries: list[list[tuple[bytes, int]]] = [[] for _ in keys]
-        for slot, row in layout.codec.slot_rows(tx):
-            for index, its in zip(keys, entries, strict=True):
-                if index.has(slot):
-                    its.append(index.entry(slot, row))
-        for index, its in zip(keys, entries, strict=True):
-            index.tree.build(tx, sorted(its))
+    TableKeys(layout, indexes).build(tx, sure=True)
     spec = replace(rules.spec, indexes=tuple(indexes))
     if spec != rules.spec:
         write_catalog(tx, replace(catalog, tables={**catalog.tables, rules.name: spec}))

@@ -51,7 +51,7 @@ def test_rows_that_vacuum_moves_while_an_index_is_unfinished_are_looked_at(
         assert db.find_all("t") == rows
         sound(db)
         if equal:
-            with pytest.raises(MigrationError, match="row with n 28 already exists"):
+            with pytest.raises(MigrationError, match="have the same n 28"):
                 db.migrate(UNIQUE)
         else:
             assert db.migrate(UNIQUE) == [1]

@@ -1,4 +1,4 @@
-"""``bazanite check DIR``: the log, every file of every table, and whether they agree."""
+"""``bazanite check DIR``: the log, its archive, every file of every table, and how they agree."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from dataclasses import asdict
 from bazanite.check import Report, check_view
 from bazanite.check_reader import Problem
 from bazanite.files import CATALOG_NAME
+from bazanite_wal.archive_survey import Survey
 from bazanite_wal.log import LOG_NAME
 from bazanite_wal.offline import Offline
 
+from .archive_command import document
 from .looking import LogState, add_directory_arguments, log_state, looking_at, verdict_text
 from .output import FINDINGS, FINE, plural, print_columns, print_json
 from .wal_command import log_section
@@ -20,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     add_directory_arguments(parser)
     parser.epilog = (
+        "example: bazanite check data --json\n\n"
         "Changes nothing, and recovers nothing: a directory that needs recovery is judged as"
         " recovery would leave it. Writers wait meanwhile. Exit status 1 if anything is damaged."
     )
@@ -30,11 +33,13 @@ def run(args: argparse.Namespace) -> int:
     with looking_at(args) as offline:
         log = log_state(offline)
         report = _check_tables(offline)
+        archive = offline.archive(verify=True)
     problems = [Problem(LOG_NAME, offset, None, what) for offset, what in log.problems]
+    problems += [Problem(name, offset, None, what) for name, offset, what in archive.problems]
     problems += report.problems
     notes = log.notes + report.notes
     if args.json:
-        _print_json(offline, log, report, problems, notes)
+        _print_json(offline, log, report, problems, notes, archive)
     else:
         log_text = verdict_text(offline, log)
         _print_text(args.directory, log_text, report, problems, notes)
@@ -57,7 +62,12 @@ def _check_tables(offline: Offline) -> Report:
 
 
 def _print_json(
-    offline: Offline, log: LogState, report: Report, problems: list[Problem], notes: list[str]
+    offline: Offline,
+    log: LogState,
+    report: Report,
+    problems: list[Problem],
+    notes: list[str],
+    archive: Survey,
 ) -> None:
     print_json(
         {
@@ -67,6 +77,7 @@ def _print_json(
             "problems": [asdict(problem) for problem in problems],
             "notes": notes,
             "log": log_section(offline, log),
+            "archive": document(archive),
             "needs_recovery": offline.needs_recovery,
             "tables": {
                 name: {

@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ' while durability was "off"',
     )
     parser.epilog = (
+        "example: bazanite checkpoint data\n\n"
         "Works beside other processes. Afterwards the log is empty, and `cat` sees all that was"
         " committed."
     )
@@ -34,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Open, which recovers; checkpoint; close."""
     with looking_at(args) as offline:
-        options = _options(args, offline)
+        options = options_for(offline, args.lock_timeout, accept_unsafe=args.accept_unsafe)
         frames = len(offline.scan.frames) if offline.scan else 0
     try:
         store = open_store(args.directory, options)
@@ -63,16 +64,18 @@ def run(args: argparse.Namespace) -> int:
     return FINE
 
 
-def _options(args: argparse.Namespace, offline: Offline) -> StoreOptions:
+def options_for(
+    offline: Offline, lock_timeout: float, *, accept_unsafe: bool = False
+) -> StoreOptions:
     """As the directory is used now, so that nobody is turned away and the log does not grow."""
-    options = StoreOptions(lock_timeout=args.lock_timeout)
+    options = StoreOptions(lock_timeout=lock_timeout)
     size = len(offline.log or b"") - FRAMES_START
     return StoreOptions(
         durability=offline.live.durability or "full",
-        lock_timeout=args.lock_timeout,
+        lock_timeout=lock_timeout,
         log_size_bytes=max(LEAST_LOG_SIZE, min(options.log_size_bytes, size)),
         powersafe_overwrite=offline.scan is None or offline.scan.header.sector == 1,
-        accept_unsafe=args.accept_unsafe,
+        accept_unsafe=accept_unsafe,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -16,9 +17,22 @@ from typing import NoReturn, Protocol, cast
 from .output import CLOSED_PIPE, INTERRUPTED, USAGE, CommandError, print_json
 
 _COMMANDS = {
-    "check": ("check_command", "judge a directory: the log, each table, how they agree"),
+    "tables": ("tables_command", "which tables there are, how large"),
+    "schema": ("schema_command", "columns, types, indexes; or as Python classes"),
+    "rows": ("rows_command", "the rows of a table"),
+    "get": ("get_command", "one row by its id"),
+    "find": ("find_command", "the rows for which conditions hold"),
+    "insert": ("insert_command", "store a row, or rows from standard input"),
+    "upsert": ("upsert_command", "change the row with these values, or store one"),
+    "update": ("update_command", "change a row, or all for which conditions hold"),
+    "delete": ("delete_command", "delete rows"),
+    "migrate": ("migrate_command", "change the schema; which migrations were made"),
+    "shell": ("shell_command", "a prompt for these commands, with completion"),
     "info": ("info_command", "tables, sizes, state of the log, who is at work"),
-    "wal": ("wal_command", "show or verify the write-ahead log"),
+    "stats": ("stats_command", "counters, and where the bytes are"),
+    "lock": ("lock_command", "who holds the lock, and who waits for it"),
+    "check": ("check_command", "judge a directory: the log, each table, how they agree"),
+    "wal": ("wal_command", "show, verify, follow or archive the write-ahead log"),
     "checkpoint": ("checkpoint_command", "recover if necessary, empty the log into the tables"),
     "torture": ("torture", "kill writers at random moments, recover, judge"),
     "explore": ("explore_command", "cut the power at every point, open every legal disk, judge"),
@@ -28,32 +42,21 @@ _COMMANDS = {
     "bench": ("bench_command", "measure Bazanite beside its peers"),
     "mutants": ("mutants_command", "plant bugs in the engine; the harness must see each"),
 }
+GROUPS = {
+    "data": ["tables", "schema", "rows", "get", "find", "insert", "upsert", "update", "delete",
+             "migrate", "shell"],
+    "care": ["info", "stats", "lock", "check", "wal", "checkpoint"],
+    "proof": ["torture", "explore", "simulate", "replay", "merge", "bench", "mutants"],
+}  # fmt: skip
+"""What the commands are about, as ``--help`` lists them."""
 
-_DESCRIPTION = """\
-Look after Bazanite directories (tables in files, made crash-safe by a log),
-and crash the engine in every way to see what comes back."""
+_DESCRIPTION = "Bazanite directories: tables in files, made crash-safe by a log."
 _EXAMPLES = """\
 examples:
-  bazanite check data            is anything damaged?
-  bazanite wal show data | less  the log, frame by frame
-  bazanite explore               what do power cuts leave?
-  bazanite explore --help        all options of a command
-
-Exit status: 0 fine, 1 findings, 2 usage, 75 lock busy. --json: one document.
-"""
-
-
-class _Formatter(argparse.RawDescriptionHelpFormatter):
-    """Aligns the list of commands, whose indentation argparse forgets when it measures."""
-
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=18)
-        self._action_max_length = 2 * self._indent_increment + max(map(len, _COMMANDS))
-
-    def _format_action(self, action: argparse.Action) -> str:
-        """Without a line for the list of commands itself: its heading says what it is."""
-        text = super()._format_action(action)
-        return text.partition("\n")[2] if action.nargs == argparse.PARSER else text
+  bazanite find data person 'age>=18'   and all about it: bazanite find --help
+Exit status: 0 fine, 1 findings, 2 usage, 75 lock busy. --json: one document."""
+_SIGNED = "--order-by"
+"""The option whose value may begin with a ``-``."""
 
 
 class _UsageError(Exception):
@@ -71,8 +74,33 @@ class _Parser(argparse.ArgumentParser):
         raise _UsageError(self, message)
 
 
+class _Formatter(argparse.HelpFormatter):
+    """Fills a text's paragraphs, but leaves those as they are that have indented lines."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        paragraphs = [
+            part if "\n  " in part else super(_Formatter, self)._fill_text(part, width, indent)
+            for part in text.split("\n\n")
+        ]
+        return "\n\n".join(paragraphs)
+
+
+class _Commands(_Parser):
+    """The parser of all commands, whose help lists them by what they are about."""
+
+    def format_help(self) -> str:
+        lines = [self.format_usage(), _DESCRIPTION]
+        for title, names in GROUPS.items():
+            lines.append(f"{title}:")
+            lines += [f"  {name:<10}  {_COMMANDS[name][1]}" for name in names]
+        return "\n".join([*lines, _EXAMPLES, ""])
+
+
 class _Command(Protocol):
-    """What the module of a sub-command offers."""
+    """What the module of a sub-command offers.
+
+    One with a true ``INTERMIXED`` has words that may stand before and behind its options.
+    """
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None: ...
     def run(self, args: argparse.Namespace) -> int: ...
@@ -91,8 +119,10 @@ class _Version(argparse.Action):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line; returns the exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # what a terminal cannot show is told by number
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        code = _run(arguments)
+        code = run_line(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read has seen enough.  Python would complain once more when it flushes at exit.
@@ -104,25 +134,39 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _run(arguments: list[str]) -> int:
-    parser = _Parser(
-        prog="bazanite",
-        description=_DESCRIPTION,
-        epilog=_EXAMPLES,
-        formatter_class=_Formatter,
-    )
+def summary(command: str) -> str:
+    """What a command does, in a few words."""
+    return _COMMANDS[command][1]
+
+
+def run_line(arguments: list[str], prog: str = "bazanite") -> int:
+    """Run these words of a command line; returns the exit status, all errors but Ctrl-C told."""
+    parser = _Commands(prog=prog)
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    commands = parser.add_subparsers(
+        dest="command", metavar="COMMAND", required=False, parser_class=_Parser
+    )
     command: _Command | None = None
+    # No option of the parser takes a value, so the first plain word is the command.
+    place = next((i for i, word in enumerate(arguments) if not word.startswith("-")), None)
+    wanted = None if place is None else arguments[place]
     for name, (module, summary) in _COMMANDS.items():
-        # No option of the parser takes a value, so the first plain word is the command.
-        wanted = next((word for word in arguments if not word.startswith("-")), None) == name
-        sub = commands.add_parser(name, help=summary, description=summary.capitalize() + ".")
-        if wanted:
+        sub = commands.add_parser(
+            name,
+            prog=f"{prog} {name}".strip(),
+            description=f"{summary[0].upper()}{summary[1:]}.",
+            formatter_class=_Formatter,
+        )
+        if name == wanted:
             command = cast("_Command", importlib.import_module(f".{module}", __package__))
             command.add_arguments(sub)
+            chosen = sub
     try:
-        args = parser.parse_args(arguments)
+        if command is not None and place == 0 and getattr(command, "INTERMIXED", False):
+            args = chosen.parse_intermixed_args(_signed(arguments[1:]))
+            args.command = wanted
+        else:
+            args = parser.parse_args(_signed(arguments))
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else USAGE
     except _UsageError as error:
@@ -138,9 +182,20 @@ def _run(arguments: list[str]) -> int:
     except CommandError as error:
         if getattr(args, "json", False):
             print_json({"error": str(error), "exit_code": error.code})
-        words = ["bazanite", args.command, *filter(None, [getattr(args, "action", None)])]
-        print(f"{' '.join(words)}: {error}", file=sys.stderr)
+        words = [prog, args.command, *filter(None, [getattr(args, "action", None)])]
+        print(f"{' '.join(words).lstrip()}: {error}", file=sys.stderr)
         return error.code
+
+
+def _signed(arguments: list[str]) -> list[str]:
+    """The same, where argparse would take the value of an option for an option."""
+    result: list[str] = []
+    for word in arguments:
+        if result and result[-1] == _SIGNED:
+            result[-1] += f"={word}"
+        else:
+            result.append(word)
+    return result
 
 
 def _wants_json(arguments: list[str]) -> bool:

@@ -14,6 +14,7 @@ from bazanite_wal.layer import View
 from bazanite_wal.offline import Offline
 from bazanite_wal.posix import POSIX
 
+from . import archive_command
 from .looking import LogState, add_directory_arguments, log_state, looking_at, verdict_text
 from .output import FINE, plural, print_columns, print_json, size_text
 from .wal_command import log_document, log_section
@@ -28,15 +29,18 @@ _CHECKSUMS_TEXT = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     add_directory_arguments(parser, lock_timeout=1.0, in_vain="then it looks without")
-    parser.epilog = "Counts by the sizes of the files; `bazanite check` reads them."
+    parser.epilog = (
+        "example: bazanite info data\n\n"
+        "Counts by the sizes of the files; `bazanite check` reads them."
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the summary; damage is for ``check`` to judge, so the exit status is 0."""
     with looking_at(args, must_lock=False) as offline:
         state = log_state(offline)
-        catalog, complaint = _catalog(offline)
-        tables = _tables(offline.view, catalog) if catalog else {}
+        catalog, complaint = catalog_of(offline)
+        tables = tables_of(offline.view, catalog) if catalog else {}
         if args.json:
             _print_json(offline, state, catalog, tables, complaint)
         else:
@@ -44,7 +48,8 @@ def run(args: argparse.Namespace) -> int:
     return FINE
 
 
-def _catalog(offline: Offline) -> tuple[Catalog | None, str | None]:
+def catalog_of(offline: Offline) -> tuple[Catalog | None, str | None]:
+    """The catalog, or what is wrong with it; neither of an empty directory."""
     if not offline.view.size(CATALOG_NAME):
         return None, None
     try:
@@ -53,7 +58,8 @@ def _catalog(offline: Offline) -> tuple[Catalog | None, str | None]:
         return None, str(error)
 
 
-def _tables(view: View, catalog: Catalog) -> dict[str, dict[str, Any]]:
+def tables_of(view: View, catalog: Catalog) -> dict[str, dict[str, Any]]:
+    """Of each table what the sizes of its files say; the names are those of the JSON documents."""
     result: dict[str, dict[str, Any]] = {}
     for name, spec in sorted(catalog.tables.items()):
         files = TableFiles("", name)
@@ -105,6 +111,7 @@ def _print_json(
             "tables": tables,
             "migrations": [asdict(record) for record in catalog.migrations] if catalog else [],
             "log": log_section(offline, state),
+            "archive": archive_command.document(offline.archive()),
             "needs_recovery": offline.needs_recovery,
             "unapplied_files": list(offline.unapplied),
             "durability": offline.live.durability,
@@ -145,6 +152,7 @@ def _print_text(
         steps = plural(last.done, "step")
         print(f"migrated:  to version {last.version} ({last.name}), of which {steps} made")
     print(f"log:       {_log_text(offline, state)}")
+    print(f"archive:   {archive_command.text(offline.archive())}")
     print(f"recovery:  {_recovery_text(offline, state)}")
     print(f"in use by: {_users_text(offline)}")
     if offline.live.holder:
@@ -156,7 +164,7 @@ def _print_indexes(tables: dict[str, dict[str, Any]]) -> None:
         for index in table["indexes"]:
             kind = "unique" if index["unique"] else "index"
             built = index["slots_built"]
-            state = "" if built is None else f", being built: it has the first {built:,} slots"
+            state = "" if built is None else f", half built: it has the first {built:,} slots"
             columns = ", ".join(index["columns"])
             size = size_text(index["size_bytes"])
             print(f"{kind}:".ljust(11) + f"{name} ({columns}), {size}{state}")

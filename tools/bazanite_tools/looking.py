@@ -56,19 +56,33 @@ def looking_at(args: argparse.Namespace, *, must_lock: bool = True) -> Iterator[
             args.directory, lock_timeout=args.lock_timeout, must_lock=must_lock
         ) as offline:
             if offline.log is None and CATALOG_NAME not in offline.file_names:
-                raise CommandError(
-                    f"{args.directory}: not a Bazanite directory: neither {LOG_NAME} nor"
-                    f" {CATALOG_NAME} is there. A directory of Bazoola's becomes one when it is"
-                    " opened with bazanite.DB"
-                )
+                raise not_ours(args.directory)
             yield offline
     except DBError as error:
-        if isinstance(error.__cause__, (FileNotFoundError, NotADirectoryError)):
-            if not os.path.exists(args.directory):
-                raise CommandError(f"{args.directory}: no such directory") from error
-            if not os.path.isdir(args.directory):
-                raise CommandError(f"{args.directory}: is not a directory") from error
-        raise as_command_error(error) from error
+        raise told_of(args.directory, error) from error
+
+
+def told_of(directory: str, error: DBError) -> CommandError:
+    """The same, where it may be that there is no such directory."""
+    if isinstance(error.__cause__, (FileNotFoundError, NotADirectoryError)):
+        refuse_other(directory)
+    return as_command_error(error)
+
+
+def refuse_other(path: str) -> None:
+    """CommandError unless there is a directory of this name."""
+    if not os.path.exists(path):
+        raise CommandError(f"{path}: no such directory")
+    if not os.path.isdir(path):
+        raise CommandError(f"{path}: is not a directory")
+
+
+def not_ours(path: str) -> CommandError:
+    """The error for a directory that was never opened as a database."""
+    return CommandError(
+        f"{path}: not a Bazanite directory: neither {LOG_NAME} nor {CATALOG_NAME} is there. A"
+        " directory of Bazoola's becomes one when it is opened with bazanite.DB"
+    )
 
 
 def as_command_error(error: DBError) -> CommandError:

@@ -16,6 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Add up what `bazanite explore --shard I/N --json` printed for each part. Exit status: "
         "0 every part is there and survived, 1 not, 2 these are no parts of one campaign."
     )
+    parser.epilog = "example: bazanite merge part-1.json part-2.json"
     parser.add_argument("files", nargs="+", metavar="FILE", help="documents of the parts")
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
 

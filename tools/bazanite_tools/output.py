@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 FINE = 0
 FINDINGS = 1
@@ -44,6 +44,11 @@ def count(text: str) -> int:
     if not (text.isascii() and text.isdigit()) or len(text) > 18:
         raise argparse.ArgumentTypeError(f"must be a number, 0 or above, not {text!r}")
     return int(text)
+
+
+def speaks_unicode(stream: TextIO) -> bool:
+    """Whether every character can be written there."""
+    return (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "") == "utf8"
 
 
 def print_json(document: dict[str, Any] | list[dict[str, Any]]) -> None:

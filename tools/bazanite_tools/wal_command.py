@@ -1,4 +1,7 @@
-"""``bazanite wal show`` and ``bazanite wal verify``: the log, explained or only judged."""
+"""``bazanite wal``: the log, explained (``show``) or only judged (``verify``).
+
+``archive`` and ``tail`` are in files of their own.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +14,21 @@ from bazanite_wal.log import LOG_NAME
 from bazanite_wal.offline import Offline
 from bazanite_wal.scan import Scan
 
+from . import archive_command, tail_command
 from .looking import LogState, add_directory_arguments, log_state, looking_at
 from .output import FINDINGS, FINE, count, plural, print_json, size_text, visible
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of both actions."""
+    """The options of all actions."""
+    parser.epilog = "examples:\n  bazanite wal show data | less\n  bazanite wal tail data --follow"
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     show = actions.add_parser(
         "show",
         help="every frame: position, operations, bytes",
         description="List the frames of the log's newest generation, and what follows them.",
-        epilog="Frames before the last checkpoint are gone. Exit status 1 if the log is damaged.",
+        epilog="Frames before the last checkpoint are gone. Exit status 1 if the log is damaged."
+        " Example: bazanite wal show data --last 3",
     )
     add_directory_arguments(show)
     show.add_argument(
@@ -35,12 +41,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "verify",
         help="only the verdict; exit status 1 if the log is damaged",
         description="Judge the log: clean, torn (a crash amid a write: harmless) or corrupt.",
+        epilog="Example: bazanite wal verify data",
     )
     add_directory_arguments(verify)
+    tail_command.add_arguments(actions)
+    archive_command.add_arguments(actions)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Show or verify; 1 if the log is damaged."""
+    """Do what was asked for; 1 if the log is damaged, or does not have what is wanted."""
+    if args.action == "tail":
+        return tail_command.run(args)
+    if args.action == "archive":
+        return archive_command.run(args)
     with looking_at(args) as offline:
         state = log_state(offline)
         frames = list(offline.scan.frames) if offline.scan and args.action == "show" else []

@@ -1,20 +1,25 @@
 """Checkpoint: make the data files durable, then let the log forget them.
 
-Order, each before the next: log sync, apply to the end, data sync, header write, header sync, first
-new frame (or shrinking the file).  With ``durability="off"`` there are no syncs and the header says
-that only this boot may trust the files.
+Order, each before the next: log sync, apply to the end, data sync, archive (where there is one),
+header write, header sync, first new frame (or shrinking the file).  With ``durability="off"`` there
+are no syncs and the header says that only this boot may trust the files.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from . import shared
 from .apply import apply_up_to, redo_generation
+from .archive import Ending, archive_generation, kept_bytes, turn_off, turn_on
 from .context import once_more
 from .core import Core
-from .frame import initial_chain
+from .errors import DirectoryError, ValidationError, shown_value
+from .frame import LARGEST_FILE, initial_chain
 from .group import GroupCommit
 from .lock import let_go
 from .log import LogSettings, next_generation
+from .system import Directory, File
 
 _SHORT_REDO_BYTES = 256 << 10
 """So much of the log is redone within some 20 ms."""
@@ -84,7 +89,8 @@ def checkpoint_locked(core: Core, group: GroupCommit, settings: LogSettings | No
 
     On return everything is in the data files, durable (unless "off"), and the log is empty; an
     empty log is left as it is, so that no two generations begin at the same position.
-    PoisonedError if a sync failed; any other error leaves the old generation in use.
+    PoisonedError if a sync failed; any other error leaves the old generation in use: ArchiveError
+    if the log is archived, and that failed.
     """
     words, header = core.words, core.header
     settings = settings or core.settings
@@ -97,6 +103,7 @@ def checkpoint_locked(core: Core, group: GroupCommit, settings: LogSettings | No
         apply_up_to(core, words[shared.END])
     if durable:
         sync_data_files(core, redo=True)  # else the log would forget what no file has yet
+    _archive_log(core, durable=durable)  # else a change would be in the files and nowhere told
     core.critical = True
     header = next_generation(core.system, header, words[shared.END], settings)
     group.write_header(header, durable=durable)
@@ -110,3 +117,57 @@ def checkpoint_locked(core: Core, group: GroupCommit, settings: LogSettings | No
     if durable and core.log_size > words[shared.LOG_SIZE]:
         core.log.shrink(words[shared.LOG_SIZE])  # the header is durable: nobody needs the rest
         core.log_size = core.log.size()
+
+
+def _archive_log(core: Core, *, durable: bool) -> None:
+    """Put this generation into the log archive, if the directory has one.
+
+    Caller holds the global lock, and has applied all of it.  A failed sync poisons.
+    """
+    keep = kept_bytes(core.directory)
+    if keep is None:
+        return
+    header, end = core.header, core.words[shared.END]
+    if end == header.base:
+        return  # it had no frames, and the next one begins where it did
+    area = core.log.read(header, header.base, end)
+    ending = Ending(header, area, end, end, core.files.catalog())
+    sync = _archive_sync(core) if durable else _no_sync
+    core.archived = archive_generation(core.directory, keep, ending, sync, core.archived)
+
+
+def set_archive_locked(core: Core, group: GroupCommit, keep_bytes: int | None) -> None:
+    """Archive the log from now on, or (None) no more.  Caller holds the global lock.
+
+    ValidationError, or DirectoryError, leaves it as it was.
+    """
+    right = type(keep_bytes) is int and 0 < keep_bytes <= LARGEST_FILE
+    if keep_bytes is not None and not right:
+        raise ValidationError(
+            f"keep_bytes={shown_value(keep_bytes)}: must be from 1 to {LARGEST_FILE}, or None"
+        )
+    directory = core.directory
+    try:
+        if keep_bytes is None:
+            turn_off(directory)
+        else:
+            checkpoint_locked(core, group)  # so that the catalog is as it is where this begins
+            turn_on(directory, keep_bytes, core.header, core.files.catalog(), _archive_sync(core))
+    except OSError as error:
+        raise DirectoryError(f"{directory.path}: its archive stays as it was: {error}") from error
+
+
+def _archive_sync(core: Core) -> Callable[[File | Directory], None]:
+    """Syncs a file of the archive, or the directory; if that fails nobody goes on."""
+
+    def sync(what: File | Directory) -> None:
+        try:
+            what.sync()
+        except OSError as error:
+            raise (core.poison_names() if what is core.directory else core.poison()) from error
+
+    return sync
+
+
+def _no_sync(_what: File | Directory) -> None:
+    """With ``durability="off"`` nothing is promised."""

@@ -14,6 +14,7 @@ like a commit, so that nothing is revealed that a power cut could take back.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
@@ -23,6 +24,7 @@ from .checkpoint import checkpoint_locked
 from .context import T, closing_contextmanager, within
 from .core import Core, Remembered
 from .errors import (
+    ArchiveError,
     CommittedNotApplied,
     CommitUncertain,
     DirectoryError,
@@ -35,6 +37,7 @@ from .section import check_thread, exclusive, help_apply
 from .transaction import Transaction
 
 _IDLE_SECONDS = 1.0
+_logger = logging.getLogger("bazanite")
 
 
 @closing_contextmanager
@@ -246,6 +249,8 @@ def _make_room(core: Core, group: GroupCommit, payload_size: int) -> None:
         return
     try:
         checkpoint_locked(core, group)
+    except ArchiveError as error:
+        _logger.warning("%s", error.message)  # the log keeps them, and grows
     except (CommittedNotApplied, CommitUncertain) as error:
         raise DirectoryError(
             f"{core.log.path}: the transaction is rolled back: the log is full, and earlier"

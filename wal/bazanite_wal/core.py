@@ -12,6 +12,7 @@ thread nevertheless (a signal handler, a finalizer) must not use the directory.
 them looks whether the log has the same bytes, and need not decode and verify them again.
 ``known`` is the last place in the log that this process wrote or verified: the generation, the end
 of a frame, and its checksum.
+``archived`` is the last place in the log archive that this process wrote up to.
 ``unheard`` is true from before a sync of the data files until its answer was heard: an interrupt
 may swallow the only report of a failed write-back.
 ``joined_log`` is true if the log held frames that were not durable when this process opened it
@@ -26,6 +27,7 @@ from collections import Counter, deque
 from typing import NamedTuple
 
 from . import shared
+from .archive import Place
 from .datafiles import DataFiles
 from .errors import CorruptionError, PoisonedError
 from .frame import Operation
@@ -91,6 +93,7 @@ class Core:
         self.joined_generation = header.generation
         self.tail: deque[Remembered] = deque()
         self.known: tuple[int, int, str] | None = None
+        self.archived: Place | None = None
         self.critical = False
         self.inside = True
         self.entered = False
@@ -187,6 +190,20 @@ class Core:
             found.append(frame.operations)
             start = frame.end
         return found if start == target else None
+
+    def stats(self) -> dict[str, int]:
+        """Counts of this process, and positions of the log that all processes share."""
+        words = self.words
+        names = ("commits", "log_syncs", "log_bytes", "data_syncs", "checkpoints", "repairs")
+        return {name: self.counts[name] for name in names} | {
+            "generation": words[shared.GENERATION],
+            "end_lsn": words[shared.END],
+            "durable_lsn": words[shared.DURABLE],
+            "applied_lsn": words[shared.APPLIED],
+            "log_used_bytes": words[shared.END] - self.header.base,
+            "log_file_bytes": self.log.size(),
+            "attached_processes": len(list(shared.attached_pids(words))),
+        }
 
     def needs_redo(self) -> bool:
         """Whether data files may hold pages whose failed write-back nobody here was told of."""

@@ -13,6 +13,8 @@ from .frame import LARGEST_FILE, Operation, Truncate, Write, is_data_file_name
 from .io import read_up_to, write_all
 from .system import Directory, File
 
+CATALOG_NAME = "schema.json"
+"""The data file that says what the others hold; here it is bytes like all of them."""
 _FILL_CHUNK = 1 << 20
 
 
@@ -53,6 +55,10 @@ class DataFiles:
             return 0 if file is None else file.size()
         except OSError as error:
             raise self._unreadable(name, error) from error
+
+    def catalog(self) -> bytes:
+        """The catalog's bytes, none if there is none."""
+        return self.read(CATALOG_NAME, 0, self.size(CATALOG_NAME))
 
     def next_data(self, name: str, offset: int) -> int | None:
         try:

@@ -57,6 +57,22 @@ class DirectoryError(DBError):
     """The directory or one of its files cannot be used as it is (missing, read-only, no space)."""
 
 
+class ArchiveError(DirectoryError):
+    """The log archive cannot take what the log is about to forget; the log keeps it, all of it."""
+
+
+class ForgottenError(DBError):
+    """What was committed behind log position ``start``, up to ``end``, is in no log any more."""
+
+    def __init__(self, path: str, start: int, end: int, advice: str) -> None:
+        super().__init__(
+            f"{path}: what was committed behind LSN {start}, up to LSN {end}, is not there any"
+            f" more: {advice}"
+        )
+        self.start = start
+        self.end = end
+
+
 class CorruptionError(DBError):
     """Bytes on disk are not what was written; nothing was changed.
 

@@ -48,9 +48,9 @@ class Log:
         self.path = f"{directory.path}/{LOG_NAME}"
 
     @classmethod
-    def open(cls, directory: Directory) -> Log:
+    def open(cls, directory: Directory, *, write: bool = True) -> Log:
         """Open the log for reading and writing; FileNotFoundError if there is none."""
-        return cls(directory, directory.open(LOG_NAME))
+        return cls(directory, directory.open(LOG_NAME, write=write))
 
     def read_header(self) -> Header:
         """The newest valid header; CorruptionError if there is none."""

@@ -12,9 +12,12 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
 from . import shared
+from .archive import turn_off
+from .archive_survey import Survey, survey
 from .attach import ATTACHED_NAME, LOCK_NAME, SHARED_NAME
 from .datafiles import DataFiles
 from .errors import DirectoryError, Holder, LockTimeout
+from .frame import LARGEST_FILE
 from .header import FRAMES_START, Header, headers_in
 from .io import read_whole
 from .layer import PageLayer, View
@@ -33,6 +36,19 @@ class Live:
     holder: Holder | None
     attached: tuple[int, ...]
     durability: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Users:
+    """Who uses a directory, as seen without its lock.
+
+    ``locked`` is the kernel's word on the global lock; who holds it (``live.holder``) and who waits
+    for it, with for how many seconds, is what the processes say of themselves.
+    """
+
+    locked: bool
+    live: Live
+    waiting: tuple[tuple[int, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +71,12 @@ class Offline:
     unapplied: tuple[str, ...]
     live: Live
     locked: bool
+    directory: Directory
+
+    def archive(self, *, verify: bool = False) -> Survey:
+        """The log archive; ``verify``: every frame of it."""
+        base = self.scan.header.base if self.scan is not None else LARGEST_FILE
+        return survey(self.directory, base, verify=verify)
 
     @property
     def needs_recovery(self) -> bool:
@@ -101,7 +123,83 @@ def open_offline(
         names = tuple(sorted({*files.names(), *view.touched_files()}))
         slots = log[:FRAMES_START] if log is not None else b""
         headers = tuple(headers_in(slots))
-        yield Offline(directory.path, log, headers, scan, view, names, changed, live, locked)
+        yield Offline(
+            directory.path, log, headers, scan, view, names, changed, live, locked, directory
+        )
+
+
+def turn_archive_off(
+    path: str, *, lock_timeout: float | None = 10.0, system: System | None = None
+) -> None:
+    """Archive the log no more, also where the archive keeps everyone from opening the directory.
+
+    Everything else stays as it is.  Raises what ``open_offline`` does.
+    """
+    system = system or POSIX
+    with ExitStack() as stack:
+        try:
+            directory = system.directory(path, create=False)
+            stack.callback(directory.close)
+            _lock(system, directory, lock_timeout, stack, must_lock=True)
+            turn_off(directory)
+        except OSError as error:
+            raise DirectoryError(f"{path}: the archive cannot be turned off: {error}") from error
+
+
+def has_store(path: str, catalog: str, system: System | None = None) -> bool:
+    """Whether there is a directory in which a store was opened, or a file of this name.
+
+    Nothing is made or changed.  DirectoryError if that cannot be told.
+    """
+    try:
+        directory = (system or POSIX).directory(path, create=False)
+        try:
+            return any(map(directory.exists, (catalog, LOG_NAME, SHARED_NAME)))
+        finally:
+            directory.close()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise DirectoryError(f"{path}: cannot open the database directory: {error}") from error
+
+
+def users_of(path: str, *, system: System | None = None) -> Users:
+    """Who uses the directory at this moment; waits for nobody.
+
+    The lock is tried, and let go of at once.  DirectoryError if there is no such directory.
+    """
+    system = system or POSIX
+    with ExitStack() as stack:
+        try:
+            directory = system.directory(path, create=False)
+            stack.callback(directory.close)
+            if not directory.exists(LOCK_NAME):
+                return Users(False, Live(None, (), None), ())
+            lock = directory.open_lock(LOCK_NAME, create=False)
+            stack.callback(lock.close)
+            locked = not lock.try_lock()
+            live = _live(system, directory, not locked)
+            if not locked:
+                lock.unlock()
+            return Users(locked, live, _waiting(system, directory))
+        except OSError as error:
+            raise DirectoryError(f"{path}: cannot look at the directory: {error}") from error
+
+
+def _waiting(system: System, directory: Directory) -> tuple[tuple[int, float], ...]:
+    """The live processes that wait for the global lock, and for how many seconds."""
+    with suppress(OSError):
+        mapping = directory.open_words(SHARED_NAME, shared.WORD_COUNT, create=False, write=False)
+        try:
+            words = mapping.words
+            if words[shared.READY] != shared.boot_token(system.boot_id()):
+                return ()
+            now = system.monotonic()
+            marks = [(words[slot], now - mark / 1000) for slot, mark in shared.waiting_marks(words)]
+            return tuple((pid, max(0.0, s)) for pid, s in marks if system.process_command(pid))
+        finally:
+            mapping.close()
+    return ()
 
 
 def _read_log(directory: Directory) -> bytes | None:

@@ -3,8 +3,8 @@
 Order: read and verify the log in memory; write those very bytes into a new log and rename it (if
 there is no frame, only a copy of the newest header) before trusting them, because a killed process
 leaves frames that only the page cache holds, and a failed sync leaves clean pages that never
-reached the disk; redo every frame from that memory; sync all data files and the directory; start a
-new generation, and sync its header.
+reached the disk; redo every frame from that memory; sync all data files and the directory; archive
+the generation, where the directory has an archive; start a new one, and sync its header.
 
 Invariant: interrupted anywhere, any number of times, by a kill or a power cut, it starts over from
 the same log and ends in the same bytes.
@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import errno
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from .archive import Ending, archive_generation, kept_bytes
 from .datafiles import DataFiles
 from .errors import CorruptionError, DirectoryError, UnsafeShutdownError
 from .header import FRAMES_START, NO_BOOT, Header
@@ -88,12 +90,13 @@ def recover(
         if names_unsure:
             make_names_anew(directory, files)
         _make_verified_bytes_durable(directory, options, data, scan, names_unsure=names_unsure)
+        archive = _archiving(directory, files, data, scan)
         log = Log.open(directory)
         for frame in scan.frames:
             files.apply(frame.operations())
         files.sync_all()  # else the new generation would forget what no file has
         directory.sync()
-        header = _start_generation(log, system, options, scan, len(data))
+        header = _start_generation(log, system, options, scan, len(data), archive)
     except BaseException:
         if log is not None:
             log.close()
@@ -216,8 +219,33 @@ def _may_rewrite(
     )  # fmt: skip
 
 
+def _archiving(
+    directory: Directory, files: DataFiles, data: bytes, scan: Scan
+) -> Callable[[Header, int], None]:
+    """What puts a generation into the log archive, before one begins at this log position.
+
+    It does nothing where the directory has no archive.  The files have all changes.
+    """
+    keep = kept_bytes(directory)
+
+    def archive(header: Header, following: int) -> None:
+        if keep is None:
+            return
+        end = scan.end if header == scan.header else header.base  # another one has no frames yet
+        area = data[FRAMES_START : FRAMES_START + end - header.base]
+        ending = Ending(header, area, end, following, files.catalog())
+        archive_generation(directory, keep, ending, lambda what: what.sync())
+
+    return archive
+
+
 def _start_generation(
-    log: Log, system: System, options: StoreOptions, scan: Scan, log_size: int
+    log: Log,
+    system: System,
+    options: StoreOptions,
+    scan: Scan,
+    log_size: int,
+    archive: Callable[[Header, int], None],
 ) -> Header:
     """A new generation, above every LSN that the old one can have handed out."""
     if log_size < options.file_size:
@@ -226,10 +254,12 @@ def _start_generation(
     boot = system.boot_id() if options.durability == "off" else NO_BOOT
     base = scan.header.base + max(log_size, FRAMES_START) - FRAMES_START
     settings = LogSettings(options.sector, boot)
+    archive(scan.header, max(base, scan.end))  # else frames would be forgotten that nobody was told
     header = next_generation(system, scan.header, max(base, scan.end), settings)
     log.write_header(header)
     log.sync()  # else dropped frames, or frames applied long ago, could come back
     if header.unsafe:
+        archive(header, header.base + 1)
         header = _leave_no_safe_header(log, system, header, settings)
     if log_size > options.file_size:
         log.shrink(options.file_size)

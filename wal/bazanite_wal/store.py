@@ -12,7 +12,13 @@ from collections.abc import Callable, Iterable, Iterator
 from . import backup, commit, registry, shared
 from .apply import catch_up
 from .call import StoreCall, refuse_while_reading
-from .checkpoint import checkpoint_is_due, checkpoint_locked, sync_ahead, unmark
+from .checkpoint import (
+    checkpoint_is_due,
+    checkpoint_locked,
+    set_archive_locked,
+    sync_ahead,
+    unmark,
+)
 from .context import T, closing_contextmanager
 from .core import Core
 from .errors import CommittedNotApplied, CommitUncertain, DBError, DirectoryError, TransactionError
@@ -279,21 +285,7 @@ class Store:
     def stats(self) -> dict[str, int]:
         """Counts of this process, and positions of the log that all processes share."""
         with StoreCall(self) as used:
-            return self._stats(used.core)
-
-    def _stats(self, core: Core) -> dict[str, int]:
-        words = core.words
-        names = ("commits", "log_syncs", "log_bytes", "data_syncs", "checkpoints", "repairs")
-        counts = {name: core.counts[name] for name in names}
-        return counts | {
-            "generation": words[shared.GENERATION],
-            "end_lsn": words[shared.END],
-            "durable_lsn": words[shared.DURABLE],
-            "applied_lsn": words[shared.APPLIED],
-            "log_used_bytes": words[shared.END] - core.header.base,
-            "log_file_bytes": core.log.size(),
-            "attached_processes": len(list(shared.attached_pids(words))),
-        }
+            return used.core.stats()
 
     def backup(self, target: str) -> None:
         """Copy a consistent state of the directory to ``target``, durable on return.
@@ -305,6 +297,18 @@ class Store:
         with self.lock():
             core = self._use().core
             backup.copy_to(self._system, core.directory.path, core.files, target, self._options)
+
+    def archive(self, keep_bytes: int | None) -> None:
+        """Archive the log from now on, keeping so many bytes of it; None: archive no more.
+
+        It is so for every process; durable on return.  Segments stay until others need their room.
+        """
+        with StoreCall(self) as used:
+            refuse_while_reading(used)
+            if self.in_transaction():
+                raise TransactionError("an archive cannot begin or end inside a transaction")
+            with self._exclusive(used):
+                set_archive_locked(used.core, used.group, keep_bytes)
 
     def close(self) -> None:
         """Leave the directory; the last one to leave checkpoints.  Closing twice is fine.

@@ -104,8 +104,9 @@ class Transaction(PageLayer):
         if not (0 <= byte <= 255 and 0 <= count <= LARGEST_FILL):
             raise ValidationError(f"{name}: cannot fill {count} bytes with {byte}")
         self._check(name, offset, count)
-        if count:
-            self._cut_before_gap(name, offset)
+        if not count:
+            return
+        self._cut_before_gap(name, offset)
         super().write(name, offset, bytes((byte,)) * count)
         self._furthest = max(self._furthest, (offset + count, name))
         self._last.pop(name, None)
@@ -120,10 +121,15 @@ class Transaction(PageLayer):
         self._log.append(Truncate(name, size))
 
     def after_images(self, sector: int) -> list[Operation]:
-        """What the frame lists: the operations, or whole pages if a torn write hurts neighbours."""
-        if sector == 1:
-            return self.operations
-        images: list[Operation] = []
+        """What the frame lists: the operations.
+
+        If a torn write hurts neighbours, behind these also whole pages: redo makes them last.  A
+        fill of nothing parts the two, for whoever wants to know what the transaction did.
+        """
+        images = self.operations
+        if sector == 1 or not images:
+            return images
+        images.append(Fill(images[0].name, 0, 0, 0))
         for name in self.touched_files():
             images.append(Truncate(name, self.floor(name)))
             images.extend(Write(name, offset, data) for offset, data in self.pages(name))

@@ -36,16 +36,26 @@ class TooMany(Exception):
 def rows_of(view: View, layout: Layout, keys: TableKeys, query: Query) -> list[Row]:
     """The rows that the query asks for, as they are stored."""
     try:
-        return by_way(view, layout, plan(keys, query), query)
+        return by_plan(view, layout, plan(keys, query), query)
     except TooMany:
         return through_table(view, layout, query)
 
 
-def by_way(view: View, layout: Layout, how: Plan, query: Query) -> list[Row]:
-    """The same by this way; TooMany if that is not the whole table, which would be cheaper."""
+def by_plan(view: View, layout: Layout, how: Plan, query: Query) -> list[Row]:
+    """The same by this plan; TooMany if that is not the whole table, which would be cheaper."""
+    if how.otherwise is not None:
+        try:
+            return _by_way(view, layout, how, query)
+        except TooMany:
+            return by_plan(view, layout, how.otherwise, query)
+    return _by_way(view, layout, how, query)
+
+
+def _by_way(view: View, layout: Layout, how: Plan, query: Query) -> list[Row]:
     if isinstance(how.way, Whole):
         return through_table(view, layout, query)
-    entries = _affordable(view, layout, entries_of(view, layout, how.way, query.backwards))
+    along = entries_of(view, layout, how.way, query.backwards)
+    entries = _affordable(view, layout, along, how.most)
     if query.where is None and not (query.order and (not how.ordered or _must_sort(how.way))):
         entries = islice(entries, query.offset, query.wanted)
         return [row for _, row in read(view, layout, (slot for _, slot in entries), None)]
@@ -100,13 +110,15 @@ def read(
             yield slot, row
 
 
-def _affordable(view: View, layout: Layout, entries: Iterable[Entry]) -> Iterator[Entry]:
-    """The entries; TooMany as soon as they are more than reading the whole table costs."""
-    entries = iter(entries)
+def _affordable(
+    view: View, layout: Layout, entries: Iterator[Entry], most: int | None
+) -> Iterator[Entry]:
+    """The entries; TooMany if they are more than these, or than reading the whole table costs."""
     yield from islice(entries, _FEW)
     more = next(entries, None)
     if more is not None:
-        most = layout.codec.slot_count(view) // _SHARE
+        cheaper = layout.codec.slot_count(view) // _SHARE
+        most = cheaper if most is None else min(most, cheaper)
         yield from islice(chain((more,), entries), max(most - _FEW, 0))
         if most <= _FEW or next(entries, None) is not None:
             raise TooMany

@@ -21,7 +21,7 @@ from ..kinds import NUMBERS
 from ..row import Row
 from ..schema import Schema
 from .ask import Order, Query, check_has_order, checked_names
-from .fetch import TooMany, by_way
+from .fetch import TooMany, by_plan
 from .plan import Whole, plan
 from .select import keys_of
 from .values import Columns, column_values
@@ -161,7 +161,7 @@ def _outermost(
         how = plan(keys_of(storage, table), query)
         if how.ordered and not isinstance(how.way, Whole):
             with suppress(TooMany):
-                return by_way(verified, table.layout, how, query)
+                return by_plan(verified, table.layout, how, query)
     return None
 
 
@@ -251,7 +251,7 @@ def _each_batch(
         how = plan(keys_of(storage, table), query)
         if not isinstance(how.way, Whole):
             with suppress(TooMany):
-                rows = by_way(verified, table.layout, how, query)
+                rows = by_plan(verified, table.layout, how, query)
                 add(len(rows), [[row[name] for row in rows] for name in fields])
                 return
         for count, columns in column_values(verified, table.layout.codec, where, fields):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import product
@@ -37,6 +37,8 @@ from .ask import Order, Query
 
 _MOST_SPANS = 1000
 """Of an IN with more values than this, reading the table is as cheap."""
+_NARROW = 1000
+"""A range of no more rows is read and sorted, although another index has the order."""
 _EQUALS = (EQ, IN, ISNULL)
 _RANGES = (LT, LE, GT, GE, BETWEEN)
 _STRETCHES = (*_RANGES, PREFIX)
@@ -95,10 +97,15 @@ Way = ByIds | ByIndex | Either | Whole
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """``ordered``: the way leads along the rows in the query's order (backwards, if that is)."""
+    """``ordered``: the way leads along the rows in the query's order (backwards, if that is).
+
+    ``most``: beyond so many rows along it ``otherwise`` is to be tried; None: see ``fetch``.
+    """
 
     way: Way
     ordered: bool
+    most: int | None = None
+    otherwise: Plan | None = None
 
 
 def plan(keys: TableKeys, query: Query, *, stream: bool = False) -> Plan:
@@ -112,12 +119,14 @@ def plan(keys: TableKeys, query: Query, *, stream: bool = False) -> Plan:
         found = _either(keys, query.where)
     if found is not None and (_is_narrow(found) or not query.order):
         return Plan(found, _is_ordered(found, query))
+    by_range = None if found is None else Plan(found, _is_ordered(found, query))
     if query.order and (query.limit is not None or stream):
         for way in _in_order(keys, terms, query.order):
-            return Plan(way, ordered=True)
-    if found is not None:
-        return Plan(found, _is_ordered(found, query))
-    return Plan(Whole(), ordered=not query.order)
+            in_order = Plan(way, ordered=True)
+            if stream or by_range is None or by_range.ordered:
+                return in_order
+            return replace(by_range, most=_NARROW, otherwise=in_order)
+    return by_range or Plan(Whole(), ordered=not query.order)
 
 
 def _is_narrow(way: Way) -> bool:

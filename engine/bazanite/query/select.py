@@ -11,7 +11,7 @@ from ..keyed import TableKeys
 from ..known import LayoutChanged
 from ..row import Row
 from .ask import Query
-from .fetch import TooMany, by_way, rows_of, through_table
+from .fetch import TooMany, by_plan, rows_of, through_table
 from .plan import Whole, plan
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def stored(storage: Storage, table: Table, query: Query) -> list[Row]:
         if not whole:
             try:
                 return storage.quick_read(
-                    table, known, lambda view: by_way(view, table.layout, how, query)
+                    table, known, lambda view: by_plan(view, table.layout, how, query)
                 )
             except TooMany:
                 whole = True

@@ -24,6 +24,8 @@ def explain(storage: Storage, table: Table, query: Query) -> str:
 
 def _lines(table: str, how: Plan, query: Query) -> list[str]:
     lines = [f"{table}: {_way_text(how.way, query)}"]
+    if how.otherwise is not None:
+        lines.append(f"if that is more than {how.most} rows: {_way_text(how.otherwise.way, query)}")
     if query.where is not None:
         lines.append(f"keep rows that fulfil {shown(query.where)}")
     if query.order:

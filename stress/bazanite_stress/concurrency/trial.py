@@ -22,8 +22,9 @@ from bazanite_stress.explore.explorer import prepared
 from bazanite_stress.explore.judge import Judge, Outcome
 from bazanite_stress.explore.runner import setup_model
 from bazanite_stress.explore.sampling import few
-from bazanite_stress.history.checker import Verdict, check, in_order
+from bazanite_stress.history.checker import Verdict, check
 from bazanite_stress.history.events import Event
+from bazanite_stress.history.order import in_order
 from bazanite_stress.simulation.disk import Profile
 from bazanite_stress.simulation.legal import spaces
 from bazanite_stress.simulation.machine import Machine

@@ -2,6 +2,8 @@
 
     moments    where a process may be told to die, and an operating system that sees it come there
     notes      what a process did, in memory that outlives its SIGKILL
+    tables     which tables a room has
+    migrating  what is next where tables change, and where that stands in the history
     steps      which calls a process makes: planned from a seed
     life       what runs in a process of the crowd
     plans      who starts, as what, and how it ends: so that every moment is met often enough

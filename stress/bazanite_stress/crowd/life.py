@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 
-from bazanite import DB
+from bazanite import DB, MigrationError, SchemaMismatch, Table
 from bazanite_stress.concurrency.calls import (
     NOBODY_KNOWS,
     UNFORESEEN,
@@ -22,22 +24,25 @@ from bazanite_stress.explore.session import REFUSALS, Session
 from bazanite_stress.explore.workload import Columns, Step, Workload, table_class
 from bazanite_wal.errors import DirectoryError
 
+from .migrating import Made, answered, fitting, made_of, mending, migrate, next_migration
 from .moments import Doom, DoomedSystem
 from .notes import Notes
-from .steps import INDEXED, TABLES, Planner
+from .steps import Planner
+from .tables import PLAIN, Design
 
-_WORKLOAD = Workload("crowd", TABLES, [])
+OWN_TABLE: Columns = {"v": ["char", 4]}
+_MENDED = 0.7
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
     """What a process has to do.
 
-    ``first`` are its first calls; after ``calls`` more it closes and ends.  ``doom``: it kills
-    itself there.  ``own_table``: it opens the directory with one more table, which nobody had.
-    ``fork_at``: before this call (from 1) it forks; the child goes on with other calls and with
-    notes of its own.  ``no_space``: a full disk is no fault.  ``indexed``: each column has an
-    index.  ``last``: it makes its first calls only, and lets the directory check itself.
+    ``first`` are its first calls, as a planner says them; after ``calls`` more it closes and ends.
+    ``doom``: it kills itself there.  ``own_table``: it opens the directory with one more table,
+    which nobody had.  ``fork_at``: before this call (from 1) it forks; the child goes on with other
+    calls and with notes of its own.  ``no_space``: a full disk is no fault.  ``last``: it makes its
+    first calls only, and lets the directory check itself.
     """
 
     directory: str
@@ -50,7 +55,7 @@ class Part:
     own_table: str = ""
     fork_at: int = 0
     no_space: bool = False
-    indexed: bool = False
+    design: Design = PLAIN
     last: bool = False
 
 
@@ -64,7 +69,9 @@ class Life:
         self._doomed: DoomedSystem | None = None
         if part.doom is not None:
             self._doomed = DoomedSystem(part.doom, lambda moment: notes.add("moment", moment))
-        self._planner = Planner(part.seed, reads_only=part.reads_only)
+        self._workload = Workload("crowd", part.design.tables, [])
+        self._planner = Planner(part.seed, part.design, reads_only=part.reads_only)
+        self._choices = Random(f"{part.seed} migrations")
         self._session: Session | None = None
 
     def run(self) -> None:
@@ -86,14 +93,14 @@ class Life:
         notes.add("opened", self._session.db.read_lsn)
         self._call(["read"])
         for step in part.first:
-            self._call(step)
+            self._carry_out(step)
         for number in range(1, 0 if part.last else part.calls + 1):
             if notes.full:
                 break
             if number == part.fork_at and self._child is not None and not os.fork():
                 self._become_the_child()
                 continue
-            self._call(self._planner.next())
+            self._carry_out(self._planner.next())
         if part.last:
             problems = self._session.db.check().problems
             notes.add("checked", [str(problem) for problem in problems[:20]])
@@ -103,47 +110,112 @@ class Life:
         assert self._child is not None
         self._notes, self._child = self._child, None
         self._notes.add("open", os.getpid())
-        self._planner = Planner(f"{self._part.seed}c", reads_only=self._part.reads_only)
+        part = self._part
+        self._planner = Planner(f"{part.seed}c", part.design, reads_only=part.reads_only)
         if self._doomed is not None:
             self._doomed.spare()
         self._call(["read"])
 
     def _open(self) -> DB:
-        part = self._part
-        tables: dict[str, Columns] = dict(INDEXED if part.indexed else TABLES)
-        if part.own_table:
-            tables[part.own_table] = {"v": ["char", 4]}
-        classes = [table_class(name, columns) for name, columns in tables.items()]
-        doomed = self._doomed
-        if doomed is None:
-            return DB(classes, part.directory, **part.options)
-        doomed.opening = True
-        db = DB(classes, part.directory, system=doomed, **part.options)
-        doomed.opening = False
+        part, doomed = self._part, self._doomed
+        tables: dict[str, Columns] = dict(part.design.tables)
+        more: dict[str, Columns] = {part.own_table: OWN_TABLE} if part.own_table else {}
+        options = dict(part.options)
+        if doomed is not None:
+            doomed.opening = True
+            options["system"] = doomed
+        if part.design.migrates:
+            db = self._open_as_stored(tables, options)
+            if more:
+                DB(_classes(more), part.directory, **options).close()
+        else:
+            db = DB(_classes(tables | more), part.directory, **options)
+        if doomed is not None:
+            doomed.opening = False
         return db
+
+    def _open_as_stored(self, tables: dict[str, Columns], options: dict[str, Any]) -> DB:
+        """The tables as they are by now; these, if there are none yet."""
+        directory = self._part.directory
+        while True:
+            try:
+                return DB.open(directory, **options)
+            except DirectoryError:
+                try:
+                    return DB(_classes(tables), directory, **options)
+                except SchemaMismatch:
+                    continue  # others were faster, and have migrated them already
+
+    def _carry_out(self, step: Step) -> None:
+        if step == ["migrate"]:
+            self._migrate()
+        else:
+            self._call(step)
 
     def _call(self, step: Step) -> None:
         notes, session = self._notes, self._session
         assert session is not None
+        migrates = self._part.design.migrates
+        if migrates:
+            step = fitting(session.db, step)
         notes.add("begin", step)
         answer: Any = None
         refused: Exception | None = None
         try:
-            answer = perform(session, step, _WORKLOAD)
+            answer = perform(session, step, self._workload)
         except REFUSALS as failure:
             if isinstance(failure, UNFORESEEN) and not self._may_fail(failure):
                 raise
             refused = failure
-        error = type(refused).__name__ if refused is not None else ""
-        lsn = session.db.read_lsn if tells_position(step, refused) else None
+        stale = migrates and isinstance(refused, SchemaMismatch)
+        told = tells_position(step, refused) and not stale
         no_handle = refused is not None and step[0] == "reopen"
         known = not (no_handle or isinstance(refused, NOBODY_KNOWS))
-        notes.add("end", (answer, error, lsn, known))
+        lsn = session.db.read_lsn if told else None
+        notes.add("end", (answer, _name(refused), lsn, known))
         if no_handle:
             raise DirectoryError("no handle is left")
+        if stale:
+            self._reopen()
+
+    def _reopen(self) -> None:
+        """The handle is told to be stale: it must be, by a migration that it did not know."""
+        assert self._session is not None
+        before = made_of(self._session.db)
+        self._call(["reopen"])
+        if made_of(self._session.db) == before:
+            raise AssertionError(f"SchemaMismatch, but no migration was made behind {before}")
+
+    def _migrate(self) -> None:
+        """The next migration; what is in its way is taken away, mostly."""
+        notes, session = self._notes, self._session
+        assert session is not None
+        step = next_migration(session.db, self._part.design, self._choices)
+        notes.add("begin", step)
+        made, refused = Made(), None
+        try:
+            migrate(session.db, step, made)
+        except REFUSALS as failure:
+            if isinstance(failure, UNFORESEEN) and not self._may_fail(failure):
+                raise
+            refused = failure
+        known = not isinstance(refused, NOBODY_KNOWS)
+        notes.add("end", (answered(made, refused), "", None, known))
+        if isinstance(refused, MigrationError) and self._choices.random() < _MENDED:
+            mend = mending(step, list(refused.ids))
+            if mend is not None:
+                self._call(mend)
 
     def _may_fail(self, error: Exception) -> bool:
         return self._part.no_space and isinstance(error, UNFORESEEN)
+
+
+def _classes(tables: Mapping[str, Columns]) -> list[type[Table]]:
+    return [table_class(name, columns) for name, columns in tables.items()]
+
+
+def _name(refused: Exception | None) -> str:
+    return type(refused).__name__ if refused is not None else ""
 
 
 def live(config: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from bazanite_stress.torture.settings import Settings
 from . import moments as at
 from .life import Part
 from .moments import BLACK_BOX, WHITE_BOX, Doom
+from .tables import PLAIN, Design
 
 ENOUGH_HITS = 30
 """A moment that was met less often is not measured."""
@@ -32,6 +33,7 @@ _LAST: tuple[Step, ...] = (
 )  # fmt: skip
 
 _EVERYBODY = 0.06
+_OWN_TABLES = 4
 
 _FIRST: dict[str, tuple[Step, ...]] = {
     moment: (["insert", "a", {"v": "first"}], ["checkpoint"])
@@ -42,12 +44,12 @@ _FIRST: dict[str, tuple[Step, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """How the processes of one directory open it."""
+    """How the processes of one directory open it, and which tables it has."""
 
     directory: str
     options: Mapping[str, Any]
     no_space: bool = False
-    indexed: bool = False
+    design: Design = PLAIN
 
 
 class Plans:
@@ -90,7 +92,9 @@ class Plans:
         """One that dies at this moment, if it comes there."""
         count = self._random.randint(1, _COUNTS[moment])
         doom = Doom(moment, count, self._random.random())
-        table = f"x{self._made}" if moment == at.CREATING else ""
+        # whoever opens a directory as it is stored opens all of them: there they are few
+        kept = self._made % _OWN_TABLES if self._setting.design.migrates else self._made
+        table = f"x{kept}" if moment == at.CREATING else ""
         first = _FIRST.get(moment, ())
         return self._part(calls=30, doom=doom, own_table=table, first=first)
 
@@ -102,10 +106,11 @@ class Plans:
         self._made += 1
         setting = self._setting
         seed = f"{self._random.getrandbits(48):x}/{self._made}"
-        more = {"no_space": setting.no_space, "indexed": setting.indexed} | more
+        more = {"no_space": setting.no_space} | more
         if more["no_space"] and not more.get("reads_only"):
             more["first"] = (_FILL, *more.get("first", ()))
-        return Part(setting.directory, seed, options=dict(setting.options), **more)
+        options = dict(setting.options)
+        return Part(setting.directory, seed, options=options, design=setting.design, **more)
 
 
 def options(random: Random, settings: Settings, number: int) -> dict[str, Any]:

@@ -289,7 +289,7 @@ class Room:
         self._bury_the_dead()
 
     def _judge(self) -> None:
-        verdict, windows = judge(self.record.events)
+        verdict, windows = judge(self.record.events, self._setting.design.tables)
         self._tally.windows += windows
         if verdict.rule:
             calls = "\n".join(map(str, verdict.events))

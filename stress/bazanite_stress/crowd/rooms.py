@@ -4,32 +4,32 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from random import Random
 
 from bazanite import DB
-from bazanite_stress.explore.workload import Columns, table_class
+from bazanite_stress.explore.migrations import migration
+from bazanite_stress.explore.workload import table_class
 from bazanite_stress.torture.chronicle import SHARED_ROWS, SMALL_DISK
 from bazanite_stress.torture.evidence import Evidence
 from bazanite_stress.torture.lives import Crew
 from bazanite_wal.scan import LEAST_LOG_SIZE
 
+from .life import OWN_TABLE
 from .people import Paper
 from .plans import Setting, options
 from .record import Record
 from .room import Room
 from .small_disk import NoSmallDisk, SmallDisk
-from .steps import INDEXED, TABLES
+from .tables import DESIGNS, Design, design_of
 
 KILLS = 100
 """In one room."""
 _FULL_DISKS = 5
 """One room of so many is on a small disk."""
-_INDEXED = 0.4
-"""In this part of the rooms the columns have indexes."""
 
 
 class Rooms:
@@ -40,8 +40,8 @@ class Rooms:
         self._paper = Paper()
         self._made = 0
         self.last: Record | None = None
-        for tables in (TABLES, INDEXED):
-            _compile_for_children(work / "compiled", tables)
+        for design in DESIGNS:
+            _compile_for_children(work / "compiled", design)
 
     def close(self) -> None:
         """When nobody is in a room any more."""
@@ -58,8 +58,8 @@ class Rooms:
             opened = options(random, self._crew.settings, number)
             if disk is not None:
                 opened["log_size_bytes"] = LEAST_LOG_SIZE
-            indexed = random.random() < _INDEXED
-            setting = Setting(str(directory), opened, disk is not None, indexed)
+            design = design_of(f"{self._crew.settings.seed}", self._made)
+            setting = Setting(str(directory), opened, disk is not None, design)
             room = Room(self._crew, setting, random, scratch, self._paper)
             try:
                 room.run(seconds, KILLS, self._before_the_end(directory, scratch, disk))
@@ -75,6 +75,7 @@ class Rooms:
                 listing = [asdict(event) for event in room.record.events]
                 (scratch / "history.json").write_text(json.dumps(listing), encoding="utf-8")
                 (scratch / "options.json").write_text(json.dumps(opened), encoding="utf-8")
+                (scratch / "tables.json").write_text(json.dumps(design.tables), encoding="utf-8")
                 self._evidence.keep(scratch, directory, findings)
         if not findings:
             shutil.rmtree(scratch)
@@ -100,17 +101,26 @@ class Rooms:
         return disk
 
 
-def _compile_for_children(directory: Path, tables: Mapping[str, Columns]) -> None:
+def _compile_for_children(directory: Path, design: Design) -> None:
     """Make a few calls here, so that forked processes have the code that is made for the schemas.
 
     Else each of them makes it anew, which takes longer than all that it does before it is killed.
     """
+    tables = {**design.tables, "own": OWN_TABLE}
     classes = [table_class(name, columns) for name, columns in tables.items()]
     with DB(classes, directory) as db:
-        for name in tables:
-            row = db.insert(name, {})
-            db.update_by_id(name, row["id"], {"v": "x"})
-            db.find_by_id(name, row["id"])
-            db.find_all(name)
-            db.delete_by_id(name, row["id"])
+        _call_everything(db)
+        for version, changes in enumerate(design.migrations, 1):
+            db.migrate([migration(version, changes)])
+            _call_everything(db)
     shutil.rmtree(directory)
+
+
+def _call_everything(db: DB) -> None:
+    for name, table in db.tables.items():
+        row = db.insert(name, {})
+        rest = [field.name for field in table.schema.schema if field.name != "id"]
+        db.update_by_id(name, row["id"], dict.fromkeys(rest))
+        db.find_by_id(name, row["id"])
+        db.find_all(name)
+        db.delete_by_id(name, row["id"])

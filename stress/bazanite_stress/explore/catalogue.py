@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
+from .catalogue_archive import ARCHIVE
 from .catalogue_rules import RULES
 from .catalogue_schema import SCHEMA
 from .workload import Step, Workload
@@ -229,7 +230,7 @@ WORKLOADS: dict[str, Workload] = {
     )
 }
 
-WORKLOADS |= RULES | SCHEMA
+WORKLOADS |= RULES | SCHEMA | ARCHIVE
 
 CALLS: dict[str, Step] = {
     "insert": ["insert", "t", {"a": 1, "v": "new"}],

@@ -17,6 +17,7 @@ from bazanite.errors import DBError
 from bazanite_stress.simulation.disk import Image
 from bazanite_stress.simulation.machine import PATH, Machine
 from bazanite_stress.simulation.system import SimulatedSystem
+from bazanite_wal.archive_format import ARCHIVE_NAME
 from bazanite_wal.frame import is_data_file_name
 
 from .judge import data_files
@@ -142,7 +143,7 @@ class DamageJudge:
         self._classes = case.workload.classes()
         self._questions = questions()
         self._known: dict[bytes, _Reading] = {}
-        self._names = {*case.image, "", "wal.log.new", PATH}
+        self._names = {*case.image, "", "wal.log.new", ARCHIVE_NAME, PATH}
 
     @property
     def unique(self) -> int:

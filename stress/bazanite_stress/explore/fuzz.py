@@ -27,6 +27,7 @@ from bazanite.errors import CorruptionError, DBError
 from bazanite_stress.simulation.disk import Image
 from bazanite_stress.simulation.machine import PATH, Machine
 from bazanite_stress.simulation.system import SimulatedSystem
+from bazanite_wal.archive_format import ARCHIVE_NAME
 from bazanite_wal.frame import (
     FRAME,
     Fill,
@@ -51,7 +52,17 @@ from .workload import Workload
 
 LONGEST_SECONDS = 1.0
 _TOO_LONG = f"more than {LONGEST_SECONDS:g} s of the processor's time"
-_OTHERS = {"", PATH, ".lock", ".sync", ".attached", ".shared", "wal.log", "wal.log.new"}
+_OTHERS = {
+    "",
+    PATH,
+    ".lock",
+    ".sync",
+    ".attached",
+    ".shared",
+    "wal.log",
+    "wal.log.new",
+    ARCHIVE_NAME,
+}
 _WORDS = (
     b"", b"0", b"-1", b"9", b"999999999", b"00000000000000000000", b"99999999999999999999", b"#",
     b"#########", b"*", b"\0" * 9, b"\n", b" ", b"\xff", b"write ", b"fill ", b"truncate ",

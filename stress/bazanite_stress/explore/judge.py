@@ -1,14 +1,16 @@
 """The verdict on one disk: recover it with the real engine and see what it says.
 
-Recovering, then: the rows, the engine's own check, whether everything that recovery built on is
-durable, whether a second recovery gives the same bytes, and whether a new transaction is accepted
-and kept, with the ids that the model expects.  What only depends on the recovered files is worked
-out once for each of them, and equal disks are judged once.
+Recovering, then: the rows, the engine's own check, what the log archive tells if there is one,
+whether everything that recovery built on is durable, whether a second recovery gives the same
+bytes, and whether a new transaction is accepted and kept, with the ids that the model expects.
+What only depends on the recovered files is worked out once for each of them, and equal disks are
+judged once.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from bazanite import DB
 from bazanite_stress.simulation.disk import Image, Profile
@@ -17,6 +19,7 @@ from bazanite_stress.simulation.machine import Machine
 from bazanite_stress.simulation.system import SimulatedSystem
 from bazanite_wal import shared
 
+from .archive_judge import ArchiveJudge, is_judged
 from .model import Content, Error, content_of, describe
 from .schema_model import migrations_of
 from .session import REFUSALS, Session, opened, read_content
@@ -103,10 +106,14 @@ class Judge:
         key = (image_key(image), image_key(least), _words_key(machine))
         found = self._recovered.get(key)
         if found is None:
-            found = self._recovered[key] = self._judge_recovered(db, image, least, machine.boot)
+            found = self._recovered[key] = self._judge_recovered(db, machine, image, least)
         return found
 
-    def _judge_recovered(self, db: DB, image: Image, least: Image, boot: int) -> Outcome:
+    @cached_property
+    def _archive_judge(self) -> ArchiveJudge:
+        return ArchiveJudge(self._workload, self._profile, self._sector)
+
+    def _judge_recovered(self, db: DB, machine: Machine, image: Image, least: Image) -> Outcome:
         """``image`` is what the recovery behind ``db`` gave, ``least`` what of it is durable."""
         try:
             content = read_content(db, self._workload)
@@ -114,6 +121,10 @@ class Judge:
             report = db.check()
             if report.problems:
                 return Outcome(content, wrong=_short(f"check() finds: {report.problems[0]}"))
+            if is_judged(self._workload):
+                archive = self._archive_judge.complaint(machine, content)
+                if archive:
+                    return Outcome(content, wrong=_short(archive))
             left = [note for note in report.notes if LEFT_BEHIND in note]
             if left:
                 return Outcome(content, wrong=_short(f"check() notes: {left[0]}"))
@@ -121,10 +132,14 @@ class Judge:
                 db.close()
                 return Outcome(content, lsn=lsn)
             for survived in (least, image):
-                again = Machine.from_image(survived, self._profile, self._sector, boot + 1)
+                again = Machine.from_image(survived, self._profile, self._sector, machine.boot + 1)
                 db = self._open(SimulatedSystem(again, "second recovery"))
                 if read_content(db, self._workload) != content:
                     return Outcome(content, wrong="a second recovery gives other rows")
+                if is_judged(self._workload):
+                    archive = self._archive_judge.complaint(again, content)
+                    if archive:
+                        return Outcome(content, wrong=_short(f"after a second one {archive}"))
                 full = self._workload.durability == "full"  # else the log may be ahead of the files
                 if full and data_files(again.image()) != data_files(image):
                     return Outcome(content, wrong="a second recovery gives other bytes")

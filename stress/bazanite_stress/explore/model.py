@@ -61,6 +61,11 @@ class TableModel:
             if any([other[name] for name in names] == values for other in others):
                 raise ModelError("IntegrityError")
 
+    def hidden(self) -> tuple[object, ...]:
+        """What its rows do not show, to be compared: the next id, the columns, and the keys."""
+        columns = tuple((name, repr(kind)) for name, kind in sorted(self.columns.items()))
+        return self.next_id(), columns, self.keys
+
     def clone(self) -> TableModel:
         """A copy that shares the rows themselves."""
         return TableModel(self.columns, dict(self.rows), self.last_id, self.keys)
@@ -92,6 +97,11 @@ class Model:
     def next_ids(self) -> dict[str, int]:
         """What the next automatic id of each table is."""
         return {name: table.next_id() for name, table in self.tables.items()}
+
+    def hidden(self) -> object:
+        """What the content does not show, and later calls do: the next ids, and the schema."""
+        made = tuple(sorted(self.made.items()))
+        return made, tuple((name, *self.tables[name].hidden()) for name in sorted(self.tables))
 
     def answer(self, step: Step) -> tuple[Any, Error]:
         """Carry the step out; what the call must return, and the error it must end in."""
@@ -244,6 +254,9 @@ class Model:
         return [rows[number] for number in sorted(rows)]
 
     def _checkpoint(self) -> None:
+        """Changes nothing that anyone can read."""
+
+    def _archive(self, _keep: int) -> None:
         """Changes nothing that anyone can read."""
 
     def _reopen(self) -> None:

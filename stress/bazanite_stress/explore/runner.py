@@ -25,6 +25,8 @@ from .session import REFUSALS, Session, opened
 from .workload import Step, Workload, calls
 
 SYNCS = frozenset({"sync", "sync_data", "sync_names", "sync_own_name"})
+_SYNCED = ("checkpoint", "archive", "reopen", "lock")
+"""Steps that make all before them durable at the level "normal"."""
 CLOSED = "closed"
 """The last crash point: everything has returned."""
 _QUIET = frozenset({"load", "store", "clear", "acquire", "sleep", "directory"})
@@ -118,7 +120,7 @@ class Run:
 
     def _promise(self, step: Step) -> None:
         """What has happened so far is durable now, if this step makes it so at this level."""
-        by_level = {"full": True, "normal": step[0] in ("checkpoint", "reopen", "lock"),
+        by_level = {"full": True, "normal": step[0] in _SYNCED,
                     "off": step[0] == "reopen"}  # fmt: skip
         if by_level[self.workload.durability]:
             self._durable = len(self.states) - 1

@@ -281,7 +281,11 @@ class Scene:
             raise WrongScene("an answer that is right in no order", found=answer)
         self._right = _different(kept)
         level = self.beside.workload.durability
-        durable = {"full": True, "normal": step[0] in ("checkpoint", "reopen"), "off": False}
+        durable = {
+            "full": True,
+            "normal": step[0] in ("checkpoint", "archive", "reopen"),
+            "off": False,
+        }
         if durable[level]:  # but not what came behind its hold of the lock: not asked for
             uncovered = self._behind and level != "full"
             self._lasting = self._after(before, step) if uncovered else []

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from bazanite import DB
-from bazanite.errors import DBError
+from bazanite.errors import DBError, SchemaMismatch
 from bazanite.table import Table
 from bazanite_stress.simulation.machine import PATH
 from bazanite_stress.simulation.system import SimulatedSystem
@@ -49,6 +49,8 @@ class Session:
                 return _rows(db, db.tables)
             case ["checkpoint"]:
                 db.checkpoint()
+            case ["archive", keep]:
+                db.archive(keep or None)
             case ["migrate", version, changes]:
                 with built_bit_by_bit():
                     return db.migrate([migration(version, changes)])
@@ -61,8 +63,12 @@ class Session:
 
     def _inner(self, steps: list[Step]) -> None:
         for step in steps:
-            with suppress(*REFUSALS):
+            try:
                 self.perform(step)
+            except SchemaMismatch:
+                raise  # the handle is stale: the transaction is refused as a whole
+            except REFUSALS:
+                continue
 
 
 def opened(

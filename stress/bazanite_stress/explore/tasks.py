@@ -20,6 +20,7 @@ from bazanite_stress.simulation.legal import NO_TEARING, Tearing
 
 from . import beside, damage, errors, fuzz, kills, nested, openings
 from .catalogue import CALLS, WORKLOADS, family
+from .catalogue_archive import ARCHIVE
 from .catalogue_rules import RULES
 from .catalogue_schema import SCHEMA
 from .explorer import Explorer, Limits, Tally, Violation, without_crash
@@ -270,14 +271,14 @@ def _family(limits: Limits, longest: int) -> Iterator[Task]:
             yield Task(name, profile, 512, limits, start=start, longest=longest)
 
 
-_LATER = frozenset(RULES) | frozenset(SCHEMA)
-"""Workloads of indexes, references and migrations, all in "soak": in "ci" they get fewer states."""
+_LATER = frozenset(RULES) | frozenset(SCHEMA) | frozenset(ARCHIVE)
+"""Workloads of indexes, references, migrations, archives: all in "soak", fewer states in "ci"."""
 
-_LEAST = ("one delete", "index split", "one migration")
+_LEAST = ("one delete", "index split", "one migration", "archive, rows")
 """Those of them that also stand for the others, where each takes long."""
 
 _OTHERWISE = ("creation", "rows", "three", "truncate", "recycled log", "normal", "off",
-              "one delete", "one migration")  # fmt: skip
+              "one delete", "one migration", "archive, rows")  # fmt: skip
 """The workloads whose recoveries and processes are crashed in the "ci" profile."""
 
 _LARGE = ("far",)

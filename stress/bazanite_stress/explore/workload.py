@@ -11,10 +11,11 @@ A step is a list: the call's name, then its arguments.
     ["rollback", [step, ...]]            the same, left by an exception
     ["lock", [step, ...]]                under ``db.storage.lock()``
     ["migrate", version, [change, ...]]  the changes of ``schema_model``
+    ["archive", bytes]                   archive the log, keeping so much; 0: no more
 
 Ids given out automatically are 1, 2, ... in each table.  Steps may fail (a row that is not there,
 an id that is taken): the model says so too, and nothing changes.  A checkpoint and a reopen stand
-in no group: there the engine refuses them.  Nor does a read, nor a migration.
+in no group: there the engine refuses them.  Nor does a read, a migration or an archive.
 
 The tables of a workload that migrates are opened as the directory's catalog has them, not by
 classes: after a crash nobody else knows which ones they are.

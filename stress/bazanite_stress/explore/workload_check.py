@@ -32,6 +32,7 @@ SIGNATURES: dict[str, tuple[type, ...]] = {
     "read": (),
     "checkpoint": (),
     "reopen": (),
+    "archive": (int,),
     "transaction": _GROUP,
     "rollback": _GROUP,
     "lock": _GROUP,
@@ -214,11 +215,11 @@ def _check_step(step: Any, fields: Fields | None, group: str) -> None:
     if len(kinds) != len(arguments) or not all(map(_is_a, arguments, kinds)):
         wanted = ", ".join(kind.__name__ for kind in kinds) or "nothing"
         raise WrongWorkload(f"{_shown(step)}: {name} takes {wanted}")
-    if group and (not kinds or name == "migrate"):
+    if group and (not kinds or name in ("migrate", "archive")):
         raise WrongWorkload(f"{_shown(step)}: no {name} within a {group}")
     if kinds == _GROUP:
         _check_steps(arguments[0], fields, name, name)
-    elif kinds and name != "migrate" and fields is not None:
+    elif kinds and name not in ("migrate", "archive") and fields is not None:
         _check_call(step, fields)
 
 

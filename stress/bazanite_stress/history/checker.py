@@ -11,30 +11,35 @@ behind what committed there.  The history is right if
 
 Where the calls without an answer stand is searched for, latest place first, and only where the
 replay would otherwise not fit; the search gives up (Undecided) beyond ``most_steps``.  Of several
-calls that may have committed at one position, only one can have changed anything: each is tried.
+calls that may have committed at one position, only one can have changed anything: each is tried,
+and where more than one fits there, so is the next if what follows does not.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import accumulate, groupby
 from typing import Any, Protocol
 
+from bazanite_stress.explore.model import TableModel
 from bazanite_stress.explore.workload import Step
 
 from .events import NEUTRAL, Event
 from .footprint import Footprint, footprint, joined, meet
+from .order import Floating, floating_of, groups_of, in_order, may_commit, runs_back
+from .rules import Rules
 
 
 class State(Protocol):
-    """What a history is replayed on."""
+    """What a history is replayed on.  ``hidden``: what of it its content does not show."""
 
+    @property
+    def tables(self) -> Mapping[str, TableModel]: ...
     def answer(self, step: Step) -> tuple[Any, str]: ...
     def clone(self) -> State: ...
     def content(self) -> Any: ...
+    def hidden(self) -> object: ...
 
 
 _AGAIN_STEPS = 20_000
@@ -61,13 +66,8 @@ class Verdict:
     order: list[Event] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class _Floating:
-    """A call without an answer, and before which of the log positions it may have committed."""
-
-    event: Event
-    lowest: int
-    highest: int
+Carried = tuple["State", list[Event], "Verdict | None"]
+"""The state behind the calls of one position, in which order they came, and what is wrong."""
 
 
 @dataclass(slots=True)
@@ -80,6 +80,18 @@ class _Branch:
     untried: list[int]
     tried: int = -1
     """The one that was taken last; undoing that may mend what it spoiled."""
+    orders: Iterator[Carried] = field(default_factory=lambda: iter(()))
+    """Or several calls there may have been the one that committed: the other ones."""
+
+
+@dataclass(slots=True)
+class _Way:
+    """From where to go on; ``order``: how the calls just before that place came, if otherwise."""
+
+    place: int
+    state: State
+    happened: tuple[tuple[int, int], ...]
+    order: list[Event] = field(default_factory=list)
 
 
 def check(events: Sequence[Event], start: State, *, most_steps: int = 1_000_000) -> Verdict:
@@ -87,70 +99,17 @@ def check(events: Sequence[Event], start: State, *, most_steps: int = 1_000_000)
     for event in events:
         if event.known and event.lsn is None and not event.error and event.step[0] not in NEUTRAL:
             return Verdict("a call with an answer tells no log position", events=[event])
-    groups = _groups(in_order(events))
-    wrong = _right_order(groups)
-    if wrong is not None:
-        return wrong
-    floating = _floating(events, groups)
-    found = _Replay(groups, floating, most_steps).run(start)
+    groups = groups_of(in_order(events))
+    backwards = runs_back(groups)
+    if backwards:
+        return Verdict("a later call saw or made an earlier state", events=backwards)
+    floating = floating_of(events, groups)
+    rules = Rules.of(start.tables, (event.step for event in events))
+    found = _Replay(groups, floating, rules, most_steps).run(start)
     if found.rule:  # what seemed to have nothing to do with it may have, by way of a third one
         with suppress(Undecided):
-            return _Replay(groups, floating, _AGAIN_STEPS, wary=True).run(start)
+            return _Replay(groups, floating, rules, _AGAIN_STEPS, wary=True).run(start)
     return found
-
-
-def in_order(events: Sequence[Event]) -> list[Event]:
-    """The calls with an answer, by log position; who may have committed there comes first."""
-    told = [event for event in events if event.known and event.lsn is not None]
-    return sorted(told, key=lambda e: (e.lsn or 0, not _may_commit(e), e.start))
-
-
-def _may_commit(event: Event) -> bool:
-    return event.commits and event.step[0] != "rollback"
-
-
-def _groups(order: list[Event]) -> list[list[Event]]:
-    """The calls by log position."""
-    return [list(group) for _, group in groupby(order, key=lambda event: event.lsn)]
-
-
-def _right_order(groups: list[list[Event]]) -> Verdict | None:
-    """What is wrong with the order itself: time runs back between two log positions."""
-    soonest: Event | None = None
-    for group in reversed(groups):
-        for event in group:
-            if soonest is not None and soonest.end < event.start:
-                return Verdict("a later call saw or made an earlier state", events=[soonest, event])
-        first = min(group, key=lambda event: event.end)
-        if soonest is None or first.end < soonest.end:
-            soonest = first
-    return None
-
-
-def _floating(events: Sequence[Event], groups: list[list[Event]]) -> list[_Floating]:
-    """Each call without an answer: behind all that had ended before it began, and before the first
-    call that began to write after it had died.
-    """
-    ended = sorted((event.end, place) for place, group in enumerate(groups) for event in group)
-    ends = [end for end, _ in ended]
-    behind = list(accumulate((place + 1 for _, place in ended), max, initial=0))
-    began = sorted(
-        (event.start, place)
-        for place, group in enumerate(groups)
-        for event in group
-        if event.writes
-    )
-    starts = [start for start, _ in began]
-    before = list(accumulate((place for _, place in reversed(began)), min, initial=len(groups)))
-    result: list[_Floating] = []
-    for event in events:
-        if event.known or not event.writes:
-            continue
-        lowest = behind[bisect_left(ends, event.start)]
-        highest = before[len(starts) - bisect_right(starts, event.end)]
-        if lowest <= highest:
-            result.append(_Floating(event, lowest, highest))
-    return result
 
 
 class _Replay:
@@ -159,7 +118,8 @@ class _Replay:
     def __init__(
         self,
         groups: list[list[Event]],
-        floating: list[_Floating],
+        floating: list[Floating],
+        rules: Rules,
         most_steps: int,
         *,
         wary: bool = False,
@@ -167,8 +127,9 @@ class _Replay:
         self._wary = wary
         self._groups = groups
         self._floating = floating
+        self._rules = rules
         self._left = most_steps
-        self._footprints = [footprint(one.event.step) for one in floating]
+        self._footprints = [footprint(one.event.step, rules) for one in floating]
         self._tried: set[object] = set()
         self._at: dict[int, list[int]] = {}
         for number, one in enumerate(floating):
@@ -186,17 +147,24 @@ class _Replay:
             here = [n for n in self._at.get(place, ()) if n not in taken]
             if here:
                 branches.append(_Branch(place, state.clone(), happened, here))
-            state, group, mismatch = _at_one_position(state, self._groups[place])
+            group = self._groups[place]
+            orders = _orders(state, group)
+            before, (state, carried_out[place], mismatch) = state, _first_fitting(orders)
             if mismatch is None:
-                carried_out[place] = group
+                if sum(map(may_commit, group)) > 1:
+                    self._is_new(place, happened, state, behind=True)
+                    branches.append(_Branch(place, before, happened, [], orders=orders))
                 place += 1
                 continue
             if place > furthest:
                 furthest, wrong = place, mismatch
-            branch = self._next(branches, joined(e.step for e in mismatch.events))
-            if branch is None:
+            concerned = joined((event.step for event in mismatch.events), self._rules)
+            way = self._next(branches, concerned)
+            if way is None:
                 return wrong
-            state, place, happened = branch.state, branch.place, branch.happened
+            state, place, happened = way.state, way.place, way.happened
+            if way.order:
+                carried_out[place - 1] = way.order
         order: list[Event] = []
         for place, group in enumerate(carried_out):
             order += [self._floating[number].event for at, number in happened if at == place]
@@ -204,72 +172,104 @@ class _Replay:
         events = [self._floating[number].event for _, number in happened]
         return Verdict(state=state, happened=events, order=order)
 
-    def _next(self, branches: list[_Branch], concerned: Footprint) -> _Branch | None:
-        """The latest place at which one more call may have committed, and the state behind that.
+    def _next(self, branches: list[_Branch], concerned: Footprint) -> _Way | None:
+        """The latest place at which one more call may have committed, or another one, and the state
+        behind that.
 
         Only calls that have to do with the rows that are not as they should be, unless ``wary``.
         """
         while (found := self._latest(branches, concerned)) is not None:
-            place, number = found
-            del branches[place + 1 :]  # what was untried there will be there again
-            branch = branches[place]
-            branch.untried.remove(number)
-            branch.tried = number
+            at, number = found
+            del branches[at + 1 :]  # what was untried there will be there again
             self._left -= 1
             if self._left < 0:
                 raise Undecided(f"no order found for {len(self._floating)} calls without an answer")
-            state = branch.state.clone()
-            happened = (*branch.happened, (branch.place, number))
-            _, error = state.answer(self._floating[number].event.step)
-            # what changes nothing is as if it had not happened, and in which order others came
-            # matters only if that leads to another state
-            numbers = frozenset(number for _, number in happened)
-            key = (branch.place, numbers, *_whole(state))
-            if not error and key not in self._tried and key[2:] != _whole(branch.state):
-                self._tried.add(key)
-                return _Branch(branch.place, state, happened, [])
+            branch = branches[at]
+            way = self._reordered(branch) if number is None else self._with(branch, number)
+            if way is not None:
+                return way
+            if number is None:
+                del branches[at]
         return None
 
-    def _latest(self, branches: list[_Branch], concerned: Footprint) -> tuple[int, int] | None:
-        for place in range(len(branches) - 1, -1, -1):
-            branch = branches[place]
+    def _with(self, branch: _Branch, number: int) -> _Way | None:
+        """The way on if this call happened there; None if that is as if it had not."""
+        branch.untried.remove(number)
+        branch.tried = number
+        state = branch.state.clone()
+        happened = (*branch.happened, (branch.place, number))
+        _, error = state.answer(self._floating[number].event.step)
+        if error or _whole(state) == _whole(branch.state):
+            return None
+        new = self._is_new(branch.place, happened, state, behind=False)
+        return _Way(branch.place, state, happened) if new else None
+
+    def _reordered(self, branch: _Branch) -> _Way | None:
+        """The way on if another one of the calls there committed; None if none is left."""
+        for state, order, mismatch in branch.orders:
+            place = branch.place
+            if mismatch is None and self._is_new(place, branch.happened, state, behind=True):
+                return _Way(place + 1, state, branch.happened, order)
+        return None
+
+    def _is_new(
+        self, place: int, happened: tuple[tuple[int, int], ...], state: State, *, behind: bool
+    ) -> bool:
+        """Whether nothing was tried from here: in which order calls without an answer came matters
+        only if that leads to another state.
+        """
+        key = (place, behind, frozenset(number for _, number in happened), *_whole(state))
+        known = key in self._tried
+        self._tried.add(key)
+        return not known
+
+    def _latest(
+        self, branches: list[_Branch], concerned: Footprint
+    ) -> tuple[int, int | None] | None:
+        """At which branch to go on, with which call; None: with another order there."""
+        for at in range(len(branches) - 1, -1, -1):
+            branch = branches[at]
+            if not branch.untried and branch.tried < 0:
+                steps = (e.step for e in self._groups[branch.place] if may_commit(e))
+                if self._wary or meet(joined(steps, self._rules), concerned):
+                    return at, None
+                continue
             any_will_do = self._wary or (branch.tried >= 0 and self._meets(branch.tried, concerned))
             for number in reversed(branch.untried):
                 if any_will_do or self._meets(number, concerned):
-                    return place, number
+                    return at, number
         return None
 
     def _meets(self, number: int, concerned: Footprint) -> bool:
         return meet(self._footprints[number], concerned)
 
 
-def hidden(state: State) -> object:
-    """What of a state its content does not show: the next automatic ids."""
-    next_ids = getattr(state, "next_ids", None)
-    return tuple(sorted(next_ids().items())) if next_ids is not None else ()
-
-
 def _whole(state: State) -> tuple[object, object]:
     """All of a state that any later call can tell of."""
-    return state.content(), hidden(state)
+    return state.content(), state.hidden()
 
 
-def _at_one_position(state: State, group: list[Event]) -> tuple[State, list[Event], Verdict | None]:
-    """Carry out the calls that tell one position; the state behind them, in which order they came,
-    and what is wrong.
-    """
-    candidates = [event for event in group if _may_commit(event)]
+def _orders(before: State, group: list[Event]) -> Iterator[Carried]:
+    """Carry out the calls that tell one position, each in turn being the one that committed."""
+    candidates = [event for event in group if may_commit(event)]
     if len(candidates) < 2:
-        return state, group, _carry_out(state, group, candidates)
-    before, wrong = state, None
+        yield before, group, _carry_out(before, group, candidates)
+        return
     for first in candidates:
         state = before.clone()
         order = [first, *(e for e in group if e is not first)]
-        mismatch = _carry_out(state, order, candidates)
-        if mismatch is None:
-            return state, order, None
-        wrong = wrong or mismatch
-    return state, group, wrong
+        yield state, order, _carry_out(state, order, candidates)
+
+
+def _first_fitting(orders: Iterator[Carried]) -> Carried:
+    """The first one in which nothing is wrong, else the first one."""
+    first: Carried | None = None
+    for carried in orders:
+        if carried[2] is None:
+            return carried
+        first = first or carried
+    assert first is not None
+    return first
 
 
 def _carry_out(state: State, group: list[Event], candidates: list[Event]) -> Verdict | None:

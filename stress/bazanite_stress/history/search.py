@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .checker import State, Undecided, hidden
+from .checker import State, Undecided
 from .events import NEUTRAL, Event
 
 
@@ -38,7 +38,7 @@ class _Search:
     ) -> list[Event] | None:
         if self._known <= done:
             return order
-        key = (done, state.content(), hidden(state))
+        key = (done, state.content(), state.hidden())
         if key in self._seen:
             return None
         self._seen.add(key)

@@ -6,6 +6,7 @@ Of sixty kinds of bugs in the log, and others; 73 is the other half of 60.
 from __future__ import annotations
 
 from . import (
+    planted_archive,
     planted_commit,
     planted_errors,
     planted_files,
@@ -26,6 +27,7 @@ _THEMES = (
     planted_sharing,
     planted_rules,
     planted_schema,
+    planted_archive,
 )
 
 BUGS: dict[int, Bug] = {

@@ -9,7 +9,7 @@ _RECOVERY, _SECTION, _APPLY = (
     "bazanite_wal.section",
     "bazanite_wal.apply",
 )
-_START = "        header = _start_generation(log, system, options, scan, len(data))\n"
+_START = "        header = _start_generation(log, system, options, scan, len(data), archive)\n"
 _DATA_SYNC = (
     "        files.sync_all()  # else the new generation would forget what no file has\n"
     "        directory.sync()\n"

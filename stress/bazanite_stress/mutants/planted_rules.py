@@ -81,15 +81,15 @@ BUGS = (
         (
             Patch(
                 "bazanite.deleting",
-                "    def run(self, table: str, pk: int) -> None:\n",
-                "    def run(self, table: str, pk: int, last: bool) -> None:\n",
+                "    def run(self, table: str, ids: Sequence[int]) -> None:\n",
+                "    def run(self, table: str, ids: Sequence[int], last: bool | None = None):\n",
             ),
             Patch(
                 "bazanite.deleting",
                 "        for name, doomed in self._doomed.items():\n"
                 "            rules = self._rules.table(name)\n",
                 "        for name, doomed in self._doomed.items():\n"
-                "            if (name == table) is not last:\n"
+                "            if last is not None and (name == table) is not last:\n"
                 "                __planted__()\n"
                 "                continue\n"
                 "            rules = self._rules.table(name)\n",
@@ -98,7 +98,7 @@ BUGS = (
                 _TABLE,
                 ".run(self.name, [pk])\n            finish(writes)\n\n"
                 "        storage.store.run(write)\n",
-                ".run(self.name, pk, last)\n            finish(writes)\n\n"
+                ".run(self.name, [pk], last)\n            finish(writes)\n\n"
                 "        for last in (False, True):\n"
                 "            storage.store.run(write)\n",
             ),
@@ -135,9 +135,9 @@ BUGS = (
             ),
             Patch(
                 _KEYED,
-                "seen.get(values) or index.twin(self._view, row, slot)",
-                "seen.get(values) or __planted__(index.layout.codec).early"
-                "[index.spec.name].get(values)",
+                "            other = index.twin(self._view, row, values, slot)\n",
+                "            early = __planted__(index.layout.codec).early\n"
+                "            other = early[index.spec.name].get(values)\n",
             ),
         ),
         programs=("unique inserts",),

@@ -162,7 +162,11 @@ class Session:
             self._wrong(shown, rule, what, seen=seen, after=forks)
             raise Abandoned
         self._right(seen=seen)
-        collapse = self.workload.durability == "full" or step[0] in ("checkpoint", "reopen")
+        collapse = self.workload.durability == "full" or step[0] in (
+            "checkpoint",
+            "archive",
+            "reopen",
+        )
         self.timelines = [timeline[-1:] if collapse else timeline for timeline in right]
         return None
 

@@ -23,7 +23,7 @@ Rows = Mapping[str, Mapping[int, Mapping[str, Any]]]
 """All rows by table and id."""
 
 # Calls that change nothing even when they succeed.
-QUIET = frozenset({"find", "read", "checkpoint", "reopen", "rollback"})
+QUIET = frozenset({"find", "read", "checkpoint", "archive", "reopen", "rollback"})
 # More wrong rows of one directory say nothing new.
 AT_MOST = 10
 _SHOWN = 200
