@@ -205,7 +205,7 @@ PLANS: list[tuple[dict[str, Any], list[str]]] = [
 ]
 
 
-@pytest.mark.parametrize("asked,lines", PLANS, ids=[str(asked) for asked, _ in PLANS])
+@pytest.mark.parametrize("asked,lines", PLANS, ids=["+".join(asked) for asked, _ in PLANS])
 def test_explain_tells_the_way(db: DB, asked: dict[str, Any], lines: list[str]) -> None:
     text = db.explain("accounts", **asked)
     assert text.startswith("accounts: ")
