@@ -173,7 +173,7 @@ def test_the_callers_own_changes_are_seen_where_it_has_not_come_yet(db: DB) -> N
         {"where": GE(n=10)},
         {"joins": [Join("n", "other", "texts")]},
     ],
-    ids=lambda options: "+".join(options),
+    ids="+".join,
 )
 def test_memory_does_not_grow_with_the_table(
     db: DB, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
