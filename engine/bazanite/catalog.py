@@ -87,8 +87,10 @@ def settled(spec: TableSpec, on_delete: str) -> TableSpec:
 def field_spec(name: str, kind: FieldType) -> FieldSpec:
     """What the catalog keeps of a bound field."""
     if isinstance(kind, (Opaque, OpaqueFK)):
-        target = kind.params["rel_name"] if isinstance(kind, OpaqueFK) else None
-        return FieldSpec(name, kind.stands_for, kind.size, kind.null, target)
+        if isinstance(kind, OpaqueFK):
+            target, action = kind.params["rel_name"], kind.on_delete
+            return FieldSpec(name, kind.stands_for, kind.size, kind.null, target, (), action)
+        return FieldSpec(name, kind.stands_for, kind.size, kind.null)
     own = type(kind).__name__
     built_in = type(kind) in (*FIRST.values(), *LATER.values())
     if isinstance(kind, LongType) and not built_in:

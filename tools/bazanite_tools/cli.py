@@ -34,6 +34,10 @@ _COMMANDS = {
     "check": ("check_command", "judge a directory: the log, each table, how they agree"),
     "wal": ("wal_command", "show, verify, follow or archive the write-ahead log"),
     "checkpoint": ("checkpoint_command", "recover if necessary, empty the log into the tables"),
+    "import": ("import_command", "take rows from CSV, JSON lines or an SQLite file"),
+    "export": ("export_command", "write CSV, JSON lines, an SQLite file, SQL for PostgreSQL"),
+    "dump": ("dump_command", "write schema and rows as one portable text"),
+    "load": ("load_command", "make a directory from such a text"),
     "torture": ("torture", "kill writers at random moments, recover, judge"),
     "explore": ("explore_command", "cut the power at every point, open every legal disk, judge"),
     "simulate": ("simulate_command", "interleave processes in many ways, check their history"),
@@ -45,6 +49,7 @@ _COMMANDS = {
 GROUPS = {
     "data": ["tables", "schema", "rows", "get", "find", "insert", "upsert", "update", "delete",
              "migrate", "shell"],
+    "exchange": ["import", "export", "dump", "load"],
     "care": ["info", "stats", "lock", "check", "wal", "checkpoint"],
     "proof": ["torture", "explore", "simulate", "replay", "merge", "bench", "mutants"],
 }  # fmt: skip

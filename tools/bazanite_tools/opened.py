@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ def opened(args: argparse.Namespace) -> Iterator[DB]:
     if not any(os.path.exists(f"{args.directory}/{name}") for name in (LOG_NAME, CATALOG_NAME)):
         raise not_ours(args.directory)
     try:
-        with _open(args.directory, args.lock_timeout) as db:
+        with open_as_used(args.directory, args.lock_timeout, DB.open) as db:
             yield db
     except DBError as error:
         told = as_command_error(error)
@@ -50,12 +50,15 @@ def opened(args: argparse.Namespace) -> Iterator[DB]:
         raise CommandError(text, told.code) from error
 
 
-def _open(directory: str, lock_timeout: float) -> DB:
-    """The database, with the durability of those who have it open, "full" if nobody has."""
+def open_as_used(directory: str, lock_timeout: float, open_with: Callable[..., DB]) -> DB:
+    """The database that ``open_with``, given the directory and options, opens.
+
+    With the durability of those who have it open, "full" if nobody has.
+    """
     options = _options(directory)
     for level in LEVELS:
         try:
-            return DB.open(directory, durability=level, lock_timeout=lock_timeout, **options)
+            return open_with(directory, durability=level, lock_timeout=lock_timeout, **options)
         except DurabilityMismatch:
             if level == LEVELS[-1]:
                 raise
