@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import logging
 import os
 import re
 from hashlib import blake2b
@@ -11,55 +9,22 @@ from pathlib import Path
 
 import pytest
 
-from bazanite_wal.archive_format import SECTION_SIZE, segments_in
+from archive_support import KEEP, archived, segments, some, told
+from bazanite_wal.archive_format import segments_in
 from bazanite_wal.errors import (
     ArchiveError,
     DBError,
     ForgottenError,
-    PoisonedError,
     TransactionError,
     ValidationError,
 )
-from bazanite_wal.frame import FRAME, Write
+from bazanite_wal.frame import FRAME
 from bazanite_wal.header import FRAMES_START
 from bazanite_wal.log_reader import LogReader
-from bazanite_wal.store import Store
-from seam import Killed, Seam
-from store_support import LOG, SMALL, core, get, opened, put
+from seam import Seam
+from store_support import LOG, SMALL, opened, put
 
-KEEP = 1 << 20
 CHANGES = ("write_at", "truncate", "create", "rename", "remove", "sync", "sync_data")
-
-
-def archived(path: Path, seam: Seam | None = None, keep: int = KEEP, **options: object) -> Store:
-    """A store with a small log, which is archived."""
-    store = opened(path, seam or Seam(), log_size_bytes=SMALL, **options)
-    store.archive(keep)
-    return store
-
-
-def told(path: Path, start: int | None = None) -> dict[int, bytes]:
-    """Log position and bytes of each write that archive and log have, in order."""
-    reader = LogReader(str(path), start)
-    found: dict[int, bytes] = {}
-    for frame in reader.frames():
-        if frame.kind == FRAME and (start is None or frame.end > start):
-            [write] = frame.operations()
-            assert isinstance(write, Write)
-            assert not found or frame.end > max(found)
-            found[frame.end] = write.data
-    reader.close()
-    return found
-
-
-def segments(path: Path) -> list[str]:
-    return sorted(name for name in os.listdir(path) if re.fullmatch(r"wal\.\d+\.archive", name))
-
-
-def some(store: Store, first: int, count: int) -> dict[int, bytes]:
-    """So many transactions, each of some 300 bytes."""
-    values = [b"%05d" % number * 60 for number in range(first, first + count)]
-    return {put(store, value): value for value in values}
 
 
 def test_without_an_archive_a_checkpoint_looks_once_and_does_nothing_else(tmp_path: Path) -> None:
@@ -121,122 +86,6 @@ def test_aligned_frames_are_kept_too(tmp_path: Path) -> None:
     store.close()
     reader = LogReader(str(tmp_path))
     assert {frame.end for frame in reader.frames() if frame.kind == FRAME} == lsns
-
-
-def work(seam: Seam, path: Path, done: dict[int, bytes]) -> None:
-    """What is killed at every step: enough for two checkpoints, a close and another opening."""
-    store = opened(path, seam, log_size_bytes=SMALL)
-    for first in (0, 100):
-        for number in range(first, first + 14):
-            value = b"%05d" % number * 60
-            done[put(store, value)] = value
-        store.close()
-        store = opened(path, seam, log_size_bytes=SMALL)
-
-
-@pytest.mark.parametrize("part", range(6))
-def test_nothing_is_missing_wherever_a_process_is_killed(tmp_path: Path, part: int) -> None:
-    archived(tmp_path / "whole").close()
-    seam = Seam(steady=True)
-    work(seam, tmp_path / "whole", {})
-    interesting = [
-        number
-        for number, (_, name) in enumerate(seam.calls)
-        if "archive" in name or number % 40 == part
-    ]
-    for step in interesting[part::6]:
-        path = tmp_path / f"{step}"
-        archived(path, keep=32768).close()
-        seam = Seam(steady=True)
-        seam.kill_at(step)
-        done: dict[int, bytes] = {}
-        with pytest.raises(Killed):
-            work(seam, path, done)
-        store = opened(path, Seam(), log_size_bytes=SMALL)
-        value = get(store)
-        done |= some(store, 900, 30)
-        found = told(path)
-        assert done.items() <= found.items(), f"killed before call {step}: {seam.calls[-1:]}"
-        others = [data for lsn, data in found.items() if lsn not in done]
-        assert others in ([], [value]), "only the one that was under way"
-        store.close()
-        assert told(path) == found
-
-
-def test_an_attempt_that_was_cut_short_is_cut_off_by_the_next(tmp_path: Path) -> None:
-    store = archived(tmp_path)
-    expected = some(store, 0, 3)
-    store.checkpoint()
-    [name] = segments(tmp_path)
-    whole = (tmp_path / name).read_bytes()
-    expected |= some(store, 3, 3)
-    with (tmp_path / name).open("ab") as file:  # as a writer that died, or the power, leaves it
-        file.write(whole[-700:] + b"\0" * 5000)
-    assert told(tmp_path) == expected
-    store.checkpoint()
-    assert told(tmp_path) == expected
-    frames = core(store).header.base - _base_of(whole)
-    assert (tmp_path / name).stat().st_size == len(whole) + SECTION_SIZE + frames
-
-
-def _base_of(segment: bytes) -> int:
-    """Where the last section of a whole segment says that the next one begins."""
-    return int(re.findall(rb" next=(\d{20}) ", segment)[-1])
-
-
-@pytest.mark.parametrize("operation", ["write_at", "open", "truncate"])
-def test_a_full_disk_fails_the_checkpoint_and_nothing_else(
-    tmp_path: Path, operation: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    seam = Seam()
-    store = archived(tmp_path, seam)
-    expected = some(store, 0, 3)
-    [name] = segments(tmp_path)
-    with (tmp_path / name).open("ab") as file:
-        file.write(b"an attempt")
-    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    seam.fail(operation, name, full, times=1000)
-    with pytest.raises(ArchiveError, match=r"keeps what it has.*Make room") as raised:
-        store.checkpoint()
-    assert isinstance(raised.value.__cause__, OSError)
-    with caplog.at_level(logging.ERROR):
-        expected |= some(store, 3, 40)  # more than the log is large: it grows
-    assert told(tmp_path) == expected
-    assert (tmp_path / LOG).stat().st_size > FRAMES_START + SMALL
-    seam.rules.clear()
-    store.checkpoint()
-    assert told(tmp_path) == expected
-    assert (tmp_path / LOG).stat().st_size == FRAMES_START + SMALL
-    expected |= some(store, 50, 20)
-    store.close()
-    assert told(tmp_path) == expected
-
-
-def test_an_opening_that_cannot_archive_is_refused_and_loses_nothing(tmp_path: Path) -> None:
-    store = archived(tmp_path, killed := Seam())
-    expected = some(store, 0, 3)
-    killed.kill()
-    [name] = segments(tmp_path)
-    seam = Seam()
-    seam.fail("write_at", name, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
-    with pytest.raises(ArchiveError, match="Make room"):
-        opened(tmp_path, seam, log_size_bytes=SMALL)
-    store = opened(tmp_path, seam, log_size_bytes=SMALL)
-    assert told(tmp_path) == expected
-    assert get(store) == [*expected.values()][-1]
-
-
-def test_a_failed_sync_of_the_archive_poisons(tmp_path: Path) -> None:
-    seam = Seam()
-    store = archived(tmp_path, seam)
-    expected = some(store, 0, 3)
-    [name] = segments(tmp_path)
-    seam.fail("sync", name, OSError(errno.EIO, os.strerror(errno.EIO)))
-    with pytest.raises(PoisonedError):
-        store.checkpoint()
-    store.close()
-    store = opened(tmp_path, Seam(), log_size_bytes=SMALL)
-    assert told(tmp_path) == expected
 
 
 def test_the_oldest_segments_go_and_what_is_missing_is_named(tmp_path: Path) -> None:

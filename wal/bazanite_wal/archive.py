@@ -132,20 +132,12 @@ def archive_generation(
 
 
 def start_segment(directory: Directory, first: int, catalog: bytes, sync: Sync) -> Place:
-    """A new segment, empty yet, that begins at this log position; durable on return."""
-    name = segment_name(first)
-    if directory.exists(name):
-        directory.remove(name)  # a name that is made anew is one that no failed sync answered for
-    file = directory.create(name)
-    try:
-        write_all(file, encode_head(first, catalog), 0)
-        sync(file)
-    except BaseException:
-        with suppress(OSError):
-            directory.remove(name)  # give back what there was not enough of
-        raise
-    finally:
-        file.close()
+    """A new segment, empty yet, that begins at this log position; durable on return.
+
+    Whatever stops this, under its name there is a whole one or none.
+    """
+    _write_new(directory, encode_head(first, catalog), sync)
+    directory.rename(NEW_ARCHIVE_NAME, segment_name(first))
     sync(directory)
     return Place(first, HEAD_SIZE + len(catalog), first)
 
@@ -160,15 +152,26 @@ def turn_on(
     firsts = _without_leftovers(directory, header)
     if not firsts or not _goes_on(directory, firsts[-1], header):
         start_segment(directory, header.base, catalog, sync)
-    file = directory.create(NEW_ARCHIVE_NAME)
-    try:
-        write_all(file, encode_settings(keep_bytes), 0)
-        sync(file)
-    finally:
-        file.close()
+    _write_new(directory, encode_settings(keep_bytes), sync)
     directory.rename(NEW_ARCHIVE_NAME, ARCHIVE_NAME)
     sync(directory)
     _remove_oldest(directory, keep_bytes)
+
+
+def _write_new(directory: Directory, data: bytes, sync: Sync) -> None:
+    """Put the data into a new file, which the caller renames; durable but for its name."""
+    if directory.exists(NEW_ARCHIVE_NAME):
+        directory.remove(NEW_ARCHIVE_NAME)
+    file = directory.create(NEW_ARCHIVE_NAME)
+    try:
+        write_all(file, data, 0)
+        sync(file)
+    except BaseException:
+        with suppress(OSError):
+            directory.remove(NEW_ARCHIVE_NAME)  # give back what there was not enough of
+        raise
+    finally:
+        file.close()
 
 
 def turn_off(directory: Directory) -> None:

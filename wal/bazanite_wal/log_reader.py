@@ -284,10 +284,15 @@ class LogReader:
             return max((first for first in firsts if first <= start), default=None)
         begin, wanted = None, base
         for first in reversed(firsts):
-            if first <= wanted <= self._end_of(first):
-                begin = wanted = first
-            elif first < wanted:
+            if first > wanted:
+                continue
+            try:
+                leads_up_to = self._end_of(first)
+            except CorruptionError:
+                break  # as if it were not there
+            if leads_up_to < wanted:
                 break
+            begin = wanted = first
         return begin
 
     def _end_of(self, first: int) -> int:
