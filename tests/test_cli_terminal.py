@@ -21,9 +21,13 @@ class _Terminal(io.StringIO):
         return True
 
 
+@pytest.mark.parametrize("with_rich", [True, False])
 @pytest.mark.parametrize("columns", [24, 40, 80])
-def test_a_row_takes_one_line_of_a_terminal(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_row_takes_one_line_of_a_terminal(
+    columns: int, with_rich: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("TERM", "xterm" if with_rich else "dumb")
     monkeypatch.setenv("NO_COLOR", "1")
     terminal = _Terminal()
     grid = Grid(terminal, ["id", "name", "note"], [True, False, False])
@@ -32,14 +36,29 @@ def test_a_row_takes_one_line_of_a_terminal(columns: int, monkeypatch: pytest.Mo
     lines = terminal.getvalue().splitlines()
     assert len(lines) == 4
     assert max(map(width, lines)) in (columns, columns - 1)
-    assert lines[2].count("\u2026") == (2 if columns < 138 else 0)
+    assert lines[2].count("\u2026") == 2
     assert lines[3].split() == ["2", "a", "NULL"]
+    assert ("\u2500" in lines[1]) == with_rich
+
+
+def test_rich_keeps_later_batches_as_wide_as_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("rich", reason="the extra `terminal` is not installed")
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
+    terminal = _Terminal()
+    rows = [["a name that is long", str(n)] for n in range(1000)] + [["short", "7"]]
+    assert Grid(terminal, ["name", "n"], [False, True]).print(rows) == 1001
+    lines = terminal.getvalue().splitlines()
+    assert len(lines) == 1003
+    assert len(lines[-1].rstrip()) == len(lines[-2].rstrip())
 
 
 def test_too_many_columns_for_a_terminal_are_left_as_they_are(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("NO_COLOR", raising=False)
     terminal = _Terminal()
     grid = Grid(terminal, [f"c{n}" for n in range(9)], [False] * 9)

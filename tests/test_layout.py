@@ -29,6 +29,7 @@ PACKAGES = {
 EXTRAS = {
     "engine/bazanite/columns.py": {"numpy"},
     "tools/bazanite_tools/torture_live.py": {"rich"},
+    "tools/bazanite_tools/rich_grid.py": {"rich"},
     "stress/bazanite_stress/bench/bazoola_engine.py": {"bazoola"},
     "stress/bazanite_stress/bench/diskcache_engine.py": {"diskcache"},
     "stress/bazanite_stress/bench/lmdb_engine.py": {"lmdb"},

@@ -1,7 +1,8 @@
 """A table of rows as text: columns aligned by what a terminal shows, long values shortened.
 
-Into a file or a pipe every value is whole.  On a terminal a row takes one line if it can, and NULL
-and the heading stand out (but see https://no-color.org).  Rows are printed as they come, a batch at
+Into a file or a pipe every value is whole.  On a terminal rich draws the table, if it is installed
+(the extra ``terminal``); else a row takes one line if it can, and NULL and the heading stand out
+(but see https://no-color.org).  Rows are printed as they come, a batch at
 a time; only a later value that is wider than all of the first batch moves what follows it.
 """
 
@@ -11,14 +12,17 @@ import os
 import shutil
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from importlib import import_module
+from importlib.util import find_spec
 from itertools import islice
-from typing import TextIO
+from typing import Any, TextIO
 
 from .output import speaks_unicode
 from .values import NULL
 
 _BATCH = 1000
 _GAP = "  "
+_RICH_GAP = "   "
 _NARROWEST = 4
 _CUT = "\u2026"
 
@@ -32,6 +36,8 @@ class Grid:
         self._right = list(right)
         self._columns = columns_of(stream)
         self._cut = _CUT if speaks_unicode(stream) else "~"
+        self._rich = self._drawer()
+        self._gap = _GAP if self._rich is None else _RICH_GAP
         self._colour = self._columns is not None and not os.environ.get("NO_COLOR")
 
     def print(self, rows: Iterable[Sequence[str]]) -> int:
@@ -41,23 +47,36 @@ class Grid:
         while (batch := list(islice(iterator, _BATCH))) or not count:
             for row in batch:
                 widths = [max(old, width(text)) for old, text in zip(widths, row, strict=True)]
-            shown = self._fitted(widths)
-            if not count:
-                self._line(self._headings, shown, "\x1b[1m")
-                rule = ["-" * size for size in shown]
-                self._line(rule, shown)
-            for row in batch:
-                self._line(row, shown)
+            self._print_batch(batch, self._fitted(widths), first=not count)
             count += len(batch)
             if not batch:
                 break
         return count
 
+    def _print_batch(self, batch: list[Sequence[str]], widths: list[int], *, first: bool) -> None:
+        if self._rich is not None:
+            columns = zip(widths, self._right, strict=True)
+            self._rich.print_batch(self._stream, self._headings, columns, batch, first=first)
+            return
+        if first:
+            self._line(self._headings, widths, "\x1b[1m")
+            self._line(["-" * size for size in widths], widths)
+        for row in batch:
+            self._line(row, widths)
+
+    def _drawer(self) -> Any:
+        """What draws the rows, if this is a terminal in which each column has some room."""
+        narrowest = len(self._headings) * (_NARROWEST + len(_RICH_GAP))
+        if self._columns is None or narrowest > self._columns:
+            return None
+        has_rich = rich_in(os.environ.get("TERM"))
+        return import_module(".rich_grid", __package__) if has_rich else None
+
     def _fitted(self, widths: list[int]) -> list[int]:
         """The columns' widths, the widest ones less where the terminal has not so much room."""
         if self._columns is None:
             return widths
-        room = self._columns - len(_GAP) * (len(widths) - 1)
+        room = self._columns - len(self._gap) * (len(widths) - 1)
         fitted = list(widths)
         while sum(fitted) > room:
             widest = max(fitted)
@@ -79,6 +98,11 @@ class Grid:
                 shown = f"{style or chr(27) + '[2m'}{shown}\x1b[0m"
             cells.append(space + shown if right else shown + space)
         self._stream.write(_GAP.join(cells).rstrip() + "\n")
+
+
+def rich_in(terminal: str | None) -> bool:
+    """Whether this kind of terminal can show more than lines, and rich is installed."""
+    return terminal not in {None, "", "dumb"} and find_spec("rich") is not None
 
 
 def print_record(stream: TextIO, pairs: Sequence[tuple[str, str]]) -> None:

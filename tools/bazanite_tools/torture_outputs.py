@@ -11,7 +11,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
-from importlib.util import find_spec
 from typing import IO, Any, TextIO
 
 from bazanite_stress.torture.chronicle import Chronicle
@@ -19,6 +18,7 @@ from bazanite_stress.torture.report import Progress, Tally, as_document
 from bazanite_stress.torture.report_html import as_html
 from bazanite_stress.torture.report_junit import as_junit
 
+from .grid import rich_in
 from .output import USAGE, CommandError
 
 STDOUT = "-"
@@ -114,7 +114,7 @@ def _remove_if_empty(path: str) -> None:
 
 def progress_on(stream: TextIO) -> Progress:
     """A live table if this is a terminal that can show one and rich is installed, else lines."""
-    if stream.isatty() and os.environ.get("TERM") not in {None, "", "dumb"} and find_spec("rich"):
+    if stream.isatty() and rich_in(os.environ.get("TERM")):
         live = import_module("bazanite_tools.torture_live")
         shown: Progress = live.LiveProgress(stream)
         return shown
