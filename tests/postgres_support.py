@@ -58,8 +58,8 @@ class Postgres:
             encoding="utf-8",
             check=False,
             cwd=self._directory,
-            env={"PATH": os.environ["PATH"], "PGHOST": str(self._directory), "LC_ALL": "C.UTF-8",
-                 "PGUSER": "tests", "PGTZ": "Asia/Kathmandu"},
+            env={"PATH": os.environ["PATH"], "PGHOST": str(self._directory), "LC_ALL": "C",
+                 "PGCLIENTENCODING": "UTF8", "PGUSER": "tests", "PGTZ": "Asia/Kathmandu"},
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -98,7 +98,7 @@ def running(directory: Path) -> Iterator[Postgres]:
     server = Postgres(directory, bin_path, user)
     data = str(directory / "data")
     server.run("initdb", "-D", data, "-U", "tests", "-A", "trust", "-E", "UTF8", "--no-sync",
-               "--locale=C.UTF-8")  # fmt: skip
+               "--locale=C")  # fmt: skip
     options = f"-k {directory} -c listen_addresses= -c fsync=off -c shared_buffers=16MB"
     log = str(directory / "log")
     server.run("pg_ctl", "-D", data, "-o", options, "-l", log, "-w", "start")
