@@ -139,10 +139,9 @@ class Side:
         self.files.apply(tx.operations)
         if not quick:
             schema.__dict__["encoder"] = None
-        tables = {"t": SimpleNamespace(layout=self.layout), "o": SimpleNamespace(layout=others)}
-        self.storage = cast("Storage", SimpleNamespace(tables=tables, base_dir="dir"))
-        catalog = Catalog(width, {"t": spec_of(schema)})
+        catalog = Catalog(width, {"t": spec_of(schema), "o": spec_of(others.schema)})
         self.rules = Rules("dir", catalog, {"t": self.layout})
+        self.storage = cast("Storage", SimpleNamespace(rules=self.rules, base_dir="dir"))
 
     def insert(
         self, rows: list[Mapping[str, Any]], *, ids_only: bool = False
