@@ -87,12 +87,12 @@ BUGS = (
             Patch(
                 "bazanite.deleting",
                 "        for name, doomed in self._doomed.items():\n"
-                "            rules = self._rules.table(name)\n",
+                "            self._delete(self._rules.table(name), doomed.values())\n",
                 "        for name, doomed in self._doomed.items():\n"
                 "            if last is not None and (name == table) is not last:\n"
                 "                __planted__()\n"
                 "                continue\n"
-                "            rules = self._rules.table(name)\n",
+                "            self._delete(self._rules.table(name), doomed.values())\n",
             ),
             Patch(
                 _TABLE,
