@@ -410,7 +410,7 @@ class PerThread(threading.local):
 class TemporaryFile:
     """A file without a name, for what memory should not hold; its bytes go when it is closed.
 
-    A forked child may go on reading it, and writes behind what both have.
+    A forked child may go on reading it; only one of the two may go on writing.
     """
 
     def __init__(self) -> None:
