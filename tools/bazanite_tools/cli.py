@@ -171,7 +171,10 @@ def run_line(arguments: list[str], prog: str = "bazanite") -> int:
             args = chosen.parse_intermixed_args(_signed(arguments[1:]))
             args.command = wanted
         else:
-            args = parser.parse_args(_signed(arguments))
+            args, others = parser.parse_known_args(_signed(arguments))
+            if others:  # told with the usage of the command, not of all
+                wrong = parser if command is None else chosen
+                wrong.error(f"unrecognized arguments: {' '.join(others)}")
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else USAGE
     except _UsageError as error:
