@@ -17,6 +17,7 @@ from bazanite_wal.shared import APPLIED, END, LAYOUT
 from .catalog import decode, spec_of
 from .catalog_file import read_catalog_bytes
 from .errors import SchemaMismatch, TransactionError, ValidationError, shown_value
+from .fields import FieldType
 from .files import CATALOG_NAME, TableFiles
 from .foreign import ForeignKeys
 from .known import Known, LayoutChanged
@@ -30,6 +31,7 @@ from .opening import (
     stored_classes,
 )
 from .rules import Rules
+from .schema import Schema
 from .specs import Catalog, MigrationRecord, TableSpec
 from .stored_schema import layout_of
 from .sums import Covered, covered_by
@@ -120,16 +122,20 @@ class Storage:
             tables: dict[str, Table] = {}
             for name, spec in catalog.tables.items():
                 table = self.tables.get(name)
+                kinds: dict[str, FieldType] = {}
                 if table is not None and not fits(spec, table.schema):
+                    kinds = _kept_types(table.schema, known[name], spec)
                     table = None
                 elif table is None and name in known:
                     continue  # it was there, and not opened here
-                tables[name] = table or self._opened(name, spec, catalog.int_width)
+                tables[name] = table or self._opened(name, spec, catalog.int_width, kinds)
             self.tables = tables
             self._know(data, catalog, epoch, since)
 
-    def _opened(self, name: str, spec: TableSpec, width: int) -> Table:
-        layout = layout_of(TableFiles(self.base_dir, name), spec, width)
+    def _opened(
+        self, name: str, spec: TableSpec, width: int, kinds: Mapping[str, FieldType]
+    ) -> Table:
+        layout = layout_of(TableFiles(self.base_dir, name), spec, width, kinds)
         return class_of(name, spec)(self, layout)
 
     def table(self, name: str) -> Table:
@@ -232,6 +238,17 @@ class Storage:
     def foreign_keys(self, table: Table) -> ForeignKeys:
         """The check of foreign keys for one insert into, or update of, this table."""
         return ForeignKeys(self, table.schema, table.name)
+
+
+def _kept_types(schema: Schema, before: TableSpec, now: TableSpec) -> dict[str, FieldType]:
+    """The types that a program declared, with checks and defaults, of columns that stayed."""
+    declared = {field.name: field.type for field in schema.schema}
+    was = {field.name: replace(field, on_delete=None) for field in before.fields}
+    return {
+        field.name: declared[field.name]
+        for field in now.fields
+        if field.name in declared and was.get(field.name) == replace(field, on_delete=None)
+    }
 
 
 def _are_stored(store: Store, directory: str, classes: Mapping[str, type[Table]]) -> bool:

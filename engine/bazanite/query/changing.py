@@ -94,7 +94,9 @@ def upsert(
     _checked(values)
     for name in names:
         if values.get(name) is None:
-            raise ValidationError(f"'{name}': a value is needed to find the row by")
+            raise ValidationError(
+                f"'{name}': a value is needed to find the row by; `on` may name other fields"
+            )
     where = EQ(**{name: table.schema.as_read(name, values[name]) for name in names})
     with storage.store.transaction():
         found = _matching(storage, table, Query(where, limit=2))
