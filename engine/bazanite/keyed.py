@@ -97,6 +97,12 @@ class TableKeys:
     def __init__(self, layout: Layout, specs: Iterable[IndexSpec]) -> None:
         self.all = [TableIndex(layout, spec) for spec in specs]
         self.unique = [index for index in self.all if index.spec.unique]
+        self.alone = {
+            index.spec.columns[0]: index
+            for index in self.all
+            if index.spec.ready and len(index.spec.columns) == 1
+        }
+        """Those of one column, by its name, that can be asked."""
 
     def __bool__(self) -> bool:
         return bool(self.all)

@@ -84,7 +84,7 @@ def found(
 
 def pieces_found(
     view: View, codec: RowCodec, test: Test | None, begin: int = 0, end: int | None = None
-) -> Iterator[tuple[list[int], bytes]]:
+) -> Iterator[tuple[Sequence[int], bytes]]:
     """The slots of the rows of which the test is true, None: all, and their bytes, by chunks."""
     use_numpy = columns.numpy(wanted=codec.slot_count(view) >= columns.MANY_ROWS)
     size = codec.row_size
@@ -97,10 +97,10 @@ def pieces_found(
             numbers = test.rows(first, data, use_numpy)
         if DELETED in firsts:
             numbers = [number for number in numbers if firsts[number] != DELETED]
-        slots = [first + number for number in numbers]
-        if len(slots) == count:
-            yield slots, data
+        if len(numbers) == count:
+            yield range(first, first + count), data
         else:
+            slots = [first + number for number in numbers]
             yield slots, b"".join([data[n * size : (n + 1) * size] for n in numbers])
 
 

@@ -9,18 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain, dropwhile, groupby, islice
+from typing import NamedTuple
 
 from bazanite_wal.layer import View
 
 from ..btree import Entry
 from ..codec import Layout
-from ..cond import BaseCond
-from ..keyed import TableKeys
+from ..cond import EQ, BaseCond
+from ..errors import ValidationError
+from ..keyed import TableIndex, TableKeys
 from ..row import Row
 from ..search import find, found
 from .ask import Query
 from .order import SlotRow, sorted_rows
-from .plan import ByIds, ByIndex, Either, Plan, Way, Whole, plan
+from .plan import ByIds, ByIndex, Either, Plan, Way, Whole, compares_as_usual, plan
 from .top import MOST_ROWS, first_slots
 
 _SHARE = 16
@@ -39,6 +41,41 @@ def rows_of(view: View, layout: Layout, keys: TableKeys, query: Query) -> list[R
         return by_plan(view, layout, plan(keys, query), query)
     except TooMany:
         return through_table(view, layout, query)
+
+
+class Equality(NamedTuple):
+    """What rows are to have in one column, and the key that they have in an index of it alone."""
+
+    by: TableIndex
+    key: bytes
+    where: BaseCond
+
+
+def key_of_equality(keys: TableKeys, query: Query) -> Equality | None:
+    """How to find what a query asks for, if that is what one column equals that has an index."""
+    where = query.where
+    if type(where) is not EQ or len(where.params) != 1 or query.order or query.limit is not None:
+        return None
+    ((name, value),) = where.params.items()
+    index = keys.alone.get(name)
+    if index is None or query.offset or not compares_as_usual(value):
+        return None
+    try:
+        key, _ = index.maker.bounds([value])
+    except ValidationError:
+        return None  # a value that does not compare: the search says what that means
+    return Equality(index, key, where)
+
+
+def by_equality(view: View, equality: Equality) -> list[Row]:
+    """These rows, in slot order; TooMany if reading the whole table may be cheaper."""
+    index, key, where = equality
+    slots = index.tree.find(view, key)
+    if len(slots) > _FEW:
+        raise TooMany
+    row_at = index.layout.codec.live_row_at
+    rows = [row_at(view, slot) for slot in slots]
+    return [row for row in rows if where.eval(row)]
 
 
 def by_plan(view: View, layout: Layout, how: Plan, query: Query) -> list[Row]:
@@ -60,11 +97,25 @@ def _by_way(view: View, layout: Layout, how: Plan, query: Query) -> list[Row]:
         entries = islice(entries, query.offset, query.wanted)
         return [row for _, row in read(view, layout, (slot for _, slot in entries), None)]
     if how.ordered:
+        if query.wanted is not None and query.wanted <= _FEW and not _must_sort(how.way):
+            first = _first(view, layout, how.way, query, query.wanted)
+            if first is not None:
+                return first
         return _cut(_in_order(view, layout, how.way, entries, query), query, ordered=True)
     slots: Iterable[int] = (slot for _, slot in entries)
     if query.order or query.limit is None or isinstance(how.way, Either):
         slots = sorted(set(slots))
     return _cut(read(view, layout, slots, query.where), query, ordered=not query.order)
+
+
+def _first(view: View, layout: Layout, way: Way, query: Query, wanted: int) -> list[Row] | None:
+    """The first rows of a way, if all of its first entries fulfil the condition; else None."""
+    row_at, where = layout.codec.live_row_at, query.where
+    entries = list(islice(entries_of(view, layout, way, query.backwards), wanted))
+    rows = [row_at(view, slot) for _, slot in entries]
+    if where is not None and not all(map(where.eval, rows)):
+        return None
+    return rows[query.offset :]
 
 
 def through_table(view: View, layout: Layout, query: Query) -> list[Row]:

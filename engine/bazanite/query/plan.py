@@ -158,11 +158,11 @@ def _terms(where: BaseCond | None) -> Iterator[Term]:
     elif isinstance(where, FieldCond):
         for name, value in where.params.items():
             term = Term(type(where), name, value)
-            if all(map(_compares_as_usual, _values(term))):
+            if all(map(compares_as_usual, _values(term))):
                 yield term
 
 
-def _compares_as_usual(value: Any) -> bool:
+def compares_as_usual(value: Any) -> bool:
     """Whether it is what keys are made for: not of a class that has comparisons of its own."""
     own = type(value)
     if own in _COMPARED:

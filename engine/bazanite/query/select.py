@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..cond import is_built_in
@@ -11,7 +12,7 @@ from ..keyed import TableKeys
 from ..known import LayoutChanged
 from ..row import Row
 from .ask import Query
-from .fetch import TooMany, by_plan, rows_of, through_table
+from .fetch import TooMany, by_equality, by_plan, key_of_equality, rows_of, through_table
 from .plan import Whole, plan
 
 if TYPE_CHECKING:
@@ -42,7 +43,12 @@ def stored(storage: Storage, table: Table, query: Query) -> list[Row]:
         and not storage.covered
         and is_built_in(query.where)
     ):
-        how = plan(known.rules.table(table.name).keys, query)
+        keys = known.rules.table(table.name).keys
+        key = key_of_equality(keys, query)
+        if key is not None:
+            with suppress(TooMany, LayoutChanged):
+                return storage.quick_read(table, known, lambda view: by_equality(view, key))
+        how = plan(keys, query)
         whole = isinstance(how.way, Whole)
         if not whole:
             try:

@@ -42,7 +42,7 @@ def first_slots(view: View, codec: RowCodec, query: Query) -> list[int]:
         if len(best) == wanted:
             worst = best[-1].first
             limit = kind.serialize(worst) if batch.raw else worst
-            places = _not_behind(batch.first, limit, order, wanted)
+            places = _not_behind(batch.first, limit, order, wanted, raw=batch.raw)
         for place, values in zip(places, zip(*batch.columns(places), strict=True), strict=True):
             slot = batch.slots[place]
             best.append(_Candidate(sort_key(values, slot, order), slot, values[0]))
@@ -58,7 +58,7 @@ class _Batch(NamedTuple):
     order of the values; ``columns`` gives the values of all fields to sort by at some places.
     """
 
-    slots: list[int]
+    slots: Sequence[int]
     first: Sequence[Any]
     raw: bool
     columns: Callable[[Sequence[int]], list[list[Any]]]
@@ -68,13 +68,13 @@ def _batches(view: View, codec: RowCodec, query: Query) -> Iterator[_Batch]:
     fields = [order.field for order in query.order]
     test, rest = split(codec, query.where)
     if rest is not None or codec.text_fields.keys() & set(fields):
-        for slots, rows in found(view, codec, query.where):
-            yield _batch_of_rows(slots, rows, fields)
+        for live, rows in found(view, codec, query.where):
+            yield _batch_of_rows(live, rows, fields)
         return
     readers = [ColumnReader(codec, field) for field in fields]
     size = codec.row_size
 
-    def columns(slots: list[int], data: bytes, places: Sequence[int]) -> list[list[Any]]:
+    def columns(slots: Sequence[int], data: bytes, places: Sequence[int]) -> list[list[Any]]:
         if len(places) < len(slots):
             data = b"".join([data[place * size : (place + 1) * size] for place in places])
         try:
@@ -94,7 +94,7 @@ def _batches(view: View, codec: RowCodec, query: Query) -> Iterator[_Batch]:
             yield _batch_of_rows(slots, codec.rows_of_slots(slots, data), fields)
 
 
-def _batch_of_rows(slots: list[int], rows: list[Row], fields: list[str]) -> _Batch:
+def _batch_of_rows(slots: Sequence[int], rows: list[Row], fields: list[str]) -> _Batch:
     def columns(places: Sequence[int]) -> list[list[Any]]:
         return [[rows[place][field] for place in places] for field in fields]
 
@@ -102,9 +102,11 @@ def _batch_of_rows(slots: list[int], rows: list[Row], fields: list[str]) -> _Bat
 
 
 def _not_behind(
-    values: Sequence[Any], limit: Any, order: Sequence[Order], wanted: int
+    values: Sequence[Any], limit: Any, order: Sequence[Order], wanted: int, *, raw: bool
 ) -> Sequence[int]:
     """Where in this column stand values that may come before the worst one that is wanted.
+
+    ``raw``: they are bytes, of which those of NULL are the least.
 
     Rows behind in the table come behind equal ones if nothing else is sorted by, or, in descending
     order, before them; of these the last ones are enough.
@@ -113,6 +115,8 @@ def _not_behind(
     if order[0].descending:
         if limit is None:
             found = list(range(len(values)))
+        elif raw:
+            found = [n for n, value in enumerate(values) if value >= limit]
         else:
             found = [n for n, value in enumerate(values) if value is not None and value >= limit]
         if not alone or len(found) <= wanted:
@@ -121,6 +125,8 @@ def _not_behind(
         return [n for n in found if n not in spared]
     if limit is None:
         return [] if alone else [n for n, value in enumerate(values) if value is None]
+    if raw and alone:
+        return [n for n, value in enumerate(values) if value < limit]
     if alone:
         return [n for n, value in enumerate(values) if value is None or value < limit]
     return [n for n, value in enumerate(values) if value is None or value <= limit]

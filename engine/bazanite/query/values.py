@@ -35,8 +35,8 @@ def column_values(
     """
     test, rest = split(codec, where)
     if rest is not None or any(name in codec.text_fields for name in names):
-        for slots, rows in found(view, codec, where):
-            yield len(slots), [[row[name] for row in rows] for name in names]
+        for found_slots, rows in found(view, codec, where):
+            yield len(found_slots), [[row[name] for row in rows] for name in names]
         return
     readers = [ColumnReader(codec, name) for name in names]
     for slots, data in pieces_found(view, codec, test):
