@@ -7,12 +7,17 @@ failure in CI is a failure here.  ``HYPOTHESIS_PROFILE=explore`` looks for new o
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator
 
 import hypothesis
 import pytest
 
 import seam
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # a shell's background job ignores Ctrl-C, and so would every process that a test interrupts
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = ["engine_support", "tools_support", "cli_support"]  # their fixtures
 
