@@ -120,10 +120,12 @@ def plan(keys: TableKeys, query: Query, *, stream: bool = False) -> Plan:
     if found is not None and (_is_narrow(found) or not query.order):
         return Plan(found, _is_ordered(found, query))
     by_range = None if found is None else Plan(found, _is_ordered(found, query))
+    if by_range is not None and by_range.ordered:
+        return by_range
     if query.order and (query.limit is not None or stream):
         for way in _in_order(keys, terms, query.order):
             in_order = Plan(way, ordered=True)
-            if stream or by_range is None or by_range.ordered:
+            if stream or by_range is None:
                 return in_order
             return replace(by_range, most=_NARROW, otherwise=in_order)
     return by_range or Plan(Whole(), ordered=not query.order)
