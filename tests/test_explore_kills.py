@@ -108,7 +108,7 @@ def test_a_power_cut_after_a_kill_may_tear_what_was_being_written(
 
     monkeypatch.setattr(recovery, "_leave_no_safe_header", only_one)
     # a seed whose sample has no kill that leaves half of a header's line by itself
-    limits = KillLimits(cuts=4, torn=3, every=7, actions=1, violations=1, seed="1")
+    limits = KillLimits(cuts=4, torn=3, every=7, actions=1, violations=1, seed="4")
     violations = Kills(WORKLOADS["off"], "hostile", limits=limits).explore().violations
     assert [violation.tearing for violation in violations] == [Tearing(torn=True)]
     whole = replace(limits, torn=0)
