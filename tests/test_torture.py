@@ -168,7 +168,7 @@ def test_writers_that_get_nowhere_are_a_violation(tmp_path: Path) -> None:
         start_method="spawn",
         parent=parent,
         stuck_seconds=4.0,  # time enough to start, however busy the machine is
-        recovery_seconds=1.0,
+        recovery_seconds=4.0,  # likewise
     )
     locks: list[int] = []
 
