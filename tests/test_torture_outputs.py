@@ -16,7 +16,7 @@ from rich.console import Console
 
 from bazanite_stress.crowd.moments import APPEND
 from bazanite_stress.torture.report import Progress
-from bazanite_tools import torture_outputs
+from bazanite_tools import grid, torture_outputs
 from bazanite_tools.cli import main
 from bazanite_tools.torture_live import LiveProgress
 from torture_report_support import Page, a_tally
@@ -133,5 +133,5 @@ def test_lines_remain_without_a_terminal_or_without_rich(
     stream: io.StringIO, term: str, rich: bool, kind: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TERM", term)
-    monkeypatch.setattr(torture_outputs, "find_spec", lambda _: object() if rich else None)
+    monkeypatch.setattr(grid, "find_spec", lambda _: object() if rich else None)
     assert type(torture_outputs.progress_on(stream)) is kind
