@@ -54,7 +54,7 @@ from bazanite import (
     Schema,
     Table,
 )
-from bazanite.query import fetch, order, plan
+from bazanite.query import fetch, order, plan, top
 
 Values = dict[str, Any]
 KEYS: list[list[str | tuple[str, ...]]] = [
@@ -271,6 +271,7 @@ def test_find_and_iterate(
         patch.setattr(fetch, "_SHARE", 16 if few == 64 else 1000)
         patch.setattr(order, "_RUN_ROWS", run)
         patch.setattr(plan, "_NARROW", 3 * few)
+        patch.setattr(top, "MANY_ROWS", few)
         asked: dict[str, Any] = {"fields": fields, "limit": limit, "offset": offset}
         assert as_stored(both.db.find("things", where, order_by=by, **asked)) == expected
         found = both.db.iterate("things", where, order_by=by, **asked)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from operator import ge, le, lt
 from typing import Any, NamedTuple
 
 from bazanite_wal.layer import View
 
 from ..codec import RowCodec
+from ..columns import MANY_ROWS, numpy
 from ..row import Row
 from ..search import found, pieces_found, split
 from .ask import Order, Query
@@ -83,8 +85,9 @@ def _batches(view: View, codec: RowCodec, query: Query) -> Iterator[_Batch]:
             rows = codec.rows_of_slots([slots[place] for place in places], data)
             return [[row[field] for row in rows] for field in fields]
 
+    np = numpy(wanted=codec.slot_count(view) >= MANY_ROWS)
     for slots, data in pieces_found(view, codec, test):
-        raw = readers[0].in_order(data)
+        raw = readers[0].in_order(data, np)
         if raw is not None:
             yield _Batch(slots, raw, True, partial(columns, slots, data))
             continue
@@ -92,6 +95,14 @@ def _batches(view: View, codec: RowCodec, query: Query) -> Iterator[_Batch]:
             yield _Batch(slots, readers[0].values(data), False, partial(columns, slots, data))
         except ValueError:
             yield _batch_of_rows(slots, codec.rows_of_slots(slots, data), fields)
+
+
+def _where(values: Any, compare: Callable[[Any, Any], Any], limit: bytes) -> list[int]:
+    """Where this is true of bytes in a list or an array of NumPy's."""
+    if isinstance(values, list):
+        return [n for n, value in enumerate(values) if compare(value, limit)]
+    places: list[int] = compare(values, limit).nonzero()[0].tolist()
+    return places
 
 
 def _batch_of_rows(slots: Sequence[int], rows: list[Row], fields: list[str]) -> _Batch:
@@ -116,7 +127,7 @@ def _not_behind(
         if limit is None:
             found = list(range(len(values)))
         elif raw:
-            found = [n for n, value in enumerate(values) if value >= limit]
+            found = _where(values, ge, limit)
         else:
             found = [n for n, value in enumerate(values) if value is not None and value >= limit]
         if not alone or len(found) <= wanted:
@@ -125,8 +136,8 @@ def _not_behind(
         return [n for n in found if n not in spared]
     if limit is None:
         return [] if alone else [n for n, value in enumerate(values) if value is None]
-    if raw and alone:
-        return [n for n, value in enumerate(values) if value < limit]
+    if raw:
+        return _where(values, lt if alone else le, limit)
     if alone:
         return [n for n, value in enumerate(values) if value is None or value < limit]
     return [n for n, value in enumerate(values) if value is None or value <= limit]

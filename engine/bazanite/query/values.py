@@ -64,13 +64,20 @@ class ColumnReader:
         """The column's bytes in each row."""
         return list(chain.from_iterable(self._unpack(data)))
 
-    def in_order(self, data: bytes) -> list[bytes] | None:
+    def in_order(self, data: bytes, np: Any) -> Any:
         """The column's bytes in each row, if these stand in the order of their values.
 
-        None if that is not so, or not certain: a character below the space sorts before the end.
+        A list, or with NumPy an array.  None if that is not so, or not certain: a character below
+        the space sorts before the end.
         """
         if type(self._kind) not in _SORTABLE:
             return None
+        if np is not None:
+            size, start, width = self._place
+            column = np.frombuffer(data, "u1").reshape(-1, size)[:, start : start + width]
+            if type(self._kind) is CHAR and (column < ord(" ")).any():
+                return None
+            return np.ascontiguousarray(column).view(f"S{width}").ravel()
         pieces = self.pieces(data)
         if type(self._kind) is CHAR and _CONTROL.search(b"".join(pieces)):
             return None
