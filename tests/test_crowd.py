@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -29,22 +29,11 @@ from bazanite_stress.torture.settings import Settings
 from bazanite_stress.torture.stopping import Stopping
 from bazanite_wal.lock import GlobalLock
 from bazanite_wal.posix import PosixLockFile
+from crowd_fault_child import in_a_child
 from replay_faults import FAULTS
 
 OPTIONS: dict[str, Any] = {"log_size_bytes": 16 << 10, "checkpoint_bytes": 2 << 10}
 CALLS = 60
-
-
-def in_a_child(work: Callable[[], None]) -> int:
-    """Carry it out in a forked process; its exit status, negative for a signal."""
-    pid = os.fork()
-    if not pid:
-        try:
-            work()
-            os._exit(0)
-        finally:
-            os._exit(1)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def test_notes_outlive_a_kill_and_take_no_more_than_fits() -> None:

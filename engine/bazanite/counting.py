@@ -27,7 +27,7 @@ def count_by(view: View, codec: RowCodec, name: str) -> Counter[Any]:
     TypeError if its values cannot be told apart by hash: lists and dicts of a JSON, or those of a
     type of a program's own.
     """
-    kind = next(field.type for field in codec.schema.schema if field.name == name)
+    kind = codec.schema.type_of(name)
     if type(kind) not in NUMBERS:
         return Counter(row[name] for row in _rows(view, codec, name) if row[name] is not None)
     start = codec.offsets[name]

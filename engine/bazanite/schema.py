@@ -106,6 +106,10 @@ class Schema:
                 shown = f"'{name}'" if isinstance(name, str) else shown_value(name)
                 raise ValidationError(f"{shown}: no such field")
 
+    def type_of(self, name: str) -> FieldType:
+        """The type of a field that there is."""
+        return next(field.type for field in self.schema if field.name == name)
+
     def check_indexable(self, names: Iterable[str]) -> None:
         """ValidationError if no index can have one of these columns."""
         kinds = {field.name: field.type for field in self.schema}

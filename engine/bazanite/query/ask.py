@@ -108,7 +108,7 @@ def orders(schema: Schema, order_by: str | Iterable[str] | None) -> tuple[Order,
 
 def check_has_order(schema: Schema, name: str) -> None:
     """ValidationError unless the values of this field can be sorted."""
-    kind = next(field.type for field in schema.schema if field.name == name)
+    kind = schema.type_of(name)
     if key_size(kind) is None:
         raise ValidationError(f"'{name}': the values of a {type(kind).__name__} have no order")
 

@@ -22,6 +22,7 @@ from ..row import Row
 from ..schema import Schema
 from .ask import Order, Query, check_has_order, checked_names
 from .fetch import TooMany, by_plan
+from .order import sortable
 from .plan import Whole, plan
 from .select import keys_of
 from .values import Columns, column_values
@@ -58,9 +59,6 @@ class Aggregate(ABC):
     def none(self) -> Any:
         """What a group without values adds up to."""
 
-    def _kind(self, schema: Schema) -> Any:
-        return next(field.type for field in schema.schema if field.name == self.field)
-
 
 class COUNT(Aggregate):
     """How many rows there are; with a field, those of which it is not NULL."""
@@ -86,7 +84,8 @@ class SUM(Aggregate):
 
     def check(self, schema: Schema) -> None:
         super().check(schema)
-        kind = self._kind(schema)
+        assert self.field is not None
+        kind = schema.type_of(self.field)
         if type(kind) not in (*NUMBERS, DECIMAL):
             raise ValidationError(f"'{self.field}': a {type(kind).__name__} cannot be added up")
 
@@ -205,12 +204,8 @@ def group_by(
         for name, aggregate in aggregates.items():
             row[name] = totals[name].get(group, aggregate.none())
         result.append(row)
-    result.sort(key=lambda row: [_sortable(row[name]) for name in names])
+    result.sort(key=lambda row: [sortable(row[name]) for name in names])
     return result
-
-
-def _sortable(value: Any) -> tuple[bool, Any]:
-    return (False, 0) if value is None else (True, value)
 
 
 def _groupable(schema: Schema, by: str | Iterable[str]) -> list[str]:

@@ -7,7 +7,6 @@ file and merged (Knuth, The Art of Computer Programming, volume 3, section 5.4).
 from __future__ import annotations
 
 import heapq
-import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
@@ -37,11 +36,7 @@ def _slot(item: SlotRow) -> int:
 
 
 def _by(field: str) -> Callable[[SlotRow], Any]:
-    def key(item: SlotRow) -> Any:
-        value = item[1][field]
-        return (False, 0) if value is None else (True, value)
-
-    return key
+    return lambda item: sortable(item[1][field])
 
 
 class Backwards:
@@ -88,6 +83,8 @@ class Sorter:
 
     def _written(self, run: list[SlotRow]) -> list[tuple[int, int]]:
         """Where the pieces of this run begin in the file, and how long they are."""
+        import pickle  # noqa: PLC0415  seldom used, and workers start often
+
         if self._file is None:
             self._file = TemporaryFile()
         places: list[tuple[int, int]] = []
@@ -97,6 +94,8 @@ class Sorter:
         return places
 
     def _read(self, places: list[tuple[int, int]]) -> Iterator[SlotRow]:
+        import pickle  # noqa: PLC0415  as above
+
         assert self._file is not None
         for begin, size in places:
             yield from pickle.loads(self._file.read(begin, size))  # noqa: S301  nobody else has it
@@ -106,11 +105,16 @@ class Sorter:
         return sort_key([row[order.field] for order in self._order], slot, self._order)
 
 
+def sortable(value: Any) -> tuple[bool, Any]:
+    """What a field's values are sorted by, NULL included."""
+    return (False, 0) if value is None else (True, value)
+
+
 def sort_key(values: Sequence[Any], slot: int, order: Sequence[Order]) -> list[Any]:
     """What decides where a row stands that has these values in the fields to sort by."""
     keys: list[Any] = []
     for value, (_, descending) in zip(values, order, strict=True):
-        key = (False, 0) if value is None else (True, value)
+        key = sortable(value)
         keys.append(Backwards(key) if descending else key)
     keys.append(-slot if order[-1].descending else slot)
     return keys

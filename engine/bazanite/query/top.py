@@ -37,7 +37,7 @@ def first_slots(view: View, codec: RowCodec, query: Query) -> list[int]:
     """The slots of the first rows that the query wants, in its order, those of its offset too."""
     assert query.wanted is not None
     wanted, order = query.wanted, query.order
-    kind = next(field.type for field in codec.schema.schema if field.name == order[0].field)
+    kind = codec.schema.type_of(order[0].field)
     best: list[_Candidate] = []
     for batch in _batches(view, codec, query) if wanted else ():
         places: Sequence[int] = range(len(batch.slots))

@@ -52,7 +52,7 @@ class ColumnReader:
 
     def __init__(self, codec: RowCodec, name: str) -> None:
         self._codec = codec
-        kind = next(field.type for field in codec.schema.schema if field.name == name)
+        kind = codec.schema.type_of(name)
         start = codec.offsets[name]
         self._place = columns.Place(codec.row_size, start, kind.size)
         rest = codec.row_size - start - kind.size
