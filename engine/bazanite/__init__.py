@@ -4,6 +4,9 @@ Bazoola's API over a write-ahead log; docs/ has the reference (api.md), the diff
 Bazoola, the files' format and the protocol.
 """
 
+from bazanite_wal.backup import Backup
+from bazanite_wal.restore import Restored
+
 from . import errors
 from .changes import Change, Changes, Commit
 from .cond import (
@@ -24,6 +27,7 @@ from .cond import (
     Not,
     Or,
 )
+from .copies import restore
 from .db import DB
 from .decimals import DECIMAL
 from .documents import BLOB, JSON
@@ -84,6 +88,7 @@ __all__ = [
     "AddUnique",
     "Aggregate",
     "And",
+    "Backup",
     "BaseCond",
     "BaseJoin",
     "Change",
@@ -104,9 +109,11 @@ __all__ = [
     "Or",
     "RenameColumn",
     "RenameTable",
+    "Restored",
     "Row",
     "Schema",
     "SetOnDelete",
     "Table",
+    "restore",
 ]
 __all__ += errors.__all__

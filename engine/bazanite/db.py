@@ -34,6 +34,7 @@ _STORED: list[type[Table]] = []
 """Itself, and nothing equal to it, says that the catalog's tables are meant."""
 
 if TYPE_CHECKING:
+    from bazanite_wal.backup import Backup, Progress
     from bazanite_wal.system import System
 
     from .check import Report
@@ -248,9 +249,30 @@ class DB(Queries):
         """Counters of the log, commits and syncs."""
         return self.storage.store.stats()
 
-    def backup(self, target: str | PathLike) -> None:
-        """Copy one state of the whole directory to a new directory, durably."""
-        self.storage.store.backup(path_text(target))
+    def backup(
+        self, target: str | PathLike, *, verify: bool = True, progress: Progress | None = None
+    ) -> Backup:
+        """Copy one state of the whole directory to a new directory; durable on return.
+
+        Others go on writing meanwhile, and the copy is of one of the states that they go through:
+        every transaction up to ``Backup.lsn``, and none behind it.  With ``verify`` all of it is
+        checked then.  ``progress`` is told how many bytes were copied, and of about how many.  The
+        log grows meanwhile, as it is not emptied before the copy is made.
+
+        ``restore`` makes a directory of the copy, also as of a later log position; the copy itself
+        may be opened, too, but is then no longer one that the log can bring forward.
+
+        DirectoryError, and nothing is left in ``target``, if it is neither missing nor empty, or
+        cannot be written.  CorruptionError if the check finds damage: the copy stays, to be looked
+        at.  TransactionError inside a transaction.
+        """
+        from .copies import refuse_damaged  # noqa: PLC0415  seldom used, and workers start often
+
+        store = self.storage.store
+        made = store.backup(path_text(target), progress)
+        if verify:
+            refuse_damaged(made.path, store.system)
+        return made
 
     def archive(self, keep_bytes: int | None) -> None:
         """Keep what a checkpoint takes out of the log in files beside it; None: no more.

@@ -34,6 +34,8 @@ _COMMANDS = {
     "check": ("check_command", "judge a directory: the log, each table, how they agree"),
     "wal": ("wal_command", "show, verify, follow or archive the write-ahead log"),
     "checkpoint": ("checkpoint_command", "recover if necessary, empty the log into the tables"),
+    "backup": ("backup_command", "copy one state, while others write; checked"),
+    "restore": ("restore_command", "make a directory of a backup, also as of a later position"),
     "import": ("import_command", "take rows from CSV, JSON lines or an SQLite file"),
     "export": ("export_command", "write CSV, JSON lines, an SQLite file, SQL for PostgreSQL"),
     "dump": ("dump_command", "write schema and rows as one portable text"),
@@ -50,7 +52,8 @@ GROUPS = {
     "data": ["tables", "schema", "rows", "get", "find", "insert", "upsert", "update", "delete",
              "migrate", "shell"],
     "exchange": ["import", "export", "dump", "load"],
-    "care": ["info", "stats", "lock", "check", "wal", "checkpoint"],
+    "care": ["info", "stats", "lock", "check", "wal", "checkpoint",
+             "backup", "restore"],
     "proof": ["torture", "explore", "simulate", "replay", "merge", "bench", "mutants"],
 }  # fmt: skip
 """What the commands are about, as ``--help`` lists them."""

@@ -1,60 +1,238 @@
-"""Copying a consistent state of a directory into a new one."""
+"""Copying a directory into a new one while others write: a backup.
+
+The data files are copied as they change, so that the copy is of no one moment.  Meanwhile the log
+is held (``hold``), and every change since its generation began is in it: replaying those frames
+over the copy, whatever moments that is made of, leads to the state of the last one.  It is the
+power cut that recovery knows, and the log's after-images are as absolute here as there.
+
+Order: sync and apply what is in the log, hold it; copy the data files; read how far the log counts
+now, which is no less than any change that the copy can have; replay the frames up to there; sync
+the copy; put the frames into its log; name that.  The log comes last and the catalog first, so that
+a copy which was interrupted is refused as one whose log is missing.
+"""
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, replace
 
-from .datafiles import DataFiles
-from .errors import DirectoryError
-from .io import write_all
-from .log import LOG_NAME, create_log
-from .options import StoreOptions
-from .system import Directory, File, System
+from . import shared
+from .commit import append, settle_held
+from .core import Core
+from .datafiles import CATALOG_NAME, DataFiles
+from .errors import CorruptionError, DBError, DirectoryError
+from .frame import MARK, Frame, initial_chain
+from .group import GroupCommit
+from .header import NO_BOOT, Header, encode_header
+from .hold import BACKUP_NAME, hold_log, let_others_checkpoint
+from .io import write_all, write_zeros
+from .log import LOG_NAME, NEW_LOG_NAME, Log, name_new_log
+from .scan import walk
+from .system import File, LockFile, System
 
 _CHUNK = 1 << 16
 """Less than any gap that was left sparse: all zeros of such a gap are at an end of some chunk."""
 _BLOCK = 4096
+_WINDOW = 1 << 22
+"""So much of a log is in memory at a time, or as much as its longest frame takes."""
+
+Progress = Callable[[int, int], None]
+"""Told how many bytes were copied, and of about how many."""
 
 
-def copy_to(
-    system: System, path: str, files: DataFiles, target: str, options: StoreOptions
-) -> None:
-    """Copy all data files to ``target`` and give it an empty log; durable on return.
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """A copy of a directory, durable, at ``path``.
 
-    Caller holds the global lock, with everything applied.  The catalog comes first and the log
-    last, so that a copy which was interrupted is refused as one whose log is missing; without the
-    catalog it would be taken for Bazoola's.
+    It has every transaction up to log position ``lsn`` and no later one; the backup began when the
+    log ended at ``start_lsn``.  ``files`` and ``size_bytes`` count its data files.
     """
+
+    path: str
+    start_lsn: int
+    lsn: int
+    files: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The log as it was when it began to be held, and what holds it until it is closed."""
+
+    file: LockFile
+    header: Header
+    start: int
+
+
+def back_up(
+    core: Core,
+    group: GroupCommit,
+    exclusive: Callable[[], AbstractContextManager[object]],
+    target: str,
+    progress: Progress | None = None,
+) -> Backup:
+    """Copy one state of the directory to ``target``, durable on return; others go on writing.
+
+    ``exclusive`` takes the global lock, which is held at the beginning and shortly at the end.
+    DirectoryError, and nothing is left in ``target``, if that cannot be written or is not empty;
+    CorruptionError if the log is damaged; LockTimeout or PoisonedError as of any call.
+    """
+    with exclusive():
+        held = _begin(core, group)
     try:
-        directory = system.directory(target, create=True)
+        copy = Copy(core.system, target)
         try:
-            if directory.list():
-                raise DirectoryError(f"{target}: a backup needs an empty or a new directory")
-            files.open_all()  # other processes may have made some
-            names = files.names()
-            for name in sorted(names, key=lambda name: name.endswith(".dat")):
-                _copy(files, name, directory)
-                if not name.endswith(".dat"):
-                    directory.sync()  # else a power cut could take its name and leave the tables
-            directory.sync()
-            try:
-                create_log(directory, system, options.file_size)
-            except OSError:
-                with suppress(OSError):  # with it a copy that was called failed could be opened
-                    directory.remove(LOG_NAME)
-                raise
+            copy.take(core.files, progress)
+            with exclusive():
+                end = _end(core, held)
+            header = replace(held.header, boot=NO_BOOT)  # all of the copy is synced
+            size = max(core.options.file_size, header.file_offset(end))
+            frames = log_frames(core.log, held.header, end)
+            copy.finish(frames, lambda: header, size, kept_by=header)
+        except BaseException:
+            with suppress(OSError):
+                copy.remove()
+            raise
         finally:
-            directory.close()
+            copy.close()
     except OSError as error:
-        raise DirectoryError(f"cannot back {path} up to {target}: {error}") from error
-
-
-def _copy(files: DataFiles, name: str, directory: Directory) -> None:
-    file = directory.create(name)
-    try:
-        copy_content(files, name, file)
+        raise DirectoryError(
+            f"cannot back {core.directory.path} up to {target}: {error}"
+        ) from error
     finally:
-        file.close()
+        held.file.close()
+    with suppress(DBError), exclusive():  # the copy is whole; whoever needs room finds out
+        let_others_checkpoint(core)
+    return Backup(copy.directory.path, held.start, end, copy.files, copy.size)
+
+
+def _begin(core: Core, group: GroupCommit) -> Held:
+    """Hold the log, with all that is in it durable and applied.  Caller holds the global lock.
+
+    There is a frame in it at least: by its checksum the copy can be told from others later.
+    """
+    settle_held(core, group)
+    if core.words[shared.END] == core.header.base:
+        append(core, group, MARK, [])
+        settle_held(core, group)
+    core.files.open_all()  # other processes may have made some
+    return Held(hold_log(core), core.header, core.words[shared.END])
+
+
+def _end(core: Core, held: Held) -> int:
+    """The log position up to which frames count now.  Caller holds the global lock.
+
+    No frame behind it can be in the data files yet.  DirectoryError if the log was not kept.
+    """
+    if core.header != held.header:
+        raise DirectoryError(
+            f"{core.directory.path}: the log was emptied while the backup needed it: another"
+            f" program removed {BACKUP_NAME}"
+        )
+    return core.applicable()
+
+
+class Copy:
+    """A directory in the making; nobody takes it for a database before ``finish``.
+
+    DirectoryError if there is anything at ``target`` but an empty directory.
+    """
+
+    def __init__(self, system: System, target: str) -> None:
+        self.directory = system.directory(target, create=True)
+        try:
+            if self.directory.list():
+                raise DirectoryError(f"{target}: a backup needs an empty or a new directory")
+        except BaseException:
+            self.directory.close()
+            raise
+        self._data = DataFiles(self.directory)
+        self.files = self.size = 0
+
+    def take(self, files: DataFiles, progress: Progress | None = None) -> None:
+        """Copy all data files; they may change meanwhile."""
+        names = files.names()
+        sizes = {name: files.size(name) for name in names}
+        total = sum(sizes.values())
+        done = 0
+        for name in sorted(names, key=lambda name: name != CATALOG_NAME):
+            file = self.directory.create(name)
+            try:
+                for size in copy_pieces(files, name, file):
+                    if progress is not None:
+                        progress(done + min(size, sizes[name]), total)
+            finally:
+                file.close()
+            if name == CATALOG_NAME:
+                self.directory.sync()  # else a power cut could take its name and leave the tables
+            done += sizes[name]
+        self._data.open_all()
+
+    def finish(
+        self,
+        frames: Iterable[Frame],
+        header: Callable[[], Header],
+        log_size: int,
+        *,
+        kept_by: Header | None = None,
+    ) -> None:
+        """Replay the frames over the files, and give the directory its log; durable on return.
+
+        ``header`` is what the log begins with; it is asked when all frames were replayed.
+        ``kept_by``: the log has these frames, too, in the places that this header gives them.
+        """
+        log = self.directory.create(NEW_LOG_NAME)
+        try:
+            write_zeros(log, 0, log_size)
+            for frame in frames:
+                self._apply(frame)
+                if kept_by is not None:
+                    write_all(log, frame.data, kept_by.file_offset(frame.lsn))
+            self._data.sync_all()
+            self.directory.sync()
+            first = header()
+            write_all(log, encode_header(first), first.slot_offset)
+            log.sync()
+        finally:
+            log.close()
+        names = self._data.names()
+        self.files, self.size = len(names), sum(map(self._data.size, names))
+        name_new_log(self.directory)
+
+    def _apply(self, frame: Frame) -> None:
+        operations = frame.operations()
+        missing = {operation.name for operation in operations}.difference(self._data.names())
+        if missing:
+            self._data.create(sorted(missing))
+        self._data.apply(operations)
+
+    def remove(self) -> None:
+        """Take away what was made, the log first; only an empty directory stays."""
+        self._data.close()
+        made = self.directory.list()
+        for name in sorted(made, key=lambda name: (name != LOG_NAME, name == CATALOG_NAME)):
+            self.directory.remove(name)
+
+    def close(self) -> None:
+        """Let go of the directory."""
+        self._data.close()
+        self.directory.close()
+
+
+def log_frames(log: Log, header: Header, end: int) -> Iterator[Frame]:
+    """The frames of a generation up to ``end``, in order; CorruptionError if one is not whole."""
+    position, chain, window = header.base, initial_chain(header.salt), _WINDOW
+    while position < end:
+        stop = min(end, position + window)
+        walked = walk(log.read(header, position, stop), header, position, chain)
+        yield from walked.frames
+        if not walked.frames:
+            if stop == end:
+                offset, expected = header.file_offset(position), f"the frame of LSN {position}"
+                raise CorruptionError(log.path, offset, expected, walked.detail)
+            window *= 2
+        position, chain = walked.end, walked.chain
 
 
 def copy_content(files: DataFiles, name: str, file: File) -> None:
@@ -62,6 +240,13 @@ def copy_content(files: DataFiles, name: str, file: File) -> None:
 
     Its name is not.  What was a hole stays one.
     """
+    for _ in copy_pieces(files, name, file):
+        pass
+    file.sync()
+
+
+def copy_pieces(files: DataFiles, name: str, file: File) -> Iterator[int]:
+    """The same piece by piece, not durable: gives how many bytes were done, again and again."""
     size = files.size(name)
     offset: int | None = 0
     while offset is not None and (data := files.read(name, offset, _CHUNK)):
@@ -69,10 +254,10 @@ def copy_content(files: DataFiles, name: str, file: File) -> None:
         if start < end:
             write_all(file, data[start:end], offset + start)
         offset += len(data)
+        yield offset
         if start == end:  # asked only where zeros were read: a dense file is read as it is
             offset = files.next_data(name, offset)
     file.truncate(size)
-    file.sync()
 
 
 def _blocks_in_use(data: bytes) -> tuple[int, int]:

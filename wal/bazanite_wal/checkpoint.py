@@ -17,6 +17,7 @@ from .core import Core
 from .errors import DirectoryError, ValidationError, shown_value
 from .frame import LARGEST_FILE, initial_chain
 from .group import GroupCommit
+from .hold import refuse_while_held
 from .lock import let_go
 from .log import LogSettings, next_generation
 from .system import Directory, File
@@ -31,6 +32,8 @@ def checkpoint_is_due(core: Core) -> bool:
     Who must redo the whole generation first keeps everybody waiting for as long as that takes.  So
     it does that while the log is short, and else leaves the checkpoint to others for a while.
     """
+    if core.words[shared.HOLD]:
+        return False  # whoever needs more room than the log has looks whether that is so
     threshold = core.options.checkpoint_bytes or core.options.log_size_bytes // 2
     filled = core.words[shared.END] - core.header.base
     if filled < _SHORT_REDO_BYTES or threshold < 2 * _SHORT_REDO_BYTES or not core.needs_redo():
@@ -90,12 +93,13 @@ def checkpoint_locked(core: Core, group: GroupCommit, settings: LogSettings | No
     On return everything is in the data files, durable (unless "off"), and the log is empty; an
     empty log is left as it is, so that no two generations begin at the same position.
     PoisonedError if a sync failed; any other error leaves the old generation in use: ArchiveError
-    if the log is archived, and that failed.
+    if the log is archived, and that failed; LogHeldError while a backup needs the log.
     """
     words, header = core.words, core.header
     settings = settings or core.settings
     if words[shared.END] == header.base and settings == LogSettings(header.sector, header.boot):
         return  # its header is durable, so the data files were when it was written
+    refuse_while_held(core)
     durable = not (core.unsafe and settings == core.settings)
     if durable:
         group.sync_held()  # else applying could put on disk what the log may still lose

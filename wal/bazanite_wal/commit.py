@@ -28,6 +28,7 @@ from .errors import (
     CommittedNotApplied,
     CommitUncertain,
     DirectoryError,
+    LogHeldError,
     PoisonedError,
     TransactionError,
 )
@@ -37,6 +38,8 @@ from .section import check_thread, exclusive, help_apply
 from .transaction import Transaction
 
 _IDLE_SECONDS = 1.0
+_HELD_BYTES = 1 << 20
+"""So much more room is made at once where the log has to grow because a backup holds it."""
 _logger = logging.getLogger("bazanite")
 
 
@@ -173,6 +176,17 @@ def sync_and_apply_locked(core: Core, group: GroupCommit) -> None:
     finish_apply(core)
 
 
+def settle_held(core: Core, group: GroupCommit) -> None:
+    """The same for a call that begins with it; DirectoryError if it cannot be: nothing was done."""
+    try:
+        sync_and_apply_locked(core, group)
+    except (CommittedNotApplied, CommitUncertain, OSError) as error:
+        raise DirectoryError(
+            f"{core.directory.path}: nothing was done: earlier transactions cannot be made durable"
+            f" and put into the table files ({error})"
+        ) from error
+
+
 def append(core: Core, group: GroupCommit, kind: bytes, operations: list[Operation]) -> int:
     """Write one frame at the end of the log and move the end; returns its commit LSN.
 
@@ -247,10 +261,13 @@ def _make_room(core: Core, group: GroupCommit, payload_size: int) -> None:
     core.log_size = core.log.size()  # another process may have grown it
     if _fits(core, payload_size):
         return
+    spare = 0
     try:
         checkpoint_locked(core, group)
     except ArchiveError as error:
         _logger.warning("%s", error.message)  # the log keeps them, and grows
+    except LogHeldError:
+        spare = _HELD_BYTES  # it grows, and not for each transaction anew
     except (CommittedNotApplied, CommitUncertain) as error:
         raise DirectoryError(
             f"{core.log.path}: the transaction is rolled back: the log is full, and earlier"
@@ -260,7 +277,7 @@ def _make_room(core: Core, group: GroupCommit, payload_size: int) -> None:
         return
     size = core.log_size
     try:
-        core.log.grow(core.header.file_offset(_end_of(core, payload_size)))
+        core.log.grow(core.header.file_offset(_end_of(core, payload_size)) + spare)
     except OSError as error:
         with suppress(OSError):
             core.log.shrink(size)  # give back what there was not enough of

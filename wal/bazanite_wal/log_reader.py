@@ -25,12 +25,12 @@ from .archive_format import SECTION_SIZE, Section, segment_name, segments_in
 from .attach import SHARED_NAME
 from .datafiles import CATALOG_NAME, DataFiles
 from .errors import CorruptionError, DirectoryError, ForgottenError, ValidationError
-from .frame import Frame, initial_chain
+from .frame import LARGEST_FILE, Frame, initial_chain
 from .header import FRAMES_START, Header
 from .io import read_up_to
 from .log import LOG_NAME, Log
 from .posix import POSIX
-from .scan import walk
+from .scan import scan_log, walk
 from .system import File, System
 
 _TRIES = 100
@@ -73,19 +73,31 @@ class LogReader:
 
     ``start`` is a log position behind which the caller wants to know everything; None is as far
     back as everything is there.  What comes first may be older: see ``beginning``.
+    ``to_the_end``: for who restores.  If nobody of this boot says how far frames count, all that
+    are whole do, as for recovery; and where there is no log, the archive alone is read.
 
     DirectoryError if there is no such directory or log; ValidationError for a position that the log
     never had; ForgottenError if not everything behind it is there.
     """
 
-    def __init__(self, path: str, start: int | None = None, system: System | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        start: int | None = None,
+        system: System | None = None,
+        *,
+        to_the_end: bool = False,
+    ) -> None:
+        self._to_the_end = to_the_end
         self._system = system or POSIX
         self._token = shared.boot_token(self._system.boot_id())
         self._cursor: _Cursor | None = None
+        self._damage: CorruptionError | None = None
         self._place: Place | None = None
         try:
             self._directory = self._system.directory(path, create=False)
             self.path = self._directory.path
+            self._alone = to_the_end and not self._directory.exists(LOG_NAME)
             self.beginning = self._begin_at(start)
         except OSError as error:
             raise self._unreadable(path, error) from error
@@ -107,7 +119,9 @@ class LogReader:
 
     def _frames(self) -> Iterator[Frame]:
         tries = 0
-        while True:
+        if self._alone:
+            yield from self._archived(LARGEST_FILE)
+        while not self._alone:
             look = self._look()
             try:
                 if self.position < look.header.base:
@@ -121,6 +135,8 @@ class LogReader:
                     if frame.end > self.position:
                         self.position = frame.end
                         yield frame
+                if self._damage is not None:
+                    raise self._damage
                 return
             tries += 1
             if tries == _TRIES:
@@ -175,7 +191,9 @@ class LogReader:
         area = look.log.read(header, cursor.lsn, end) if end > cursor.lsn else b""
         walked = walk(area, header, cursor.lsn, cursor.chain)
         frames = walked.frames
-        if limit is None:
+        if limit is None and self._to_the_end:
+            self._damage = self._damaged_end(look, end)
+        elif limit is None:
             limit = max((frame.watermark for frame in frames), default=0)
             frames = [frame for frame in frames if frame.end <= limit]
         elif walked.end < limit and look.generation >= header.generation:
@@ -185,10 +203,22 @@ class LogReader:
         self._cursor = cursor
         return frames
 
+    def _damaged_end(self, look: _Look, end: int) -> CorruptionError | None:
+        """What is to be raised behind the log's frames if it had more of them once."""
+        header = look.header
+        scan = scan_log(look.log.read(header, header.base - FRAMES_START, end))
+        if scan is None or scan.tail != "corrupt":
+            return None
+        advice = f"What was committed up to LSN {scan.end} is whole"
+        return CorruptionError(look.log.path, scan.bad_offset, "a whole frame", scan.detail, advice)
+
     # ---- the archive
 
     def _archived(self, base: int) -> Iterator[Frame]:
-        """The frames of the archive below the log's base; ForgottenError if some are missing."""
+        """The frames of the archive below the log's base; ForgottenError if some are missing.
+
+        With the archive alone its end is no gap.
+        """
         while self.position < base:
             before = self.position
             firsts = segments_in(self._directory.list())
@@ -197,6 +227,8 @@ class LogReader:
                 yield from self._from_segment(older[-1], base)
             if self.position == before:
                 later = [first for first in firsts if before < first < base]
+                if self._alone and not later:
+                    return
                 raise self._forgotten(before, min([*later, base]))
 
     def _from_segment(self, first: int, base: int) -> Iterator[Frame]:
@@ -251,6 +283,11 @@ class LogReader:
         raise self._forgotten(start or 0, start or 0)
 
     def _begin(self, start: int | None) -> Beginning:
+        if self._alone:
+            first = self._first_segment(start, LARGEST_FILE)
+            if first is None:
+                raise self._forgotten(start or 0, start or 0)
+            return Beginning(first, None)
         look = self._look()
         try:
             header, log = look.header, look.log

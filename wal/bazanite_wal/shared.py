@@ -74,6 +74,9 @@ LAYOUT = 23
 It does so before the change is in the log, and readers without the lock look at it last.  The first
 opener begins with a log position, so that nobody meets a number again that it knew long ago."""
 
+HOLD = 24
+"""Not zero while somebody may hold the log (``hold``): no checkpoint may empty it then."""
+
 NAMES_FAILED = (1 << 64) - 1
 """Stands in POISONED if nothing failed but a sync of the directory."""
 

@@ -21,7 +21,7 @@ from .checkpoint import (
 )
 from .context import T, closing_contextmanager
 from .core import Core
-from .errors import CommittedNotApplied, CommitUncertain, DBError, DirectoryError, TransactionError
+from .errors import DBError, DirectoryError, TransactionError
 from .glance import Glance, Indexed
 from .layer import View
 from .options import StoreOptions
@@ -50,7 +50,7 @@ class Store:
 
     def __init__(self, system: System, path: str, options: StoreOptions) -> None:
         self.path = path
-        self._system = system
+        self.system = system
         self._options = options
         self._seen = PerThread()
         self._attachment: registry.Attachment | None = registry.acquire(system, path, options)
@@ -221,13 +221,7 @@ class Store:
                 yield
                 return
             with self._exclusive(used):
-                try:
-                    commit.sync_and_apply_locked(used.core, used.group)
-                except (CommittedNotApplied, CommitUncertain, OSError) as error:
-                    raise DirectoryError(
-                        f"{self.path}: nothing was done: earlier transactions cannot be made"
-                        f" durable and put into the table files ({error})"
-                    ) from error
+                commit.settle_held(used.core, used.group)
                 yield
 
     def create_files(self, names: Iterable[str]) -> None:
@@ -287,16 +281,18 @@ class Store:
         with StoreCall(self) as used:
             return used.core.stats()
 
-    def backup(self, target: str) -> None:
-        """Copy a consistent state of the directory to ``target``, durable on return.
+    def backup(self, target: str, progress: backup.Progress | None = None) -> backup.Backup:
+        """Copy one state of the directory to ``target``, which is missing or empty; durable.
 
-        ``target`` must be missing or empty.  Writers wait meanwhile.
+        Others go on writing.  Meanwhile the log grows, as no checkpoint may empty it.
         """
-        if self.in_transaction():
-            raise TransactionError("a backup cannot run inside a transaction")
-        with self.lock():
-            core = self._use().core
-            backup.copy_to(self._system, core.directory.path, core.files, target, self._options)
+        with StoreCall(self) as used:
+            refuse_while_reading(used)
+            if self.in_transaction():
+                raise TransactionError("a backup cannot run inside a transaction")
+            return backup.back_up(
+                used.core, used.group, lambda: self._exclusive(used), target, progress
+            )
 
     def archive(self, keep_bytes: int | None) -> None:
         """Archive the log from now on, keeping so many bytes of it; None: archive no more.
@@ -326,7 +322,7 @@ class Store:
         """Close a handle that nobody got to see, also while another one's lock is held."""
         used, self._attachment = self._attachment, None
         if used is not None:
-            registry.release(self._system, used)
+            registry.release(self.system, used)
 
     @property
     def closed(self) -> bool:
@@ -340,12 +336,10 @@ class Store:
         if used.core.forked():
             # not by self.path, which may be relative to a directory that was left since
             directory = used.core.directory
-            fresh = registry.acquire(
-                self._system, directory.path, self._options, directory.identity
-            )
+            fresh = registry.acquire(self.system, directory.path, self._options, directory.identity)
             used, mine = fresh, object()
-            if self._heirs.setdefault(self._system.incarnation(), mine) is not mine:
-                registry.release(self._system, fresh)  # another thread of this child was faster
+            if self._heirs.setdefault(self.system.incarnation(), mine) is not mine:
+                registry.release(self.system, fresh)  # another thread of this child was faster
             self._attachment = used
         return used
 

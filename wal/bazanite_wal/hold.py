@@ -1,0 +1,63 @@
+"""Holding the log: while someone copies the directory, no checkpoint takes a frame out of it.
+
+Whoever holds it has a shared flock on ``.backup``, which the kernel frees when that process dies.
+The word ``HOLD`` says that somebody may, so that nobody else need ask the kernel; after a holder's
+death it stays until the log is full.
+
+Invariants: a hold begins, and is asked about, under the global lock only; so is a new generation
+begun, and only if nobody holds the log.  So whoever holds it finds every frame of the generation in
+which the hold began until it lets go.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from . import shared
+from .core import Core
+from .errors import DirectoryError, LogHeldError
+from .system import LockFile
+
+BACKUP_NAME = ".backup"
+
+
+def hold_log(core: Core) -> LockFile:
+    """Hold the log until the file that is returned is closed.  Caller holds the global lock."""
+    file = core.directory.open_lock(BACKUP_NAME)
+    try:
+        if not file.try_lock(shared=True):
+            raise DirectoryError(
+                f"{core.directory.path}/{BACKUP_NAME}: nothing was done: a process that is none of"
+                " Bazanite's has locked it"
+            )
+        core.words[shared.HOLD] = 1
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def refuse_while_held(core: Core) -> None:
+    """LogHeldError if somebody holds the log.  Caller holds the global lock."""
+    if not core.words[shared.HOLD]:
+        return
+    try:
+        file = core.directory.open_lock(BACKUP_NAME, create=False)
+    except FileNotFoundError:
+        pass  # whoever holds it finds another generation at its end, and says so
+    else:
+        try:
+            if not file.try_lock():
+                raise LogHeldError(
+                    f"{core.directory.path}: a backup is being made, which needs the log, so it is"
+                    " not emptied now; nothing is lost, and a later checkpoint does it"
+                )
+        finally:
+            file.close()
+    core.words[shared.HOLD] = 0
+
+
+def let_others_checkpoint(core: Core) -> None:
+    """After a hold: say that nobody holds the log, if so it is.  Caller holds the global lock."""
+    with suppress(LogHeldError):
+        refuse_while_held(core)
