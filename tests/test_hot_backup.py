@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bazanite_wal import shared
-from bazanite_wal.errors import CommitUncertain, DirectoryError, LogHeldError, TransactionError
+from bazanite_wal.errors import CommitUncertain, DirectoryError, TransactionError
 from bazanite_wal.offline import open_offline
 from bazanite_wal.store import Store
 from seam import Killed, Seam
@@ -96,8 +96,7 @@ def test_no_checkpoint_empties_the_log_and_it_grows_instead(tmp_path: Path) -> N
     put(store, b"old", "b.dat")
 
     def much() -> None:
-        with pytest.raises(LogHeldError, match="a backup is being made"):
-            other.checkpoint()
+        other.checkpoint()
         for number in range(300):
             put(other, b"%03d" % number * 200, "a.dat")
 
@@ -147,9 +146,12 @@ def test_the_end_of_one_backup_does_not_free_the_log_of_another(tmp_path: Path) 
 
     def second() -> None:
         other.backup(str(tmp_path / "second"))
-        with pytest.raises(LogHeldError):
-            other.checkpoint()
+        put(other, b"y")
+        other.checkpoint()
+        assert word(other, shared.HOLD)
+        assert word(other, shared.GENERATION) == generation
 
+    generation = word(other, shared.GENERATION)
     seam.when("create", "a.dat", second)
     store.backup(str(tmp_path / "first"))
     assert not word(store, shared.HOLD)
@@ -194,7 +196,7 @@ def test_an_archive_and_a_new_generation_wait_for_the_backup(tmp_path: Path) -> 
 
     def archive() -> None:
         put(other, b"y")
-        with pytest.raises(DirectoryError, match="a backup is being made"):
+        with pytest.raises(DirectoryError, match="while a backup is made"):
             other.archive(1 << 20)
 
     seam.when("create", "a.dat", archive)
@@ -310,10 +312,7 @@ def test_a_copy_is_the_state_of_its_position_whatever_came_between(
 def change(other: Store, kind: str, number: int, size: int) -> None:
     name = f"f{number}.dat"
     if kind == "checkpoint":
-        try:
-            other.checkpoint()
-        except LogHeldError:
-            pass
+        other.checkpoint()
     elif kind == "cut":
         with other.transaction() as tx:
             other.create_files([name])

@@ -11,6 +11,7 @@ import pytest
 from bazanite import (
     CHAR,
     DB,
+    EQ,
     INT,
     PK,
     TEXT,
@@ -139,6 +140,39 @@ def test_schema_changes_are_replayed_too(tmp_path: Path) -> None:
     assert contents(tmp_path / "new") == [{"id": 1, "who": "new", "n": 1, "text": None}]
     with DB.open(tmp_path / "new") as db:
         assert "who" in str(db.explain("notes", EQ(who="new")))
+
+
+class Later(Table):
+    name = "later"
+    schema = Schema([Field("id", PK()), Field("text", TEXT())])
+
+
+@pytest.mark.parametrize("checksums", [False, True])
+def test_a_table_that_came_later_and_is_empty_has_all_its_files(
+    tmp_path: Path, checksums: bool
+) -> None:
+    """Some of them were missing: no frame names a file in which nothing is."""
+    with opened(tmp_path / "data") as db:
+        db.backup(tmp_path / "backup")
+        with DB([Notes, Later], tmp_path / "data", checksums=checksums):
+            restore(tmp_path / "backup", tmp_path / "new", log=tmp_path / "data")
+    with DB([Notes, Later], tmp_path / "new") as db:
+        assert db.check().ok
+        assert db.insert("later", {"text": "x"})["id"] == 1
+
+
+def test_a_table_that_comes_while_the_backup_is_made_has_all_its_files(tmp_path: Path) -> None:
+    seam = Seam()
+    with opened(tmp_path / "data", system=seam) as db:
+        db.insert("notes", {"who": "ada", "n": 1})
+
+        def come() -> None:
+            DB([Later], tmp_path / "data", system=Seam()).close()
+
+        seam.when("create", "notes__seqnum.dat", come)
+        db.backup(tmp_path / "backup")
+    with DB([Notes, Later], tmp_path / "backup") as copy:
+        assert copy.find_all("later") == []
 
 
 def test_what_was_committed_and_killed_before_a_checkpoint_is_restored(tmp_path: Path) -> None:

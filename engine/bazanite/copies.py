@@ -6,12 +6,14 @@ import os
 
 from bazanite_wal import restore as bytewise
 from bazanite_wal.backup import Progress
+from bazanite_wal.layer import View
 from bazanite_wal.offline import open_offline
 from bazanite_wal.restore import Restored
 from bazanite_wal.system import System
 
+from .catalog_file import read_catalog
 from .errors import CorruptionError
-from .files import CATALOG_NAME, PathLike, path_text
+from .files import CATALOG_NAME, PathLike, TableFiles, path_text
 
 
 def restore(
@@ -43,12 +45,23 @@ def restore(
         path_text(target),
         None if log is None else path_text(log),
         to_lsn,
+        needed=_files_of_tables,
         progress=progress,
         system=system,
     )
     if verify:
         refuse_damaged(made.path, system)
     return made
+
+
+def _files_of_tables(view: View) -> list[str]:
+    """Every file that the catalog's tables have, none if there is no catalog."""
+    catalog = read_catalog(view, ".")
+    names: list[str] = []
+    for name, spec in (catalog.tables if catalog else {}).items():
+        names += spec.files(".", name)
+        names += [TableFiles(".", name).sums] * spec.checksums
+    return names
 
 
 def refuse_damaged(path: str, system: System | None = None) -> None:

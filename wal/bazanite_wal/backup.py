@@ -25,8 +25,9 @@ from .errors import CorruptionError, DBError, DirectoryError
 from .frame import MARK, Frame, initial_chain
 from .group import GroupCommit
 from .header import NO_BOOT, Header, encode_header
-from .hold import BACKUP_NAME, hold_log, let_others_checkpoint
+from .hold import BACKUP_NAME, hold_log, log_is_held
 from .io import write_all, write_zeros
+from .layer import View
 from .log import LOG_NAME, NEW_LOG_NAME, Log, name_new_log
 from .scan import walk
 from .system import File, LockFile, System
@@ -86,6 +87,8 @@ def back_up(
             copy.take(core.files, progress)
             with exclusive():
                 end = _end(core, held)
+                core.files.open_all()
+            copy.complete(core.files.names())
             header = replace(held.header, boot=NO_BOOT)  # all of the copy is synced
             size = max(core.options.file_size, header.file_offset(end))
             frames = log_frames(core.log, held.header, end)
@@ -103,7 +106,7 @@ def back_up(
     finally:
         held.file.close()
     with suppress(DBError), exclusive():  # the copy is whole; whoever needs room finds out
-        let_others_checkpoint(core)
+        log_is_held(core)  # so that checkpoints are due again
     return Backup(copy.directory.path, held.start, end, copy.files, copy.size)
 
 
@@ -169,6 +172,12 @@ class Copy:
             done += sizes[name]
         self._data.open_all()
 
+    def complete(self, names: Iterable[str]) -> None:
+        """Make those of these files that are missing, empty; an OSError or DirectoryError."""
+        missing = set(names).difference(self._data.names())
+        if missing:  # what is in one that came meanwhile is in frames, but nothing need be in it
+            self._data.create(sorted(missing))
+
     def finish(
         self,
         frames: Iterable[Frame],
@@ -176,11 +185,13 @@ class Copy:
         log_size: int,
         *,
         kept_by: Header | None = None,
+        needed: Callable[[View], Iterable[str]] | None = None,
     ) -> None:
         """Replay the frames over the files, and give the directory its log; durable on return.
 
         ``header`` is what the log begins with; it is asked when all frames were replayed.
         ``kept_by``: the log has these frames, too, in the places that this header gives them.
+        ``needed`` is asked then which files there must be: those that are missing are made, empty.
         """
         log = self.directory.create(NEW_LOG_NAME)
         try:
@@ -189,6 +200,8 @@ class Copy:
                 self._apply(frame)
                 if kept_by is not None:
                     write_all(log, frame.data, kept_by.file_offset(frame.lsn))
+            if needed is not None:
+                self.complete(needed(self._data))
             self._data.sync_all()
             self.directory.sync()
             first = header()
@@ -202,9 +215,7 @@ class Copy:
 
     def _apply(self, frame: Frame) -> None:
         operations = frame.operations()
-        missing = {operation.name for operation in operations}.difference(self._data.names())
-        if missing:
-            self._data.create(sorted(missing))
+        self.complete({operation.name for operation in operations})
         self._data.apply(operations)
 
     def remove(self) -> None:

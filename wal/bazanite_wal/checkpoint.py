@@ -17,7 +17,7 @@ from .core import Core
 from .errors import DirectoryError, ValidationError, shown_value
 from .frame import LARGEST_FILE, initial_chain
 from .group import GroupCommit
-from .hold import refuse_while_held
+from .hold import log_is_held
 from .lock import let_go
 from .log import LogSettings, next_generation
 from .system import Directory, File
@@ -90,16 +90,16 @@ def sync_data_files(core: Core, *, redo: bool = False) -> None:
 def checkpoint_locked(core: Core, group: GroupCommit, settings: LogSettings | None = None) -> None:
     """Start the next generation with an empty log.  Caller holds the global lock.
 
-    On return everything is in the data files, durable (unless "off"), and the log is empty; an
-    empty log is left as it is, so that no two generations begin at the same position.
+    On return everything is in the data files, durable (unless "off"), and the log is empty, but for
+    a log that is held: that keeps its frames.  An empty log is left as it is, so that no two
+    generations begin at the same position.
     PoisonedError if a sync failed; any other error leaves the old generation in use: ArchiveError
-    if the log is archived, and that failed; LogHeldError while a backup needs the log.
+    if the log is archived, and that failed.
     """
     words, header = core.words, core.header
     settings = settings or core.settings
     if words[shared.END] == header.base and settings == LogSettings(header.sector, header.boot):
         return  # its header is durable, so the data files were when it was written
-    refuse_while_held(core)
     durable = not (core.unsafe and settings == core.settings)
     if durable:
         group.sync_held()  # else applying could put on disk what the log may still lose
@@ -107,6 +107,8 @@ def checkpoint_locked(core: Core, group: GroupCommit, settings: LogSettings | No
         apply_up_to(core, words[shared.END])
     if durable:
         sync_data_files(core, redo=True)  # else the log would forget what no file has yet
+    if log_is_held(core):
+        return
     _archive_log(core, durable=durable)  # else a change would be in the files and nowhere told
     core.critical = True
     header = next_generation(core.system, header, words[shared.END], settings)
@@ -156,6 +158,11 @@ def set_archive_locked(core: Core, group: GroupCommit, keep_bytes: int | None) -
             turn_off(directory)
         else:
             checkpoint_locked(core, group)  # so that the catalog is as it is where this begins
+            if log_is_held(core):
+                raise DirectoryError(
+                    f"{directory.path}: its archive stays as it was while a backup is made, which"
+                    " needs the log; try again when that is done"
+                )
             turn_on(directory, keep_bytes, core.header, core.files.catalog(), _archive_sync(core))
     except OSError as error:
         raise DirectoryError(f"{directory.path}: its archive stays as it was: {error}") from error

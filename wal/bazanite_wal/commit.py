@@ -28,12 +28,12 @@ from .errors import (
     CommittedNotApplied,
     CommitUncertain,
     DirectoryError,
-    LogHeldError,
     PoisonedError,
     TransactionError,
 )
 from .frame import FRAME, HEADER_SIZE, MARK, Operation, encode_frame, encode_operations
 from .group import GroupCommit
+from .hold import log_is_held
 from .section import check_thread, exclusive, help_apply
 from .transaction import Transaction
 
@@ -261,13 +261,12 @@ def _make_room(core: Core, group: GroupCommit, payload_size: int) -> None:
     core.log_size = core.log.size()  # another process may have grown it
     if _fits(core, payload_size):
         return
-    spare = 0
+    spare = _HELD_BYTES if log_is_held(core) else 0  # then it grows
     try:
-        checkpoint_locked(core, group)
+        if not spare:
+            checkpoint_locked(core, group)
     except ArchiveError as error:
         _logger.warning("%s", error.message)  # the log keeps them, and grows
-    except LogHeldError:
-        spare = _HELD_BYTES  # it grows, and not for each transaction anew
     except (CommittedNotApplied, CommitUncertain) as error:
         raise DirectoryError(
             f"{core.log.path}: the transaction is rolled back: the log is full, and earlier"

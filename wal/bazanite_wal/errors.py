@@ -61,10 +61,6 @@ class ArchiveError(DirectoryError):
     """The log archive cannot take what the log is about to forget; the log keeps it, all of it."""
 
 
-class LogHeldError(DirectoryError):
-    """The log cannot be emptied while a backup is made, which needs it; nothing is lost."""
-
-
 class ForgottenError(DBError):
     """What was committed behind log position ``start``, up to ``end``, is in no log any more."""
 

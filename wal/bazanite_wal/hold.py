@@ -11,11 +11,9 @@ which the hold began until it lets go.
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from . import shared
 from .core import Core
-from .errors import DirectoryError, LogHeldError
+from .errors import DirectoryError
 from .system import LockFile
 
 BACKUP_NAME = ".backup"
@@ -37,10 +35,13 @@ def hold_log(core: Core) -> LockFile:
     return file
 
 
-def refuse_while_held(core: Core) -> None:
-    """LogHeldError if somebody holds the log.  Caller holds the global lock."""
+def log_is_held(core: Core) -> bool:
+    """Whether somebody holds the log; if nobody does, the word says so from now on.
+
+    Caller holds the global lock.
+    """
     if not core.words[shared.HOLD]:
-        return
+        return False
     try:
         file = core.directory.open_lock(BACKUP_NAME, create=False)
     except FileNotFoundError:
@@ -48,16 +49,8 @@ def refuse_while_held(core: Core) -> None:
     else:
         try:
             if not file.try_lock():
-                raise LogHeldError(
-                    f"{core.directory.path}: a backup is being made, which needs the log, so it is"
-                    " not emptied now; nothing is lost, and a later checkpoint does it"
-                )
+                return True
         finally:
             file.close()
     core.words[shared.HOLD] = 0
-
-
-def let_others_checkpoint(core: Core) -> None:
-    """After a hold: say that nobody holds the log, if so it is.  Caller holds the global lock."""
-    with suppress(LogHeldError):
-        refuse_while_held(core)
+    return False

@@ -7,7 +7,7 @@ frames behind it are what was committed since.  They are replayed up to where th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 
@@ -16,6 +16,7 @@ from .datafiles import DataFiles
 from .errors import CorruptionError, DirectoryError, ForgottenError, ValidationError, shown_value
 from .frame import FRAME, LARGEST_FILE, Frame
 from .header import SALT_SIZE, Header
+from .layer import View
 from .log import LOG_NAME
 from .log_reader import LogReader
 from .offline import Offline, open_offline
@@ -47,6 +48,7 @@ def restore(
     log: str | None = None,
     to_lsn: int | None = None,
     *,
+    needed: Callable[[View], Iterable[str]] | None = None,
     progress: Progress | None = None,
     system: System | None = None,
 ) -> Restored:
@@ -54,6 +56,8 @@ def restore(
 
     ``log`` is the directory that was backed up, or one that has its archive (and its log); without
     it the state is the backup's.  ``to_lsn``: no transaction behind this log position is replayed.
+    ``needed`` tells which files there must be in the state that is reached: no frame names one that
+    came since and is empty.
     Nothing of ``source`` and ``log`` is changed; others may use ``log`` meanwhile.
 
     Errors leave nothing in ``target``: ValidationError for a position that backup and log do not
@@ -79,7 +83,10 @@ def restore(
                     files.open_all()
                     copy.take(files, progress)
                 copy.finish(
-                    replay.frames(), lambda: replay.header(system), StoreOptions().file_size
+                    replay.frames(),
+                    lambda: replay.header(system),
+                    StoreOptions().file_size,
+                    needed=needed,
                 )
             except BaseException:
                 with suppress(OSError):

@@ -290,9 +290,11 @@ class Store:
             refuse_while_reading(used)
             if self.in_transaction():
                 raise TransactionError("a backup cannot run inside a transaction")
-            return backup.back_up(
+            made = backup.back_up(
                 used.core, used.group, lambda: self._exclusive(used), target, progress
             )
+            self._seen.lsn = made.lsn
+            return made
 
     def archive(self, keep_bytes: int | None) -> None:
         """Archive the log from now on, keeping so many bytes of it; None: archive no more.

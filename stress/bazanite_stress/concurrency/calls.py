@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from bazanite_stress.explore.copied import content_of_backup
 from bazanite_stress.explore.session import Session, read_content
 from bazanite_stress.explore.workload import Step, Workload
 from bazanite_stress.history.events import NEUTRAL
@@ -33,6 +34,8 @@ def perform(session: Session, step: Step, workload: Workload) -> Any:
         case ["read"]:
             with db.transaction():
                 return read_content(db, workload)
+        case ["backup"]:
+            return content_of_backup(db, None if workload.migrates else workload.tables)
         case ["rows", table]:
             return sorted((dict(row) for row in db.find_all(table)), key=lambda row: row["id"])
         case ["find", table, number]:

@@ -249,6 +249,18 @@ PROGRAMS: dict[str, Program] = {
             [[["insert", "a", {"n": 5}], _READ]],
             setup=[*SETUP, ["insert_many", "a", [{"n": n} for n in range(3)]]],
         ),
+        _program(
+            "backup beside writers",
+            [[["backup"], _FIND]],
+            [[_insert("p"), _update("q"), ["checkpoint"], _insert("r")]],
+            [[["update", "t", 1, {"v": "y" * 200}], ["delete", "a", 1]]],
+        ),
+        _program(
+            "backups",
+            [[["backup"], ["checkpoint"]]],
+            [[_update("p"), ["backup"], _update("q")]],
+            options={"checkpoint_bytes": 512},
+        ),
         # One syncs under the lock, while the other one leads a sync without it.
         _program("threads that sync", [[_insert("p")], [["lock", [_insert("q")]]]]),
     )

@@ -4,6 +4,7 @@ A program is a workload's tables, options and setup, and a list of processes.  A
 of threads that share its handle; a thread is a list of steps, those of ``explore.workload`` and
 
     ["read"]             all rows of all tables, in one transaction
+    ["backup"]           the same, of a backup that is made and opened
     ["rows", table]      all rows of one table
     ["open"] ["close"]   the handle; a process that does not begin with "open" has it open before
     ["fork", [step ...]] a child that goes on with these steps, on the inherited handle
@@ -24,7 +25,7 @@ Thread = list[Step]
 _PATIENCE_SECONDS = 0.5
 """How long a commit waits for a process that was stopped: a minute would be very many points."""
 
-_OWN = (["read"], ["open"], ["close"])
+_OWN = (["read"], ["backup"], ["open"], ["close"])
 
 
 @dataclass(frozen=True, slots=True)

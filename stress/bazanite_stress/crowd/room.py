@@ -236,6 +236,7 @@ class Room:
         self._tally.operations += sum(event.known for event in events)
         self._tally.commits += sum(event.commits for event in events)
         self._tally.in_flight += any(not event.known for event in events)
+        self._tally.backups += sum(event.step[0] == "backup" and event.known for event in events)
         if self._setting.no_space:
             self._met(at.NO_SPACE, sum(event.error in _DID_NOTHING for event in events))
         for kind, _, content in notes:

@@ -253,6 +253,9 @@ class Model:
         rows = self.tables[table].rows
         return [rows[number] for number in sorted(rows)]
 
+    def _backup(self) -> Content:
+        return self._read()
+
     def _checkpoint(self) -> None:
         """Changes nothing that anyone can read."""
 

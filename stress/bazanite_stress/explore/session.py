@@ -12,6 +12,7 @@ from bazanite.table import Table
 from bazanite_stress.simulation.machine import PATH
 from bazanite_stress.simulation.system import SimulatedSystem
 
+from .copied import content_of_backup
 from .migrations import built_bit_by_bit, migration
 from .model import content_of
 from .workload import Step, Workload
@@ -47,6 +48,8 @@ class Session:
                     self._inner(inner)
             case ["read"]:
                 return _rows(db, db.tables)
+            case ["backup"]:
+                return content_of_backup(db, db.tables)
             case ["checkpoint"]:
                 db.checkpoint()
             case ["archive", keep]:

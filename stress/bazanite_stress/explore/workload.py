@@ -6,6 +6,7 @@ A step is a list: the call's name, then its arguments.
     ["update", table, id, values]        ["delete", table, id]
     ["truncate", table, cascade]         ["find", table, id]
     ["read"]                             all rows of all tables
+    ["backup"]                           the same, of a backup that is made and opened
     ["checkpoint"]                       ["reopen"]
     ["transaction", [step, ...]]         all or nothing; inside another one a savepoint
     ["rollback", [step, ...]]            the same, left by an exception
@@ -15,7 +16,7 @@ A step is a list: the call's name, then its arguments.
 
 Ids given out automatically are 1, 2, ... in each table.  Steps may fail (a row that is not there,
 an id that is taken): the model says so too, and nothing changes.  A checkpoint and a reopen stand
-in no group: there the engine refuses them.  Nor does a read, a migration or an archive.
+in no group: there the engine refuses them.  Nor does a read, a backup, a migration or an archive.
 
 The tables of a workload that migrates are opened as the directory's catalog has them, not by
 classes: after a crash nobody else knows which ones they are.

@@ -30,6 +30,7 @@ SIGNATURES: dict[str, tuple[type, ...]] = {
     "truncate": (str, bool),
     "find": (str, int),
     "read": (),
+    "backup": (),
     "checkpoint": (),
     "reopen": (),
     "archive": (int,),

@@ -17,6 +17,8 @@ from .legal import certain_image
 
 FOLDER = "db"
 PATH = f"/{FOLDER}"
+SHELF = "/shelf/"
+"""Where the directories of the other disk are."""
 _CALL_SECONDS = 1e-6
 _FIRST_PID = 5_000_000
 
@@ -59,6 +61,14 @@ class Machine:
         self.writing: tuple[int, bytes, int] = (0, b"", 0)
         """Inode, bytes and offset of the last write that a process asked for; no bytes: a sync."""
         self._pids = 0
+        self._shelf: Machine | None = None
+
+    @property
+    def shelf(self) -> Machine:
+        """Another disk, for copies; of this machine it has nothing but that."""
+        if self._shelf is None:
+            self._shelf = Machine(Disk(self.disk.profile, self.disk.sector))
+        return self._shelf
 
     @classmethod
     def from_image(

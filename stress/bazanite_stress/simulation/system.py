@@ -11,12 +11,14 @@ import errno
 import hashlib
 import os
 from collections.abc import Callable, Sequence
+from typing import cast
 
 from bazanite_wal.frame import LARGEST_FILE
 
 from .disk import Folder
 from .inode import Heard, Inode
-from .machine import FOLDER, PATH, Machine
+from .machine import FOLDER, PATH, SHELF, Machine
+from .words import SimulatedWords
 
 Watch = Callable[[str, str, int], int | None]
 """Called with operation, file name and number of bytes; a number returned shortens a write."""
@@ -71,6 +73,10 @@ class SimulatedSystem:
 
     def directory(self, path: str, *, create: bool) -> SimulatedDirectory:
         self.call("directory", path)
+        if path.startswith(SHELF):
+            return SimulatedDirectory(
+                cast("SimulatedSystem", _Shelf(self)), self._shelved(path), path
+            )
         if path != PATH:
             raise FileNotFoundError(errno.ENOENT, "this machine has one directory only", path)
         folder = self.machine.folder
@@ -80,6 +86,11 @@ class SimulatedSystem:
             disk = self.machine.disk
             folder = disk.create_folder(disk.folders[0], FOLDER)
         return SimulatedDirectory(self, folder)
+
+    def _shelved(self, path: str) -> Folder:
+        disk, name = self.machine.shelf.disk, path.removeprefix(SHELF)
+        number = disk.folders[0].names.get(name)
+        return disk.create_folder(disk.folders[0], name) if number is None else disk.folders[number]
 
     def thread_lock(self) -> SimulatedThreadLock:
         return SimulatedThreadLock(self)
@@ -116,6 +127,18 @@ class SimulatedSystem:
     def random_bytes(self, count: int) -> bytes:
         self._random += 1
         return hashlib.shake_128(f"{self._seed}/{self._random}".encode()).digest(count)
+
+
+class _Shelf:
+    """A process as the files of the other disk see it: their calls are points, and never fail."""
+
+    def __init__(self, system: SimulatedSystem) -> None:
+        self._system = system
+        self.machine = system.machine.shelf
+
+    def call(self, _operation: str, name: str, size: int = 0) -> int:
+        self._system.call("copy", name)
+        return size
 
 
 class SimulatedFile:
@@ -247,47 +270,14 @@ class SimulatedLockFile:
                 self.system.machine.flock(self.inode.number).free(self.opened)
 
 
-class _Words:
-    def __init__(self, system: SimulatedSystem, values: list[int]) -> None:
-        self._system = system
-        self._values = values
-
-    def __getitem__(self, index: int, /) -> int:
-        self._system.call("load", "", index)
-        return self._values[index]
-
-    def __setitem__(self, index: int, value: int, /) -> None:
-        if not 0 <= value < 1 << 64:
-            raise OverflowError(f"{value} does not fit in 64 bits")
-        self._system.call("store", "", index)
-        self._system.about_to_store(self._values, index, value)
-        self._values[index] = value
-
-
-class SimulatedWords:
-    """The mapped words of one file."""
-
-    def __init__(self, system: SimulatedSystem, values: list[int]) -> None:
-        self.words = _Words(system, values)
-        self._system = system
-        self._values = values
-
-    def clear_from(self, index: int) -> None:
-        self._system.call("clear", "", index)
-        self._values[index:] = [0] * (len(self._values) - index)
-
-    def close(self) -> None:
-        pass
-
-
 class SimulatedDirectory:
-    """The one directory of a machine."""
+    """The one directory of a machine, or one of those on its other disk."""
 
-    def __init__(self, system: SimulatedSystem, folder: Folder) -> None:
+    def __init__(self, system: SimulatedSystem, folder: Folder, path: str = PATH) -> None:
         self._system = system
         self._disk = system.machine.disk
         self._folder = folder
-        self.path = PATH
+        self.path = path
         self.identity = (0, folder.number)
 
     def file_system(self) -> str:

@@ -58,6 +58,7 @@ class Tally:
     wait_max_ms: float | None = None
     takeover_p99_ms: float | None = None
     recoveries: int = 0
+    backups: int = 0
     operations: int = 0
     commits: int = 0
     in_flight: int = 0
@@ -179,6 +180,7 @@ def as_table(tally: Tally) -> str:
         *[("too seldom", _missing_text(tally))] * bool(tally.moments_missing),
         *[("not done", f"{what}: {why}") for what, why in tally.not_done.items()],
         ("recoveries", str(tally.recoveries)),
+        ("backups", str(tally.backups)),
         ("operations", f"{tally.operations} acknowledged, {tally.in_flight} in flight at a kill"),
         *([("lock", lock_text(tally))] if tally.fairness_min_max is not None else []),
         ("commits a second", f"{tally.commits_per_second:.0f}"),
