@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from bazanite_wal import restore as bytewise
 from bazanite_wal.backup import Progress
 from bazanite_wal.layer import View
@@ -13,7 +11,7 @@ from bazanite_wal.system import System
 
 from .catalog_file import read_catalog
 from .errors import CorruptionError
-from .files import CATALOG_NAME, PathLike, TableFiles, path_text
+from .files import PathLike, TableFiles, path_text
 
 
 def restore(
@@ -78,7 +76,7 @@ def refuse_damaged(path: str, system: System | None = None) -> None:
         first = report.problems[0]
         count = len(report.problems) + report.omitted
         raise CorruptionError(
-            os.path.join(path, first.file or CATALOG_NAME),
+            f"{path}/{first.file}",
             first.offset,
             "a whole table",
             first.what,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from . import (
     planted_archive,
+    planted_backup,
     planted_commit,
     planted_errors,
     planted_files,
@@ -28,6 +29,7 @@ _THEMES = (
     planted_rules,
     planted_schema,
     planted_archive,
+    planted_backup,
 )
 
 BUGS: dict[int, Bug] = {
