@@ -45,11 +45,11 @@ SYSTEM_MODULES = {
 }
 # A module that names constants only reaches nothing.
 HARMLESS = {"errno"}
-MAY_REACH_THE_SYSTEM = {"wal/bazanite_wal/posix.py"}
+MAY_REACH_THE_SYSTEM = {"wal/bazanite_wal/posix.py", "wal/bazanite_wal/posix_modes.py"}
 
 LONGEST_FILE = 400
 LONGER_WITH_REASON = {
-    "wal/bazanite_wal/posix.py": "one module talks to the operating system, so it cannot be two",
+    "wal/bazanite_wal/posix.py": "what talks to the operating system is in one place",
 }
 
 
@@ -97,7 +97,7 @@ CORE = [
 
 
 @pytest.mark.parametrize("path", CORE)
-def test_only_one_module_talks_to_the_operating_system(path: Path) -> None:
+def test_nobody_else_talks_to_the_operating_system(path: Path) -> None:
     forbidden = SYSTEM_MODULES - HARMLESS
     wrong = [
         f"{relative(path)}:{line}: imports {name}"

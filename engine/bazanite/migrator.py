@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from bazanite_wal.telling import INFO, tell
+
 from . import building
 from .catalog import decode
 from .catalog_file import read_catalog_bytes
@@ -121,6 +123,8 @@ def migrate(
                 recorded = partial(_recorded, migration, done)
                 if not building.build(store, directory, step, recorded):
                     continue  # another process's work: the catalog says what is left
+        what = (directory, migration.version, migration.name, done, len(migration.steps))
+        tell(INFO, "migrated", "%s: migration %d (%s): %d of %d steps are made", *what)
         if done >= len(migration.steps):
             made.append(migration.version)
     return made

@@ -10,8 +10,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import closing, contextmanager
 from typing import Any
 
 from bazanite import DB, Table
@@ -20,6 +19,7 @@ from bazanite.files import CATALOG_NAME
 from bazanite_wal.header import FRAMES_START, newest_header
 from bazanite_wal.log import LOG_NAME
 from bazanite_wal.options import StoreOptions
+from bazanite_wal.posix import POSIX
 from bazanite_wal.scan import LEAST_LOG_SIZE
 from bazanite_wal.shared import LEVELS
 
@@ -69,9 +69,10 @@ def _options(directory: str) -> dict[str, Any]:
     """What the log says of how the directory is used, so that it goes on so and keeps its size."""
     result: dict[str, Any] = {}
     try:
-        with Path(directory, LOG_NAME).open("rb") as log:
-            header = newest_header(log.read(FRAMES_START))
-            size = os.fstat(log.fileno()).st_size - FRAMES_START
+        place = POSIX.directory(directory, create=False)  # which is not kept waiting by a FIFO
+        with closing(place), closing(place.open(LOG_NAME, write=False)) as log:
+            header = newest_header(log.read_at(FRAMES_START, 0))
+            size = log.size() - FRAMES_START
     except OSError:  # the engine says what is wrong
         return result
     if header is not None:

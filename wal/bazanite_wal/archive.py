@@ -16,7 +16,6 @@ catalog as it is where that begins.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -43,13 +42,13 @@ from .errors import ArchiveError, CorruptionError
 from .header import Header
 from .io import read_up_to, write_all
 from .system import Directory, File
+from .telling import INFO, WARNING, tell
 
 _LARGEST_SEGMENT = 32 << 20
 _LEAST_SEGMENT = 4096
 _PARTS = 8
 """In so many segments, or more, what is to be kept is spread, so that little is removed at once."""
 _OFF = "Or turn the archive off (`bazanite wal archive DIR --off`), and on again to begin a new one"
-_logger = logging.getLogger("bazanite")
 
 Sync = Callable[[File | Directory], None]
 """Makes a file, or the directory's names, durable; what it raises is passed on as it is."""
@@ -283,9 +282,12 @@ def _remove_oldest(directory: Directory, keep: int) -> None:
         try:
             directory.remove(segment_name(first))  # coming back after a power cut does no harm
         except OSError as error:
-            _logger.warning("%s/%s stays: %s", directory.path, segment_name(first), error)
+            stays = (directory.path, segment_name(first), error)
+            tell(WARNING, "segment kept", "%s/%s stays: %s", *stays)
             break
         total -= sizes[first]
+        gone = (directory.path, segment_name(first), sizes[first], keep)
+        tell(INFO, "segment removed", "%s/%s: removed %d bytes, as %d are kept", *gone)
 
 
 def _broken(directory: Directory, what: str, base: int) -> ArchiveError:

@@ -54,6 +54,8 @@ def survey(directory: Directory, base: int, *, verify: bool = False) -> Survey:
         keep = kept_bytes(directory)
     except ArchiveError:
         problems.append((ARCHIVE_NAME, 0, "does not say how much of the log is to be kept"))
+    except OSError as error:
+        problems.append((ARCHIVE_NAME, 0, f"cannot be read: {error.strerror}"))
     found: list[Segment] = []
     for first in segments_in(directory.list()):
         if first > base:
@@ -61,12 +63,14 @@ def survey(directory: Directory, base: int, *, verify: bool = False) -> Survey:
         name = segment_name(first)
         try:
             file = directory.open(name, write=False)
+            try:
+                found.append(_segment(directory, file, first, base, problems, verify=verify))
+            finally:
+                file.close()
         except FileNotFoundError:
             continue
-        try:
-            found.append(_segment(directory, file, first, base, problems, verify=verify))
-        finally:
-            file.close()
+        except OSError as error:
+            problems.append((name, 0, f"cannot be read: {error.strerror}"))
     start, wanted = None, base
     for segment in reversed(found):
         if segment.end < wanted:

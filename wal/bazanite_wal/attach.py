@@ -33,6 +33,7 @@ from .options import StoreOptions
 from .recovery import RecoveryReport, recover, refuse_after_failed_sync
 from .section import exclusive
 from .system import Directory, LockFile, System, Words
+from .telling import DEBUG, WARNING, tell
 
 LOCK_NAME = ".lock"
 SYNC_NAME = ".sync"
@@ -57,7 +58,7 @@ def attach(
         try:
             _refuse_network(directory, options)
             file = directory.open_lock(LOCK_NAME)
-            lock = GlobalLock(system, file)
+            lock = GlobalLock(system, file, directory.path)
             undo.callback(lock.close)
             deadline = None
             if options.lock_timeout is not None:
@@ -208,6 +209,7 @@ def detach(core: Core, group: GroupCommit) -> None:
         ):  # fmt: skip
             with suppress(OSError):
                 resource.close()
+    tell(DEBUG, "closed", "%s: closed", core.directory.path)
 
 
 def _say_goodbye(core: Core, group: GroupCommit) -> None:
@@ -277,9 +279,13 @@ def _refuse_other_level(core: Core) -> None:
 
 def _refuse_network(directory: Directory, options: StoreOptions) -> None:
     kind = directory.file_system()
-    if _NETWORK_FILE_SYSTEMS.fullmatch(kind) and not options.allow_network_fs:
+    if not _NETWORK_FILE_SYSTEMS.fullmatch(kind):
+        return
+    if not options.allow_network_fs:
         raise NetworkFileSystemError(
             f"{directory.path} lies on a network file system ({kind}), whose locks and syncs may"
             " not keep their promises; use a local directory, or take the risk with"
             " allow_network_fs=True"
         )
+    what = (directory.path, kind)
+    tell(WARNING, "network file system", "%s: lies on %s, whose locks may not hold", *what)

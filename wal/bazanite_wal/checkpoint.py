@@ -21,6 +21,7 @@ from .hold import log_is_held
 from .lock import let_go
 from .log import LogSettings, next_generation
 from .system import Directory, File
+from .telling import DEBUG, SLOW_SECONDS, WARNING, tell
 
 _SHORT_REDO_BYTES = 256 << 10
 """So much of the log is redone within some 20 ms."""
@@ -73,12 +74,17 @@ def sync_data_files(core: Core, *, redo: bool = False) -> None:
         if redo and core.needs_redo():
             redo_generation(core)
         unheard, core.unheard = core.unheard, True
+        began = core.system.monotonic()
         try:
             core.files.sync_all()
         except OSError as error:
             raise core.poison() from error
         core.unheard = unheard and not redo
         core.counts["data_syncs"] += len(core.files.names())
+        seconds = core.system.monotonic() - began
+        if seconds >= SLOW_SECONDS:
+            what = (core.directory.path, seconds)
+            tell(WARNING, "slow sync", "%s: a sync of its table files took %.1f s", *what)
     finally:
         try:
             let_go(core.data_sync_lock)
@@ -101,6 +107,7 @@ def checkpoint_locked(core: Core, group: GroupCommit, settings: LogSettings | No
     if words[shared.END] == header.base and settings == LogSettings(header.sector, header.boot):
         return  # its header is durable, so the data files were when it was written
     durable = not (core.unsafe and settings == core.settings)
+    began, filled = core.system.monotonic(), words[shared.END] - header.base
     if durable:
         group.sync_held()  # else applying could put on disk what the log may still lose
     if words[shared.APPLIED] < words[shared.END] or words[shared.SEQUENCE] & 1:
@@ -123,6 +130,10 @@ def checkpoint_locked(core: Core, group: GroupCommit, settings: LogSettings | No
     if durable and core.log_size > words[shared.LOG_SIZE]:
         core.log.shrink(words[shared.LOG_SIZE])  # the header is durable: nobody needs the rest
         core.log_size = core.log.size()
+    seconds = core.system.monotonic() - began
+    done = (core.directory.path, filled, seconds)
+    level = WARNING if seconds >= SLOW_SECONDS else DEBUG
+    tell(level, "checkpoint", "%s: checkpoint of %d bytes of log took %.3f s", *done)
 
 
 def _archive_log(core: Core, *, durable: bool) -> None:

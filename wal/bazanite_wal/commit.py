@@ -14,7 +14,6 @@ like a commit, so that nothing is revealed that a power cut could take back.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
@@ -35,12 +34,12 @@ from .frame import FRAME, HEADER_SIZE, MARK, Operation, encode_frame, encode_ope
 from .group import GroupCommit
 from .hold import log_is_held
 from .section import check_thread, exclusive, help_apply
+from .telling import ERROR, INFO, WARNING, tell
 from .transaction import Transaction
 
 _IDLE_SECONDS = 1.0
 _HELD_BYTES = 1 << 20
 """So much more room is made at once where the log has to grow because a backup holds it."""
-_logger = logging.getLogger("bazanite")
 
 
 @closing_contextmanager
@@ -148,6 +147,7 @@ def or_explain(core: Core, step: Callable[[], None], *, committed: bool) -> None
                 f"{core.directory.path}: nothing was done, and no answer can be given yet: it"
                 f" depends on transactions of others that nobody confirmed to be on disk ({error})"
             ) from error
+        tell(ERROR, "commit uncertain", "%s: %s", core.directory.path, error)
         if isinstance(error, CommitUncertain):
             raise
         raise CommitUncertain(
@@ -266,7 +266,7 @@ def _make_room(core: Core, group: GroupCommit, payload_size: int) -> None:
         if not spare:
             checkpoint_locked(core, group)
     except ArchiveError as error:
-        _logger.warning("%s", error.message)  # the log keeps them, and grows
+        tell(WARNING, "archive failed", "%s", error.message)  # the log keeps them, and grows
     except (CommittedNotApplied, CommitUncertain) as error:
         raise DirectoryError(
             f"{core.log.path}: the transaction is rolled back: the log is full, and earlier"
@@ -287,6 +287,8 @@ def _make_room(core: Core, group: GroupCommit, payload_size: int) -> None:
     if not core.unsafe:
         group.sync_held()  # else a lost size could hand the same LSNs out twice
     core.log_size = core.log.size()
+    grown = (core.log.path, core.log_size, payload_size)
+    tell(INFO, "log grown", "%s: grew to %d bytes for a transaction of %d", *grown)
 
 
 def _fits(core: Core, payload_size: int) -> bool:

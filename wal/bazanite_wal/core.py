@@ -22,7 +22,7 @@ them may have failed before.
 
 from __future__ import annotations
 
-import logging
+import sys
 from collections import Counter, deque
 from typing import NamedTuple
 
@@ -37,8 +37,8 @@ from .lock import GlobalLock
 from .log import Log, LogSettings
 from .options import StoreOptions
 from .system import Directory, LockFile, SharedWords, System
+from .telling import ERROR, WARNING, tell
 
-_logger = logging.getLogger("bazanite")
 _OFF = shared.LEVELS.index("off") + 1
 
 
@@ -163,7 +163,8 @@ class Core:
             try:
                 self.overlay.apply(frame.operations)
             except Exception as error:  # noqa: BLE001  whoever needs the overlay meets it again
-                _logger.warning("%s: a frame must be read again: %s", self.directory.path, error)
+                again = (self.directory.path, error)
+                tell(WARNING, "frame dropped", "%s: a frame must be read again: %s", *again)
                 self.drop_overlay()
                 return
             self.tail.append(frame)
@@ -227,13 +228,20 @@ class Core:
     def poison(self) -> PoisonedError:
         """Refuse this directory to everyone attached, from now on; returns the error to raise."""
         self.words[shared.POISONED] = self.pid
+        self._tell_poisoned()
         return self.poisoned()
 
     def poison_names(self) -> PoisonedError:
         """The same after a sync of the directory: nothing that is in the log can be lost by it."""
         if not self.words[shared.POISONED]:
             self.words[shared.POISONED] = shared.NAMES_FAILED
+        self._tell_poisoned()
         return self.poisoned()
+
+    def _tell_poisoned(self) -> None:
+        """Caller handles the error that is the reason."""
+        why = (self.directory.path, str(sys.exc_info()[1] or "found damaged"))
+        tell(ERROR, "poisoned", "%s: refused to everyone until all have closed it: %s", *why)
 
     def poisoned(self) -> PoisonedError:
         then = "recovers every acknowledged transaction"

@@ -23,6 +23,7 @@ from .core import Core
 from .errors import CommittedNotApplied, CommitUncertain, CorruptionError
 from .header import Header
 from .lock import let_go, nap_lengths
+from .telling import INFO, SLOW_SECONDS, WARNING, tell
 
 _FOLLOWER_WAIT_SECONDS = 0.05
 
@@ -153,6 +154,7 @@ class GroupCommit:
         except CorruptionError as error:  # an OSError poisons nobody: SYNCING stays set
             raise core.poison() from error
         words[shared.SYNCING] = core.pid
+        began = core.system.monotonic()
         target = words[shared.END]
         try:
             core.log.sync()  # else an acknowledged frame could be lost, or applied and then lost
@@ -161,8 +163,11 @@ class GroupCommit:
         core.counts["log_syncs"] += 1
         core.joined_log = False
         words[shared.DURABLE] = max(words[shared.DURABLE], target)
-        words[shared.SYNCED_AT] = int(core.system.monotonic() * 1000)
+        now = core.system.monotonic()
+        words[shared.SYNCED_AT] = int(now * 1000)
         words[shared.SYNCING] = 0
+        if now - began >= SLOW_SECONDS:
+            tell(WARNING, "slow sync", "%s: a sync took %.1f s", core.log.path, now - began)
 
     def _write_again(self) -> None:
         """Make what is not durable of frames and header dirty again, after verifying it.
@@ -172,6 +177,9 @@ class GroupCommit:
         was published was durable before.
         """
         core = self._core
+        if core.words[shared.SYNCING]:
+            died = (core.log.path, core.words[shared.SYNCING])
+            tell(INFO, "written again", "%s: pid %d died in a sync, or it failed", *died)
         header = core.log.read_header()
         published = header.generation == core.words[shared.GENERATION]
         if header.sector > 1 and header.unsafe:

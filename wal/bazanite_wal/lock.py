@@ -20,6 +20,7 @@ from datetime import datetime
 from . import shared
 from .errors import Holder, LockTimeout
 from .system import LATEST_TIME, LockFile, System, ThreadLock, Words
+from .telling import SLOW_SECONDS, WARNING, tell
 
 _FIRST_NAP_SECONDS = 0.00005
 _LONGEST_NAP_SECONDS = 0.002
@@ -27,17 +28,21 @@ _COURTESY_SECONDS = 0.002
 _BUSY_SECONDS = 0.1
 _LONG_WAIT_SECONDS = 0.01
 _LOST_WAIT_SECONDS = 0.5
+_NOT_HELD = float("inf")
 
 
 class GlobalLock:
     """Thread-safe and process-safe; see the module's text."""
 
-    def __init__(self, system: System, file: LockFile) -> None:
+    def __init__(self, system: System, file: LockFile, path: str = "") -> None:
         self._system = system
+        self._path = path
         self._file = file
         self._thread = system.thread_lock()
         self.owned = self._thread.owned
         """Whether the calling thread holds the lock; asked so often that it is no method."""
+        self._held_since = _NOT_HELD
+        self.longest_wait = 0.0
         self._released_at = 0.0
         self._wanted_at = -_BUSY_SECONDS
         self._impatient_with: dict[int, int] = {}
@@ -49,20 +54,29 @@ class GlobalLock:
 
         After any exception, and after success, the caller calls ``release``.
         """
-        started = self._system.monotonic()
+        started = now = self._system.monotonic()
         if not self._thread.acquire(0):
             self._wanted_at = started
             if not self._thread.acquire(timeout):
                 raise self._timeout(timeout, "another thread of this process")
+            now = self._system.monotonic()
+            if now - started >= SLOW_SECONDS:
+                self._tell_waited(now - started, "another thread of this process")
         self._let_others_go_first()
         if self._file.try_lock():
+            self._held_since = now
             return
         self._mark_waiting(int(started * 1000) or 1)
         try:
             if timeout is None:
+                pid = 0 if self.words is None else self.words[shared.BUSY]
                 self._file.lock()
+                self._held_since = self._system.monotonic()
+                if self._held_since - now >= SLOW_SECONDS:
+                    self._tell_waited(self._held_since - now, self._named(pid))
             else:
                 self._poll(started + timeout, timeout)
+                self._held_since = self._system.monotonic()
         finally:
             self._mark_waiting(0)
 
@@ -82,7 +96,10 @@ class GlobalLock:
         if self._thread.owned():
             self._file.unlock()
             self._released_at = self._system.monotonic()
+            held, self._held_since = self._released_at - self._held_since, _NOT_HELD
             self._thread.release()
+            if held >= SLOW_SECONDS:
+                tell(WARNING, "lock held", "%s: this process held it %.1f s", self._path, held)
 
     def close(self) -> None:
         """Close the lock's file; a forked child's copy needs no closing."""
@@ -98,12 +115,27 @@ class GlobalLock:
 
     def _poll(self, deadline: float, timeout: float) -> None:
         nap = _FIRST_NAP_SECONDS
+        told_below = timeout - SLOW_SECONDS
         while not self._file.try_lock():
             left = deadline - self._system.monotonic()
             if left <= 0:
                 raise self._timeout(timeout, "another process")
+            if left <= told_below:
+                told_below = -1.0  # once
+                self._tell_waited(timeout - left, str(self.holder() or "another process"))
             self._system.sleep(min(nap, left))
             nap = min(2 * nap, _LONGEST_NAP_SECONDS)
+
+    def _named(self, pid: int) -> str:
+        """Who had the lock when a wait began that is over now."""
+        if not pid:
+            return "another process"
+        return f"pid {pid} ({self._system.process_command(pid) or 'which is gone'}) at first"
+
+    def _tell_waited(self, seconds: float, by: str) -> None:
+        """Once for each long wait."""
+        waited = (self._path, seconds, by)
+        tell(WARNING, "lock wait", "%s: waited %.1f s for the lock, held by %s", *waited)
 
     def _timeout(self, timeout: float | None, by: str) -> LockTimeout:
         holder = self.holder()

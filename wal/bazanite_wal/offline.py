@@ -230,7 +230,8 @@ def _lock(
     """Take the global lock for as long as ``stack`` lives; whether we hold it."""
     if not directory.exists(LOCK_NAME):
         return False
-    lock = GlobalLock(system, directory.open_lock(LOCK_NAME, create=False))
+    file = directory.open_lock(LOCK_NAME, create=False)
+    lock = GlobalLock(system, file, directory.path)
     stack.callback(lock.close)
     stack.callback(lock.release)
     try:

@@ -1,4 +1,4 @@
-"""The real operating system behind the seam: the only module that talks to it.
+"""The real operating system behind the seam: with ``posix_modes`` all that talks to it.
 
 Positional I/O only, so that a fork shares no cursor.  A descriptor goes with the object that has
 it: one that an interrupt cut off from its owner is closed, and its lock freed, when the traceback
@@ -26,6 +26,7 @@ from weakref import WeakSet
 from filelock import lock_descriptor, unlock_descriptor
 
 from .frame import LARGEST_FILE
+from .posix_modes import follow_directory, refuse_foreign
 from .system import LATEST_TIME, Directory, File, LockFile, SharedWords, ThreadLock, Words
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 _HOLDER_TEXT_SIZE = 512
 _WORD_SIZE = 8
+_TRIES = 20
 _NO_DIRECTORY_SYNC = (errno.EINVAL, errno.EROFS, errno.ENOTSUP)
 
 _handles: WeakSet[_Handle] = WeakSet()
@@ -54,6 +56,16 @@ class _Handle:
         self, path: str, flags: int, mode: int = 0o666, within: PosixDirectory | None = None
     ) -> None:
         self.path = path if within is None else os.path.join(within.path, path)
+        try:
+            if within is None or not flags & os.O_CREAT or flags & os.O_EXCL:
+                self._open(path, flags, mode, within)
+            else:
+                self._open_or_make(path, flags, mode, within)
+        except OSError as error:
+            error.filename = self.path
+            raise
+
+    def _open(self, path: str, flags: int, mode: int, within: PosixDirectory | None) -> None:
         # Under the lock: a fork in another thread must not miss a descriptor just opened.
         with _handles_lock:
             # O_NONBLOCK: a FIFO in a file's place must not keep anyone waiting
@@ -64,13 +76,29 @@ class _Handle:
                 # all of it one call: an interrupt strikes before it, or finds the descriptor
                 opened.extend(map(opener, (path,), (flags,), (mode,)))
                 self._fd = opened[0]
-            except BaseException as error:
+            except BaseException:
                 if opened and self._fd < 0:
                     os.close(opened[0])
-                if isinstance(error, OSError):
-                    error.filename = self.path
                 raise
             _handles.add(self)
+        if within is not None and not flags & os.O_DIRECTORY:
+            try:
+                refuse_foreign(self._fd, within._fd, self.path)
+            except BaseException:
+                self.close()
+                raise
+
+    def _open_or_make(self, path: str, flags: int, mode: int, within: PosixDirectory) -> None:
+        """Open the file; one that is made here gets the directory's permissions."""
+        for _ in range(_TRIES):
+            with suppress(FileNotFoundError):
+                self._open(path, flags & ~os.O_CREAT, mode, within)
+                return
+            with suppress(FileExistsError):  # somebody else was faster
+                self._open(path, flags | os.O_EXCL, mode, within)
+                follow_directory(self._fd, within._fd)
+                return
+        raise OSError(errno.EAGAIN, "somebody makes and removes it all the time")
 
     def __del__(self) -> None:
         self.close()
@@ -118,9 +146,6 @@ class PosixFile(_Handle):
 
     def __init__(self, within: PosixDirectory, name: str, flags: int, mode: int = 0o666) -> None:
         super().__init__(name, flags, mode, within)
-        if not stat.S_ISREG(os.fstat(self._fd).st_mode):
-            self.close()
-            raise OSError(errno.EINVAL, "not a regular file", self.path)
 
     def read_at(self, size: int, offset: int) -> bytes:
         return os.pread(self._fd, size, offset)

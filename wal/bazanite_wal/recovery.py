@@ -13,7 +13,6 @@ the same log and ends in the same bytes.
 from __future__ import annotations
 
 import errno
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -38,11 +37,11 @@ from .options import StoreOptions
 from .scan import NO_WITNESS, Scan, scan_log, with_size, with_witness
 from .shared import Witness
 from .system import Directory, System
+from .telling import INFO, WARNING, tell
 
 CATALOG_NAME = "schema.json"
 _NO_SECOND_LOG = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EPERM, errno.EMLINK})
 """No room for a second log, or none that could take the first one's place unnoticed."""
-_logger = logging.getLogger("bazanite")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +88,7 @@ def recover(
             files.require(name)
         if names_unsure:
             make_names_anew(directory, files)
+            tell(INFO, "names made anew", "%s: after a failed sync of it", directory.path)
         _make_verified_bytes_durable(directory, options, data, scan, names_unsure=names_unsure)
         archive = _archiving(directory, files, data, scan)
         log = Log.open(directory)
@@ -103,8 +103,6 @@ def recover(
         files.close()
         raise
     report = RecoveryReport(len(scan.frames), scan.tail == "torn", scan.dropped_frames)
-    if report.frames or report.torn:
-        _logger.info("%s: recovered: %s", directory.path, report)
     return log, files, header, report
 
 
@@ -120,7 +118,13 @@ def _see_to_the_log(directory: Directory, system: System, options: StoreOptions)
             " a log can have brought. It may have held acknowledged transactions: put it back, or"
             " restore a backup, or take the table files as they are with accept_unsafe=True"
         )
+    if directory.exists(CATALOG_NAME):
+        _tell_unsafe(directory, "without the log, which is missing")
     create_log(directory, system, options.file_size)
+
+
+def _tell_unsafe(directory: Directory, why: str) -> None:
+    tell(WARNING, "unsafe accepted", "%s: its files are taken as they are, %s", directory.path, why)
 
 
 def _read_log(directory: Directory) -> bytes:
@@ -137,7 +141,9 @@ def _refuse_what_cannot_be_trusted(
     header = scan.header
     if header.unsafe and header.boot != system.boot_id():
         if options.accept_unsafe:
-            return  # the caller takes the files as they are, and what of the log is whole
+            # the caller takes the files as they are, and what of the log is whole
+            _tell_unsafe(directory, "after the machine stopped with durability='off'")
+            return
         raise _unsafe(directory, "the machine stopped")
     if scan.tail == "corrupt":
         raise CorruptionError(
@@ -213,7 +219,8 @@ def _may_rewrite(
             " Nothing was changed"
         ) from error
     # rather this risk, of two faults at once, than no recovery
-    _logger.warning(
+    tell(
+        WARNING, "log rewritten",
         "%s/%s: recovery writes it where it stands, as no second one can be made (%s): a torn write"
         " would damage it", directory.path, LOG_NAME, error,
     )  # fmt: skip

@@ -21,6 +21,7 @@ from .options import StoreOptions
 from .posix import PerThread
 from .recovery import RecoveryReport
 from .system import Directory, System, ThreadLock
+from .telling import DEBUG, INFO, tell
 from .transaction import Transaction
 
 
@@ -87,7 +88,9 @@ def acquire(
             )
         found = None if place.attachment is None else place.attachment()
         if found is None:
+            began = system.monotonic()
             core, report = attach(system, directory, options)
+            _tell_opened(core, report, system.monotonic() - began)
             found = Attachment(core, GroupCommit(core), report, 0)
             place.attachment = ref(found)
         else:
@@ -105,6 +108,20 @@ def acquire(
         except BaseException:
             once_more(lambda: let_go(place.lock))  # else no thread could open or close any more
             raise
+
+
+def _tell_opened(core: Core, report: RecoveryReport | None, seconds: float) -> None:
+    path = core.directory.path
+    if report is None:
+        tell(DEBUG, "opened", "%s: opened beside other processes in %.3f s", path, seconds)
+    elif report.frames or report.torn:
+        torn = ""
+        if report.torn:
+            torn = f"; dropped a torn transaction and {report.dropped_frames} behind it"
+        what = (path, report.frames, torn, seconds)
+        tell(INFO, "recovered", "%s: recovered: redid %d transactions%s, in %.3f s", *what)
+    else:
+        tell(DEBUG, "opened", "%s: opened as the first process in %.3f s", path, seconds)
 
 
 def release(system: System, attachment: Attachment) -> None:

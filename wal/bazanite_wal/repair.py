@@ -23,6 +23,7 @@ from .errors import CorruptionError
 from .frame import initial_chain
 from .group import GroupCommit
 from .scan import walk
+from .telling import INFO, tell
 
 
 def repair(core: Core, group: GroupCommit) -> None:
@@ -41,15 +42,20 @@ def repair(core: Core, group: GroupCommit) -> None:
         _, start, chain = core.known  # however long the log is: everybody waits
     scan = walk(core.log.read(header, start, header.base + core.log_size), header, start, chain)
     if header.generation != words[shared.GENERATION] or scan.end < words[shared.END]:
-        raise core.poison() from CorruptionError(
-            core.log.path,
-            header.file_offset(header.align(scan.end)),
-            f"generation {words[shared.GENERATION]} up to LSN {words[shared.END]}",
-            f"generation {header.generation} up to LSN {scan.end}; {scan.detail}",
-        )
+        try:
+            raise CorruptionError(
+                core.log.path,
+                header.file_offset(header.align(scan.end)),
+                f"generation {words[shared.GENERATION]} up to LSN {words[shared.END]}",
+                f"generation {header.generation} up to LSN {scan.end}; {scan.detail}",
+            )
+        except CorruptionError as error:
+            raise core.poison() from error
     words[shared.TAIL] = int(scan.chain, 16)
     words[shared.END] = scan.end
     core.known = (header.generation, scan.end, scan.chain)
     words[shared.REDO] = header.generation
     words[shared.CHECKPOINTING] = 0
     core.counts["repairs"] += 1
+    left = (core.directory.path, words[shared.BUSY])
+    tell(INFO, "repaired", "%s: pid %d died, or was cut off, holding the lock: repaired", *left)

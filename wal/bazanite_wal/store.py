@@ -6,7 +6,6 @@ attaches again by itself.  Errors leave either nothing or a whole transaction.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Iterator
 
 from . import backup, commit, registry, shared
@@ -29,9 +28,9 @@ from .posix import POSIX, PerThread
 from .recovery import RecoveryReport
 from .section import exclusive
 from .system import System
+from .telling import WARNING, tell
 from .transaction import Transaction
 
-_logger = logging.getLogger("bazanite")
 _OPTIMISTIC_TRIES = 3
 
 
@@ -384,7 +383,8 @@ class Store:
         try:
             self._checkpoint_ahead(used, even_if_not_due=False)
         except (DBError, OSError) as error:
-            _logger.warning("%s: checkpoint put off: %s", self.path, error)
+            what = (self.path, error)
+            tell(WARNING, "checkpoint put off", "%s: checkpoint put off: %s", *what)
 
 
 def _quiet_sequence(core: Core) -> int | None:

@@ -1,8 +1,8 @@
 """The seam: everything that the engine asks of the operating system, as Protocols.
 
-``posix.py`` is the real one.  A test harness hands the engine a simulated one instead and decides
-what survives a crash and who runs next.  Calls below may fail with ``OSError``; reads and writes
-may be short or interrupted (``io.py`` deals with that).
+``posix.py`` (with ``posix_modes.py``) is the real one.  A test harness hands the engine a simulated
+one instead and decides what survives a crash and who runs next.  Calls below may fail with
+``OSError``; reads and writes may be short or interrupted (``io.py`` deals with that).
 
 What each sync promises is what POSIX promises at the least: ``sync_data`` covers the file's bytes
 and growth, ``sync`` also a smaller size, neither the file's name; ``Directory.sync`` covers names.

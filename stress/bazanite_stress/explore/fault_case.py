@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bazanite.errors import DBError
 from bazanite_wal.errors import CommittedNotApplied, DirectoryError, LockTimeout, PoisonedError
+from bazanite_wal.telling import PUT_OFF
 
 from .aftermath import Aftermath, Wrong
 from .faults import Fault
@@ -30,6 +31,8 @@ class Log(logging.Handler):
         self.told: list[object] = []
 
     def emit(self, record: logging.LogRecord) -> None:
+        if getattr(record, "event", None) not in PUT_OFF:
+            return
         self.told += record.args if isinstance(record.args, tuple) else [record.args]
 
 

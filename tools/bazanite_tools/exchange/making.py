@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ..output import CommandError
-from .outputs import cannot_write, sync
+from .outputs import cannot_write, keep_owner_and_mode, sync
 
 
 def is_new(path: str) -> bool:
@@ -35,7 +35,7 @@ def directory_aside(path: str) -> Iterator[str]:
     try:
         os.mkdir(aside)
         if os.path.isdir(final):
-            shutil.copymode(final, aside)
+            keep_owner_and_mode(final, aside)
     except OSError as error:
         raise cannot_write(path, error) from error
     try:

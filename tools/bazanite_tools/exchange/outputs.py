@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import stat
 from contextlib import suppress
 from types import TracebackType
@@ -26,6 +25,7 @@ class Outputs:
     def __init__(self, *, force: bool) -> None:
         self._force = force
         self._made: list[str] = []
+        self._umask: int | None = None
         self._files: list[tuple[str, str]] = []
 
     def directory(self, path: str) -> None:
@@ -48,12 +48,19 @@ class Outputs:
                 raise CommandError(f"{path}: is there already, and no file")
             if not self._force:
                 raise CommandError(f"{path}: is there already; --force replaces it")
+            self._keep_as_secret(os.lstat(final).st_mode)
         folder, name = os.path.split(final)
         if not os.path.isdir(folder):
             raise CommandError(f"{path}: there is no directory {folder}")
         temporary = os.path.join(folder, f".{name[:40]}.{secrets.token_hex(4)}.part")
         self._files.append((temporary, final))
         return temporary
+
+    def _keep_as_secret(self, mode: int) -> None:
+        """Let nobody read what is being written who could not read what it replaces."""
+        before = os.umask(0o077)
+        os.umask(before | (~mode & 0o777))
+        self._umask = before if self._umask is None else self._umask
 
     def open(self, path: str, encoding: str = "utf-8") -> TextIO:
         """The file that will be at ``path``, to be written and closed by the caller."""
@@ -81,7 +88,7 @@ class Outputs:
     def _place(self, temporary: str, final: str) -> None:
         if self._force:
             with suppress(FileNotFoundError):
-                shutil.copymode(final, temporary)  # whoever may not read it still may not
+                keep_owner_and_mode(final, temporary)  # whoever may not read it still may not
             os.replace(temporary, final)
             return
         try:
@@ -102,12 +109,34 @@ class Outputs:
         _error: BaseException | None,
         _: TracebackType | None,
     ) -> None:
+        if self._umask is not None:
+            os.umask(self._umask)
         for temporary, _final in self._files:
             with suppress(OSError):
                 os.unlink(temporary)
         for folder in self._made:
             with suppress(OSError):  # somebody else put something there
                 os.rmdir(folder)
+
+
+def keep_owner_and_mode(old: str, new: str) -> None:
+    """Let the new file or directory, which we made, be whose the old one is, as far as we may.
+
+    Whoever else may write beside it could put a link there: what is not ours alone is left alone.
+    """
+    wanted = os.lstat(old)
+    descriptor = os.open(new, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        found = os.fstat(descriptor)
+        linked = stat.S_ISREG(found.st_mode) and found.st_nlink > 1
+        if linked or found.st_uid != os.geteuid() or stat.S_ISLNK(wanted.st_mode):
+            return
+        if (wanted.st_uid, wanted.st_gid) != (found.st_uid, found.st_gid):
+            with suppress(OSError):  # only root may give files away
+                os.fchown(descriptor, wanted.st_uid, wanted.st_gid)
+        os.fchmod(descriptor, stat.S_IMODE(wanted.st_mode))
+    finally:
+        os.close(descriptor)
 
 
 def sync(path: str) -> None:
