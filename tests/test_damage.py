@@ -143,7 +143,7 @@ def find(view: View, layout: Layout, pk: int) -> Any:
         ),
         (
             Scenario("killed"),
-            lambda: mock.patch.object(recovery, "_refuse_what_cannot_be_trusted"),
+            lambda: mock.patch.object(recovery, "refuse_what_cannot_be_trusted"),
         ),
     ],
     ids=["reads are not verified", "no witness", "corruption is not refused"],

@@ -37,6 +37,9 @@ class Choppy:
     def size(self) -> int:
         return len(self.data)
 
+    def identity(self) -> int:
+        return id(self)
+
     def next_data(self, offset: int) -> int | None:
         return offset
 

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from bazanite_wal.options import StoreOptions
+from bazanite_wal.read_only import open_read_only
 from bazanite_wal.store import open_store
 from bazanite_wal.transaction import Transaction
 
@@ -21,7 +22,7 @@ from .emptying import truncate
 from .errors import ValidationError, listed
 from .files import PathLike, path_text
 from .join import BaseJoin, checked_joins, with_joins
-from .migrator import Migration, checked_migrations, migrate
+from .migrator import Migration, checked_migrations, migrate, refuse_pending
 from .opening import check_width, checked_classes, has_catalog, refuse_without_store
 from .queries import Queries
 from .row import Row
@@ -48,6 +49,8 @@ class DB(Queries):
     away, None leaves it as it is.  ``migrations`` are made first, those that the directory has not
     seen (``migrate``); in a new one they are taken as made, as the classes are what they lead to.
     ``DB.open`` takes the tables as the directory has them, without classes.
+    ``read_only``: nothing is made, changed or recovered, whoever else writes; ReadOnlyError for
+    whatever would change something, migrations that are not made yet included.
 
     ValidationError, SchemaMismatch, DirectoryError and CorruptionError leave the tables as they
     were; so does IntegrityError, whose ``ids`` are two rows of a table of Bazoola's that are equal
@@ -70,6 +73,7 @@ class DB(Queries):
         allow_network_fs: bool = False,
         accept_unsafe: bool = False,
         commit_timeout: float = 60.0,
+        read_only: bool = False,
         system: System | None = None,
     ) -> None:
         classes = None
@@ -80,6 +84,8 @@ class DB(Queries):
         check_width(int_width)
         if checksums is not None and not isinstance(checksums, bool):
             raise ValidationError(f"checksums={checksums!r}: must be True, False or None")
+        if not isinstance(read_only, bool):
+            raise ValidationError(f"read_only={read_only!r}: must be True or False")
         path = path_text(base_dir)
         options = StoreOptions(
             durability=durability,
@@ -93,10 +99,12 @@ class DB(Queries):
         )
         if classes is None:
             refuse_without_store(path, system)
-        store = open_store(path, options, system)
+        store = (open_read_only if read_only else open_store)(path, options, system)
         try:
             records = [migration.record for migration in versions]
-            if versions and has_catalog(store):
+            if read_only:
+                refuse_pending(store, path, versions)
+            elif versions and has_catalog(store):
                 migrate(store, path, versions, [cls.name for cls in classes or ()])
             self.storage = Storage(store, path, classes, int_width, checksums, records)
         except BaseException:
@@ -202,6 +210,9 @@ class DB(Queries):
         MigrationError names the rows that are in the way of a step; the steps before it stay.
         """
         storage = self.storage
+        if storage.store.read_only:
+            refuse_pending(storage.store, storage.base_dir, checked_migrations(migrations))
+            return []
         try:
             made = migrate(storage.store, storage.base_dir, checked_migrations(migrations))
         except ValidationError:

@@ -19,7 +19,14 @@ from bazanite_wal.telling import INFO, tell
 from . import building
 from .catalog import decode
 from .catalog_file import read_catalog_bytes
-from .errors import MigrationError, SchemaMismatch, TransactionError, ValidationError, listed
+from .errors import (
+    MigrationError,
+    ReadOnlyError,
+    SchemaMismatch,
+    TransactionError,
+    ValidationError,
+    listed,
+)
 from .specs import Catalog, MigrationRecord
 from .steps import AddIndex, DropTable, RenameTable, Step
 from .tables import Tables
@@ -128,6 +135,19 @@ def migrate(
         if done >= len(migration.steps):
             made.append(migration.version)
     return made
+
+
+def refuse_pending(store: Store, directory: str, migrations: Sequence[Migration]) -> None:
+    """ReadOnlyError if one of these is not made yet; SchemaMismatch as in ``migrate``."""
+    with store.reading() as view:
+        data = read_catalog_bytes(view)
+    pending = _pending(decode(data, directory), migrations) if data and migrations else None
+    if pending is not None:
+        one = pending[0]
+        raise ReadOnlyError(
+            f"{directory}: nothing was done: migration {one.version} ({one.name}) is not made yet,"
+            " and the directory is open read-only: let a program make it that opens it for writing"
+        )
 
 
 @contextmanager

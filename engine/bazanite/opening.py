@@ -80,10 +80,11 @@ def refuse_without_store(directory: str, system: System | None) -> None:
     from bazanite_wal.offline import has_store  # noqa: PLC0415  seldom used
 
     if not has_store(directory, CATALOG_NAME, system):
-        raise _without_tables(directory)
+        raise without_tables(directory)
 
 
-def _without_tables(directory: str) -> DirectoryError:
+def without_tables(directory: str) -> DirectoryError:
+    """The error for a directory that has no tables, where none may be made."""
     return DirectoryError(
         f"{directory}: there are no tables. Is it another directory that is meant? To make tables "
         "here, give their classes: DB([...], ...)"
@@ -95,7 +96,7 @@ def stored_classes(store: Store, directory: str) -> dict[str, type[Table]]:
     with store.reading() as view:
         catalog = read_catalog(view, directory)
     if catalog is None:
-        raise _without_tables(directory)
+        raise without_tables(directory)
     return {name: class_of(name, spec) for name, spec in catalog.tables.items()}
 
 

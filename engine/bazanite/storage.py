@@ -16,6 +16,7 @@ from bazanite_wal.shared import APPLIED, END, LAYOUT
 
 from .catalog import decode, spec_of
 from .catalog_file import read_catalog_bytes
+from .codec import Layout
 from .errors import SchemaMismatch, TransactionError, ValidationError, shown_value
 from .fields import FieldType
 from .files import CATALOG_NAME, TableFiles
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
     from .table import Table
 
 T = TypeVar("T")
+_UNKNOWN_EPOCH = -1
+"""Stands for a layout number that no store has."""
 
 
 class Storage:
@@ -59,8 +62,11 @@ class Storage:
     ) -> None:
         self.base_dir = base_dir
         self._store: Store | None = store
-        epoch = store.word(LAYOUT)  # before the tables are looked at: whoever changes them moves it
         checked = checked_classes(classes) if classes is not None else {}
+        if store.read_only:
+            self._look(store, base_dir, classes, checked, int_width, checksums)
+            return
+        epoch = store.word(LAYOUT)  # before the tables are looked at: whoever changes them moves it
         while True:
             if classes is None:
                 checked = stored_classes(store, base_dir)
@@ -73,13 +79,43 @@ class Storage:
                     continue  # somebody changed them meanwhile
                 raise
             break
-        self.covered: Covered = covered_by(base_dir, catalog)
-        self.tables: dict[str, Table] = {
-            name: cls(self, layouts[name]) for name, cls in checked.items()
-        }
         # within a transaction the files may not be so yet; the next call reads the catalog again
-        since = store.word(END)
-        self.known = Known(b"", catalog, Rules(base_dir, catalog, layouts), epoch, since)
+        self._have(checked, layouts, catalog, epoch, store.word(END))
+
+    def _look(
+        self,
+        store: Store,
+        base_dir: str,
+        classes: list[type[Table]] | None,
+        checked: dict[str, type[Table]],
+        int_width: int | None,
+        checksums: bool | None,
+    ) -> None:
+        """Open the tables as they are, all of one state."""
+        from .read_only import look_at_tables, stored_catalog  # noqa: PLC0415  seldom used
+
+        with store.reading() as view:
+            stored_catalog(store, view, base_dir)
+            if classes is None:
+                checked = stored_classes(store, base_dir)
+            layouts, catalog = look_at_tables(store, base_dir, checked, int_width, checksums)
+            since = store.word(END)
+            epoch = store.word(LAYOUT) if store.word(APPLIED) == since else _UNKNOWN_EPOCH
+        self._have(checked, layouts, catalog, epoch, since)
+
+    def _have(
+        self,
+        classes: Mapping[str, type[Table]],
+        layouts: dict[str, Layout],
+        catalog: Catalog,
+        epoch: int,
+        since: int,
+    ) -> None:
+        self.covered: Covered = covered_by(self.base_dir, catalog)
+        self.tables: dict[str, Table] = {
+            name: cls(self, layouts[name]) for name, cls in classes.items()
+        }
+        self.known = Known(b"", catalog, Rules(self.base_dir, catalog, layouts), epoch, since)
 
     @property
     def store(self) -> Store:

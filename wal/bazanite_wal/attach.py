@@ -56,7 +56,7 @@ def attach(
     with ExitStack() as undo:
         undo.callback(directory.close)
         try:
-            _refuse_network(directory, options)
+            refuse_network(directory, options)
             file = directory.open_lock(LOCK_NAME)
             lock = GlobalLock(system, file, directory.path)
             undo.callback(lock.close)
@@ -277,7 +277,8 @@ def _refuse_other_level(core: Core) -> None:
         )
 
 
-def _refuse_network(directory: Directory, options: StoreOptions) -> None:
+def refuse_network(directory: Directory, options: StoreOptions) -> None:
+    """NetworkFileSystemError if the directory lies on one, unless the caller allows that."""
     kind = directory.file_system()
     if not _NETWORK_FILE_SYSTEMS.fullmatch(kind):
         return

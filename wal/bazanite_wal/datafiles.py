@@ -60,6 +60,13 @@ class DataFiles:
         """The catalog's bytes, none if there is none."""
         return self.read(CATALOG_NAME, 0, self.size(CATALOG_NAME))
 
+    def are_current(self) -> bool:
+        """Whether each open file is the one that has its name in the directory now."""
+        return all(
+            self._directory.identity_of(name) == file.identity()
+            for name, file in list(self._files.items())
+        )
+
     def next_data(self, name: str, offset: int) -> int | None:
         try:
             file = self._files.get(name) or self._open(name)

@@ -49,6 +49,10 @@ class DurabilityMismatch(DBError):
     """The directory is in use under another durability level than the one asked for."""
 
 
+class ReadOnlyError(DBError):
+    """A change through a handle that is open read-only; nothing was done."""
+
+
 class NetworkFileSystemError(DBError):
     """The directory lies on a network file system, whose locks and syncs cannot be relied on."""
 

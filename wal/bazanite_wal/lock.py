@@ -148,7 +148,7 @@ class GlobalLock:
             self.words[self.slot + 1] = value
 
     def _let_others_go_first(self) -> None:
-        if self.words is None or self.slot is None:
+        if self.words is None:
             return
         now = self._system.monotonic
         started = now()
@@ -166,7 +166,9 @@ class GlobalLock:
             if not (self._long(mark, now()) and self._system.process_command(self.words[index])):
                 self._impatient_with[index] = mark
 
-    def _waiting(self, words: Words, own: int, now: float, *, at_once: bool) -> dict[int, int]:
+    def _waiting(
+        self, words: Words, own: int | None, now: float, *, at_once: bool
+    ) -> dict[int, int]:
         """The marks of others that go first now, by slot: all of them, if we come back at once,
         else of those that wait long.
         """

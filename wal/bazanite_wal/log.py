@@ -23,7 +23,7 @@ from .header import (
     encode_header,
     newest_header,
 )
-from .io import read_up_to, write_all, write_zeros
+from .io import read_up_to, read_whole, write_all, write_zeros
 from .scan import frame_at
 from .system import Directory, File, System
 
@@ -54,7 +54,7 @@ class Log:
 
     def read_header(self) -> Header:
         """The newest valid header; CorruptionError if there is none."""
-        header = newest_header(read_up_to(self._file, FRAMES_START, 0))
+        header = newest_header(self.read_start())
         if header is None:
             raise no_header(self.path)
         return header
@@ -69,6 +69,18 @@ class Log:
         Not over itself: if the power goes in the middle, the first one is still what it was.
         """
         write_all(self._file, encode_header(header), header.slot_offset + COPY_SPACING)
+
+    def identity(self) -> int:
+        """Tells the file from one that takes its place."""
+        return self._file.identity()
+
+    def read_start(self) -> bytes:
+        """The bytes of the header slots."""
+        return read_up_to(self._file, FRAMES_START, 0)
+
+    def read_whole(self) -> bytes:
+        """All bytes of the file."""
+        return read_whole(self._file, self.path)
 
     def read(self, header: Header, start: int, end: int) -> bytes:
         """The bytes of log positions [start, end)."""

@@ -196,6 +196,9 @@ class PosixFile(_Handle):
     def status(self) -> os.stat_result:
         return os.fstat(self._fd)
 
+    def identity(self) -> int:
+        return self.status().st_ino
+
     def resemble(self, other: PosixFile) -> None:
         """Take the other's owner, group, mode and access list; EPERM if that is not possible."""
         wanted, found = other.status(), self.status()
@@ -364,11 +367,13 @@ class PosixDirectory(_Handle):
         return PosixSharedWords(self, name, flags, count)
 
     def exists(self, name: str) -> bool:
+        return self.identity_of(name) is not None
+
+    def identity_of(self, name: str) -> int | None:
         try:
-            os.stat(name, dir_fd=self._fd, follow_symlinks=False)
+            return os.stat(name, dir_fd=self._fd, follow_symlinks=False).st_ino
         except FileNotFoundError:
-            return False
-        return True
+            return None
 
     def list(self) -> list[str]:
         # opened anew: a listing moves the cursor, which another thread's listing would share

@@ -79,7 +79,7 @@ def recover(
     if scan is None:
         raise no_header(f"{directory.path}/{LOG_NAME}")
     scan = with_witness(with_size(scan, len(data)), witness)
-    _refuse_what_cannot_be_trusted(directory, system, options, scan)
+    refuse_what_cannot_be_trusted(directory, system, options, scan)
     files = DataFiles(directory)
     log: Log | None = None
     try:
@@ -112,15 +112,20 @@ def _see_to_the_log(directory: Directory, system: System, options: StoreOptions)
         if directory.exists(NEW_LOG_NAME):
             directory.remove(NEW_LOG_NAME)  # a recovery was interrupted before its rename
         return
+    refuse_lost_log(directory, options)
+    if directory.exists(CATALOG_NAME):
+        _tell_unsafe(directory, "without the log, which is missing")
+    create_log(directory, system, options.file_size)
+
+
+def refuse_lost_log(directory: Directory, options: StoreOptions) -> None:
+    """DirectoryError for a directory without a log, if it must have had one."""
     if directory.exists(CATALOG_NAME) and not options.accept_unsafe:
         raise DirectoryError(
             f"{directory.path}/{LOG_NAME} is missing, although {CATALOG_NAME} is there, which only"
             " a log can have brought. It may have held acknowledged transactions: put it back, or"
             " restore a backup, or take the table files as they are with accept_unsafe=True"
         )
-    if directory.exists(CATALOG_NAME):
-        _tell_unsafe(directory, "without the log, which is missing")
-    create_log(directory, system, options.file_size)
 
 
 def _tell_unsafe(directory: Directory, why: str) -> None:
@@ -135,9 +140,10 @@ def _read_log(directory: Directory) -> bytes:
         file.close()
 
 
-def _refuse_what_cannot_be_trusted(
+def refuse_what_cannot_be_trusted(
     directory: Directory, system: System, options: StoreOptions, scan: Scan
 ) -> None:
+    """UnsafeShutdownError or CorruptionError if recovery may not go by what this log holds."""
     header = scan.header
     if header.unsafe and header.boot != system.boot_id():
         if options.accept_unsafe:
@@ -163,7 +169,7 @@ def refuse_after_failed_sync(directory: Directory, options: StoreOptions) -> Non
     """
     if options.accept_unsafe or not directory.exists(LOG_NAME):
         return
-    log = Log.open(directory)
+    log = Log.open(directory, write=False)
     try:
         unsafe = log.read_header().unsafe
     finally:

@@ -184,6 +184,9 @@ class SimulatedFile:
     def largest_size(self) -> int:
         return LARGEST_FILE
 
+    def identity(self) -> int:
+        return self.inode.number
+
     def sync_data(self) -> None:
         self._system.machine.writing = (self.inode.number, b"", 0)
         self._system.call("sync_data", self._name)
@@ -317,6 +320,10 @@ class SimulatedDirectory:
     def exists(self, name: str) -> bool:
         self._system.call("exists", name)
         return name in self._folder.names
+
+    def identity_of(self, name: str) -> int | None:
+        self._system.call("identity_of", name)
+        return self._folder.names.get(name)
 
     def list(self) -> list[str]:
         self._system.call("list", "")
