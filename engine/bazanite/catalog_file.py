@@ -5,6 +5,7 @@ from __future__ import annotations
 from bazanite_wal.layer import View, WriteSet
 
 from .catalog import decode, encode
+from .catalog_copy import COPY_NAME, encode_copy
 from .files import CATALOG_NAME
 from .specs import Catalog
 
@@ -21,8 +22,15 @@ def read_catalog_bytes(view: View, most: int | None = None) -> bytes:
     return view.read(CATALOG_NAME, 0, size if most is None else min(size, most))
 
 
-def write_catalog(tx: WriteSet, catalog: Catalog) -> None:
-    """Let the directory have this catalog; whoever calls has made the file."""
+def write_catalog(tx: WriteSet, catalog: Catalog, *, copy: bool = True) -> None:
+    """Let the directory have this catalog and its copy; whoever calls has made the files.
+
+    Without ``copy`` only where there is one: its file was perhaps never made.
+    """
     data = encode(catalog)
     tx.write(CATALOG_NAME, 0, data)
     tx.truncate(CATALOG_NAME, len(data))
+    if copy or tx.size(COPY_NAME):
+        double = encode_copy(data)
+        tx.write(COPY_NAME, 0, double)
+        tx.truncate(COPY_NAME, len(double))

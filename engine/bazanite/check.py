@@ -17,6 +17,7 @@ from bazanite_wal.errors import DBError
 from bazanite_wal.layer import View
 
 from .catalog import decode
+from .catalog_copy import COPY_NAME, decode_copy
 from .catalog_file import read_catalog_bytes
 from .check_keys import KeyCheck
 from .check_layout import layouts
@@ -83,9 +84,36 @@ def check_view(view: View, present: Collection[str] | None = None) -> Report:
     try:
         catalog = read_catalog(view)
     except (DBError, OSError, RecursionError) as error:
-        what = f"no table can be checked without a catalog: {error}"
+        what = f"no table can be checked without a catalog: {error}{_way_out(view)}"
         return Report([Problem(CATALOG_NAME, 0, None, what)])
-    return check(view, catalog, present)
+    report = check(view, catalog, present)
+    report.problems.extend(_copy_problems(view))
+    return report
+
+
+def _way_out(view: View) -> str:
+    try:
+        copy = decode_copy(view.read(COPY_NAME, 0, _LARGEST_CATALOG))
+    except (DBError, OSError):
+        return ""
+    return "" if copy is None else f"; {COPY_NAME} is whole: `bazanite repair` goes by it"
+
+
+def _copy_problems(view: View) -> list[Problem]:
+    """What is wrong with the catalog's copy, where there is one."""
+    try:
+        data = view.read(COPY_NAME, 0, _LARGEST_CATALOG)
+    except (DBError, OSError) as error:
+        return [Problem(COPY_NAME, 0, None, f"cannot be read: {error}")]
+    if not data:
+        return []
+    copy = decode_copy(data)
+    if copy is None:
+        return [Problem(COPY_NAME, 0, None, f"is no copy of {CATALOG_NAME} with its checksum")]
+    if copy != read_catalog_bytes(view, _LARGEST_CATALOG):
+        what = f"{CATALOG_NAME} is not as its copy says, whose checksum is right"
+        return [Problem(CATALOG_NAME, 0, None, what)]
+    return []
 
 
 def read_catalog(view: View, directory: str = ".") -> Catalog:

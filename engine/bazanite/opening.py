@@ -14,6 +14,7 @@ from bazanite_wal.layer import View, WriteSet
 
 from . import adopt, sums
 from .catalog import WIDTHS, compare, compare_columns, settled, spec_of
+from .catalog_copy import COPY_NAME
 from .catalog_file import read_catalog, write_catalog
 from .codec import Layout
 from .errors import (
@@ -160,7 +161,7 @@ def open_tables(
         if changed:
             names = [n for a in added for n in specs[a].files(directory, a)]
             names += [files[n].sums for n in sorted(changed) if specs[n].checksums]
-            store.create_files([CATALOG_NAME, *names])
+            store.create_files([CATALOG_NAME, COPY_NAME, *names])
             for name in added:
                 adopt.settle(tx, layouts[name])
                 TableKeys(layouts[name], specs[name].indexes).build(tx)

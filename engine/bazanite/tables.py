@@ -10,6 +10,7 @@ from bazanite_wal.layer import View, WriteSet
 
 from . import sums
 from .catalog import field_spec
+from .catalog_copy import COPY_NAME
 from .catalog_file import write_catalog
 from .codec import Layout
 from .errors import IntegrityError, MigrationError
@@ -230,6 +231,7 @@ class Tables:
                 files = TableFiles(self._directory, name)
                 self._store.create_files([files.sums])
                 sums.build(self._tx, sums.sum_file(files, spec))
+        self._store.create_files([COPY_NAME])  # which an old directory may not have
         write_catalog(self._tx, self.catalog)
         if not _is_read_as_before(self._stored, self.catalog):
             self._store.layout_changed()

@@ -111,7 +111,8 @@ def _build_keys(tx: WriteSet, rules: TableRules, catalog: Catalog, moved: list[_
     TableKeys(layout, indexes).build(tx, sure=True)
     spec = replace(rules.spec, indexes=tuple(indexes))
     if spec != rules.spec:
-        write_catalog(tx, replace(catalog, tables={**catalog.tables, rules.name: spec}))
+        changed = replace(catalog, tables={**catalog.tables, rules.name: spec})
+        write_catalog(tx, changed, copy=False)
 
 
 def _closed_up_index(index: IndexSpec, moved: list[_Move]) -> IndexSpec:
