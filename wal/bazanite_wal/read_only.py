@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from . import shared
 from .attach import refuse_network
+from .backup import Backup, Progress
 from .beside import Beside, Shown
 from .context import T, closing_contextmanager, finish_interrupted, once_more
 from .errors import DirectoryError, LockTimeout, ReadOnlyError, TransactionError
@@ -45,7 +46,7 @@ class ReadOnlyStore(Store):
 
     def __init__(self, system: System, path: str, options: StoreOptions) -> None:
         self.path = path
-        self._system = system
+        self.system = system
         self._options = options
         self._seen = PerThread()
         self._beside: Beside | None = self._opened(path, None)
@@ -68,7 +69,7 @@ class ReadOnlyStore(Store):
     def quick_read(self, read: Callable[[View], T]) -> T:
         """``read`` of a consistent view, without the global lock where that is possible."""
         beside = self._used()
-        if self._system.ordered_memory() and not beside.lock.owned():
+        if self.system.ordered_memory() and not beside.lock.owned():
             for _ in range(_OPTIMISTIC_TRIES):
                 sight = beside.sight
                 before = None if sight is None else beside.quiet(sight)
@@ -179,9 +180,9 @@ class ReadOnlyStore(Store):
         del keep_bytes
         self._refuse()
 
-    def backup(self, target: str) -> None:
-        """Refused: it is made by who may also empty the log."""
-        del target
+    def backup(self, target: str, progress: Progress | None = None) -> Backup:
+        """Refused: it is made by who may also empty the log.  ``restore`` copies what is closed."""
+        del target, progress
         self._refuse()
 
     def _refuse(self) -> NoReturn:
@@ -219,20 +220,20 @@ class ReadOnlyStore(Store):
             # not by self.path, which may be relative to a directory that was left since
             directory = used.directory
             fresh = self._opened(directory.path, directory.identity)
-            used = self._forked.setdefault(self._system.incarnation(), fresh)
+            used = self._forked.setdefault(self.system.incarnation(), fresh)
             self._beside = used
         return used
 
     def _opened(self, path: str, expected: tuple[int, int] | None) -> Beside:
         try:
-            directory = self._system.directory(path, create=False)
+            directory = self.system.directory(path, create=False)
             if expected not in (None, directory.identity):
                 raise DirectoryError(
                     f"{path}: the directory that was open here before the fork was moved or"
                     " removed. Open it where it is now"
                 )
             refuse_network(directory, self._options)
-            return Beside(self._system, directory, self._options)
+            return Beside(self.system, directory, self._options)
         except OSError as error:
             raise self._unreadable(error) from error
 
@@ -277,7 +278,7 @@ class ReadOnlyStore(Store):
         """Take the lock, with something to show; all else is freed, also when this raises."""
         deadline = None
         if self._options.lock_timeout is not None:
-            deadline = self._system.monotonic() + self._options.lock_timeout
+            deadline = self.system.monotonic() + self._options.lock_timeout
         nap = nap_lengths()
         while True:
             done = False
@@ -285,7 +286,7 @@ class ReadOnlyStore(Store):
                 beside.acquire()
                 if not beside.has_right_lock():
                     # its holder alone does this: nobody is left behind who holds the old one
-                    fresh = Beside(self._system, beside.directory, self._options)
+                    fresh = Beside(self.system, beside.directory, self._options)
                     if self._beside is beside:
                         self._beside = fresh
                     beside.sight = None
@@ -302,9 +303,9 @@ class ReadOnlyStore(Store):
             if (now := self._used()) is not beside:
                 beside = now
                 continue
-            if deadline is not None and self._system.monotonic() > deadline:
+            if deadline is not None and self.system.monotonic() > deadline:
                 raise LockTimeout(f"{self.path}: a process that is dying still holds the directory")
-            self._system.sleep(nap())
+            self.system.sleep(nap())
 
     def _check_after(self, beside: Beside, shown: Shown, *, ended: bool) -> None:
         """Raise if what was read does not count."""
