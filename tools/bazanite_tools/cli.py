@@ -43,6 +43,7 @@ _COMMANDS = {
     "torture": ("torture", "kill writers at random moments, recover, judge"),
     "explore": ("explore_command", "cut the power at every point, open every legal disk, judge"),
     "simulate": ("simulate_command", "interleave processes in many ways, check their history"),
+    "upkeep": ("upkeep_command", "migrate, vacuum, back up, restore while writers are killed"),
     "replay": ("replay_command", "repeat a failure that an exploration stored"),
     "merge": ("merge_command", "add up the parts of an exploration that was spread"),
     "bench": ("bench_command", "measure Bazanite beside its peers"),
@@ -54,7 +55,7 @@ GROUPS = {
     "exchange": ["import", "export", "dump", "load"],
     "care": ["info", "stats", "lock", "check", "wal", "checkpoint",
              "backup", "restore"],
-    "proof": ["torture", "explore", "simulate", "replay", "merge", "bench", "mutants"],
+    "proof": ["torture", "explore", "simulate", "upkeep", "replay", "merge", "bench", "mutants"],
 }  # fmt: skip
 """What the commands are about, as ``--help`` lists them."""
 
