@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from bazanite import DB, SchemaMismatch
@@ -40,21 +42,11 @@ def write(order: Order) -> None:
 def _write(order: Order) -> None:
     deeds = Deeds(order.seed, order.writer, order.packages)
     journal = os.open(order.journal, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    db = DB.open(order.directory)
-    number = _calls(db, order.writer)
     while True:
-        try:
-            lsn = deeds.do(db, number + 1)
-        except SchemaMismatch:  # somebody migrated: nothing was done
-            db.close()
-            db = DB.open(order.directory)
-            continue
-        number += 1
-        os.write(journal, b"%d %d\n" % (number, lsn))
-
-
-def _calls(db: DB, writer: int) -> int:
-    row = db.find_by_id("progress", writer)
-    assert row is not None
-    calls: int = row["calls"]
-    return calls
+        with DB.open(order.directory) as db, suppress(SchemaMismatch):
+            # Once somebody migrated nothing is done: open it again.
+            row = db.find_by_id("progress", order.writer)
+            assert row is not None
+            for number in count(row["calls"] + 1):
+                lsn = deeds.do(db, number)
+                os.write(journal, b"%d %d\n" % (number, lsn))
