@@ -129,7 +129,7 @@ def test_the_log_takes_a_fixed_part_more_than_the_changed_bytes(db: DB) -> None:
     def bytes_of(work: Callable[[], Any]) -> int:
         before = db.stats()["log_bytes"]
         work()
-        return db.stats()["log_bytes"] - before
+        return int(db.stats()["log_bytes"] - before)
 
     one = bytes_of(lambda: db.update_by_id("t", 1, {"v": 1}))
     assert one == 112 + len("write t.dat 0 27\n") + 27 + 1

@@ -26,6 +26,7 @@ from .migrator import Migration, checked_migrations, migrate, refuse_pending
 from .opening import check_width, checked_classes, has_catalog, refuse_without_store
 from .queries import Queries
 from .row import Row
+from .sizes import table_sizes
 from .storage import Storage
 from .table import Table
 from .vacuum import vacuum
@@ -256,9 +257,15 @@ class DB(Queries):
         with self.storage.store.reading() as view:
             return check_view(view, self.storage.store.file_names())
 
-    def stats(self) -> dict[str, int]:
-        """Counters of the log, commits and syncs."""
-        return self.storage.store.stats()
+    def stats(self) -> dict[str, Any]:
+        """Counters of this process, and the state of log, lock and tables; waits for nobody.
+
+        docs/api.md explains each.
+        """
+        stats = self.storage.store.stats()
+        size = stats.pop("sizes").get
+        stats["tables"] = table_sizes(self.storage.known.catalog, lambda name: size(name, 0))
+        return stats
 
     def backup(
         self, target: str | PathLike, *, verify: bool = True, progress: Progress | None = None

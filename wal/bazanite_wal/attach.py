@@ -230,7 +230,7 @@ def _initialise(words: Words, header: Header, options: StoreOptions, now: int) -
     words[shared.TAIL] = int(initial_chain(header.salt), 16)
     words[shared.DURABILITY] = options.level
     words[shared.LOG_SIZE] = options.file_size
-    words[shared.SYNCED_AT] = now
+    words[shared.SYNCED_AT] = words[shared.CHECKPOINTED_AT] = now
 
 
 def _lock(

@@ -123,6 +123,7 @@ def checkpoint_locked(core: Core, group: GroupCommit, settings: LogSettings | No
     words[shared.TAIL] = int(initial_chain(header.salt), 16)
     words[shared.GENERATION] = header.generation
     words[shared.CHECKPOINTING] = 0
+    words[shared.CHECKPOINTED_AT] = int(core.system.monotonic() * 1000)
     core.files.joined = False
     core.adopt_header(header)
     core.critical = False

@@ -192,20 +192,6 @@ class Core:
             start = frame.end
         return found if start == target else None
 
-    def stats(self) -> dict[str, int]:
-        """Counts of this process, and positions of the log that all processes share."""
-        words = self.words
-        names = ("commits", "log_syncs", "log_bytes", "data_syncs", "checkpoints", "repairs")
-        return {name: self.counts[name] for name in names} | {
-            "generation": words[shared.GENERATION],
-            "end_lsn": words[shared.END],
-            "durable_lsn": words[shared.DURABLE],
-            "applied_lsn": words[shared.APPLIED],
-            "log_used_bytes": words[shared.END] - self.header.base,
-            "log_file_bytes": self.log.size(),
-            "attached_processes": len(list(shared.attached_pids(words))),
-        }
-
     def needs_redo(self) -> bool:
         """Whether data files may hold pages whose failed write-back nobody here was told of."""
         generation = self.header.generation

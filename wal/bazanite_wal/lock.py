@@ -43,6 +43,7 @@ class GlobalLock:
         """Whether the calling thread holds the lock; asked so often that it is no method."""
         self._held_since = _NOT_HELD
         self.longest_wait = 0.0
+        """In seconds, of those that were not in vain."""
         self._released_at = 0.0
         self._wanted_at = -_BUSY_SECONDS
         self._impatient_with: dict[int, int] = {}
@@ -60,6 +61,7 @@ class GlobalLock:
             if not self._thread.acquire(timeout):
                 raise self._timeout(timeout, "another thread of this process")
             now = self._system.monotonic()
+            self.longest_wait = max(self.longest_wait, now - started)
             if now - started >= SLOW_SECONDS:
                 self._tell_waited(now - started, "another thread of this process")
         self._let_others_go_first()
@@ -77,6 +79,7 @@ class GlobalLock:
             else:
                 self._poll(started + timeout, timeout)
                 self._held_since = self._system.monotonic()
+            self.longest_wait = max(self.longest_wait, self._held_since - started)
         finally:
             self._mark_waiting(0)
 

@@ -22,6 +22,7 @@ from .lock import nap_lengths
 from .options import StoreOptions
 from .posix import POSIX, PerThread
 from .recovery import RecoveryReport
+from .stats import COUNTED, Figures, around_the_log
 from .store import Store
 from .system import System
 from .transaction import Transaction
@@ -127,14 +128,19 @@ class ReadOnlyStore(Store):
         with self._held():
             yield
 
-    def stats(self) -> dict[str, int]:
-        """What ``Store.stats`` tells; counts of changes are 0, as none were made here."""
+    def stats(self) -> Figures:
+        """What ``Store.stats`` tells; counts of changes are 0, as none were made here.
+
+        Of one moment, so that it waits for the lock.
+        """
         with self._held() as (beside, shown):
-            names = ("commits", "log_syncs", "log_bytes", "data_syncs", "checkpoints", "repairs")
             words = beside.sight.words if shown.attached and beside.sight else None
             end = shown.end if words is None else words[shared.END]
             base, size = beside.log_extent()
-            return dict.fromkeys(names, 0) | {
+            sizes = {name: shown.view.size(name) for name in beside.file_names(shown.view)}
+            return dict.fromkeys(COUNTED, 0) | {
+                "longest_lock_wait_seconds": beside.lock.longest_wait,
+                "recovery": None,
                 "generation": shown.generation,
                 "end_lsn": end,
                 "durable_lsn": shown.lsn if words is None else words[shared.DURABLE],
@@ -142,6 +148,7 @@ class ReadOnlyStore(Store):
                 "log_used_bytes": end - base,
                 "log_file_bytes": size,
                 "attached_processes": shown.attached,
+                **around_the_log(self.system, beside.directory, words, sizes),
             }
 
     @property

@@ -77,6 +77,9 @@ opener begins with a log position, so that nobody meets a number again that it k
 HOLD = 24
 """Not zero while somebody may hold the log (``hold``): no checkpoint may empty it then."""
 
+CHECKPOINTED_AT = 25
+"""When the log was last emptied, in milliseconds of monotonic time; advice."""
+
 NAMES_FAILED = (1 << 64) - 1
 """Stands in POISONED if nothing failed but a sync of the directory."""
 

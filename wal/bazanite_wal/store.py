@@ -27,6 +27,7 @@ from .options import StoreOptions
 from .posix import POSIX, PerThread
 from .recovery import RecoveryReport
 from .section import exclusive
+from .stats import Figures, figures
 from .system import System
 from .telling import WARNING, tell
 from .transaction import Transaction
@@ -164,10 +165,8 @@ class Store:
                 if outermost and core.words[shared.DURABILITY] == 1:
                     commit.mark_if_idle(core, used.group)
             if outermost and core.words[shared.DURABILITY] == 2:
-                lsn = self._seen.lsn
-                commit.or_explain(
-                    core, lambda: commit.settle(core, used.group, lsn), committed=False
-                )
+                lsn, group = self._seen.lsn, used.group
+                commit.or_explain(core, lambda: commit.settle(core, group, lsn), committed=False)
 
     def quick_read(self, read: Callable[[View], T]) -> T:
         """``read`` of a consistent view, without the global lock where that is possible.
@@ -277,10 +276,10 @@ class Store:
             except OSError as error:
                 raise DirectoryError(f"{self.path}: the checkpoint failed: {error}") from error
 
-    def stats(self) -> dict[str, int]:
-        """Counts of this process, and positions of the log that all processes share."""
+    def stats(self) -> Figures:
+        """What ``figures`` tells; waits for nobody."""
         with StoreCall(self) as used:
-            return used.core.stats()
+            return figures(used.core, used.report)
 
     def backup(self, target: str, progress: backup.Progress | None = None) -> backup.Backup:
         """Copy one state of the directory to ``target``, which is missing or empty; durable.
@@ -385,8 +384,8 @@ class Store:
         try:
             self._checkpoint_ahead(used, even_if_not_due=False)
         except (DBError, OSError) as error:
-            what = (self.path, error)
-            tell(WARNING, "checkpoint put off", "%s: checkpoint put off: %s", *what)
+            core.counts["checkpoints_put_off"] += 1
+            tell(WARNING, "checkpoint put off", "%s: checkpoint put off: %s", self.path, error)
 
 
 def _quiet_sequence(core: Core) -> int | None:

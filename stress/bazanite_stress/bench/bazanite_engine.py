@@ -98,4 +98,4 @@ class BazaniteSession:
         return Counters(stats["commits"], syncs, stats["log_bytes"])
 
     def log_share(self) -> float:
-        return self.db.stats()["log_used_bytes"] / CHECKPOINT_BYTES
+        return int(self.db.stats()["log_used_bytes"]) / CHECKPOINT_BYTES

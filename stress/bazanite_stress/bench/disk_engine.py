@@ -69,7 +69,7 @@ def frame_sizes(directory: Path, tables: Sequence[Table]) -> dict[str, int]:
 
 
 def _end(session: BazaniteSession) -> int:
-    return session.db.stats()["end_lsn"]
+    return int(session.db.stats()["end_lsn"])
 
 
 class _File:
