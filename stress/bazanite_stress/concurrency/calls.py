@@ -31,7 +31,8 @@ def perform(session: Session, step: Step, workload: Workload) -> Any:
     db = session.db
     match step:
         case ["read"]:
-            with db.transaction():
+            store = db.storage.store
+            with store.lock() if store.read_only else db.transaction():
                 return read_content(db, workload)
         case ["rows", table]:
             return sorted((dict(row) for row in db.find_all(table)), key=lambda row: row["id"])

@@ -6,6 +6,7 @@ of threads that share its handle; a thread is a list of steps, those of ``explor
     ["read"]             all rows of all tables, in one transaction
     ["rows", table]      all rows of one table
     ["open"] ["close"]   the handle; a process that does not begin with "open" has it open before
+    ["look"]             the same as "open", but read-only
     ["fork", [step ...]] a child that goes on with these steps, on the inherited handle
 """
 
@@ -24,7 +25,9 @@ Thread = list[Step]
 _PATIENCE_SECONDS = 0.5
 """How long a commit waits for a process that was stopped: a minute would be very many points."""
 
-_OWN = (["read"], ["open"], ["close"])
+_OWN = (["read"], ["open"], ["look"], ["close"])
+OPENS = ("open", "look")
+"""What a process may begin with that has no handle yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,8 +31,8 @@ from bazanite_stress.simulation.system import (
     SimulatedLockFile,
     SimulatedSystem,
     SimulatedThreadLock,
-    SimulatedWords,
 )
+from bazanite_stress.simulation.words import SimulatedWords
 from bazanite_wal.log import NEW_LOG_NAME
 
 from .runner import SYNCS

@@ -17,6 +17,7 @@ from bazanite_wal.frame import LARGEST_FILE
 from .disk import Folder
 from .inode import Heard, Inode
 from .machine import FOLDER, PATH, Machine
+from .words import SimulatedWords
 
 Watch = Callable[[str, str, int], int | None]
 """Called with operation, file name and number of bytes; a number returned shortens a write."""
@@ -248,39 +249,6 @@ class SimulatedLockFile:
             self.opened.descriptors -= 1
             if not self.opened.descriptors:
                 self.system.machine.flock(self.inode.number).free(self.opened)
-
-
-class _Words:
-    def __init__(self, system: SimulatedSystem, values: list[int]) -> None:
-        self._system = system
-        self._values = values
-
-    def __getitem__(self, index: int, /) -> int:
-        self._system.call("load", "", index)
-        return self._values[index]
-
-    def __setitem__(self, index: int, value: int, /) -> None:
-        if not 0 <= value < 1 << 64:
-            raise OverflowError(f"{value} does not fit in 64 bits")
-        self._system.call("store", "", index)
-        self._system.about_to_store(self._values, index, value)
-        self._values[index] = value
-
-
-class SimulatedWords:
-    """The mapped words of one file."""
-
-    def __init__(self, system: SimulatedSystem, values: list[int]) -> None:
-        self.words = _Words(system, values)
-        self._system = system
-        self._values = values
-
-    def clear_from(self, index: int) -> None:
-        self._system.call("clear", "", index)
-        self._values[index:] = [0] * (len(self._values) - index)
-
-    def close(self) -> None:
-        pass
 
 
 class SimulatedDirectory:
