@@ -112,6 +112,18 @@ def test_a_reading_that_ends_when_it_is_poisoned_does_not_count(tmp_path: Path) 
     store = opened(tmp_path, Seam())
     put(store, b"x")
     reader = looking(tmp_path)
+    assert get(reader) == b"x"
+
+    def read(view: View) -> bytes:
+        if not attachment(store).core.words[shared.POISONED]:
+            attachment(store).core.poison()
+        return view.read("a.dat", 0, 9)
+
+    with pytest.raises(PoisonedError):
+        reader.quick_read(read)
+    store = opened(tmp_path / "other", Seam())
+    put(store, b"x")
+    reader = looking(tmp_path / "other")
     with pytest.raises(PoisonedError), reader.reading():
         attachment(store).core.poison()
 

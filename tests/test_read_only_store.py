@@ -183,16 +183,21 @@ def test_a_first_opener_that_dies_anywhere_leaves_the_same_to_be_seen(tmp_path: 
         assert quick(reader) == get(reader) == get(looking(path)) == expected, number
 
 
-@pytest.mark.parametrize("names_unsure", [False, True])
+@pytest.mark.parametrize("how", ["killed", "names unsure", "closed", "words removed"])
 def test_what_was_read_while_a_first_opener_came_and_went_does_not_count(
-    tmp_path: Path, names_unsure: bool
+    tmp_path: Path, how: str
 ) -> None:
     seam = Seam()
-    put(opened(tmp_path, seam), b"old")
+    store = opened(tmp_path, seam)
+    put(store, b"old")
     reader = looking(tmp_path)
     assert (get(reader), quick(reader)) == (b"old", b"old")
-    seam.kill()
-    if names_unsure:  # then recovery gives every name to a copy
+    if how in ("closed", "words removed"):
+        store.close()
+        assert (get(reader), quick(reader)) == (b"old", b"old")
+    else:
+        seam.kill()
+    if how == "names unsure":  # then recovery gives every name to a copy
         with (tmp_path / SHARED_NAME).open("r+b") as file:
             file.seek(8 * shared.NAMES)
             file.write(shared.boot_token(POSIX.boot_id()).to_bytes(8, "little"))
@@ -201,15 +206,18 @@ def test_what_was_read_while_a_first_opener_came_and_went_does_not_count(
     def read(view: View) -> bytes:
         reads.append(view.read("a.dat", 0, 99))
         if len(reads) == 1:
+            if how == "words removed":
+                (tmp_path / SHARED_NAME).unlink()
             store = opened(tmp_path, Seam())
-            put(store, b"new")
+            put(store, b"new")  # as many changes as were made before
             store.close()
-            put(opened(tmp_path, Seam()), b"newest")
         return reads[-1]
 
-    assert reader.quick_read(read) == b"newest"
+    assert reader.quick_read(read) == b"new"
     assert reads[0] == b"old"
-    assert get(reader) == quick(reader) == b"newest"
+    assert get(reader) == quick(reader) == b"new"
+    put(opened(tmp_path, Seam()), b"newest")
+    assert (quick(reader), get(reader)) == (b"newest", b"newest")
 
 
 def test_a_log_and_tables_that_took_the_place_of_others_are_read(tmp_path: Path) -> None:
