@@ -60,8 +60,12 @@ def test_with_normal_all_that_was_committed_is_seen(tmp_path: Path) -> None:
     for number in range(30):
         put(store, b"%03d" % number, offset=3 * number)
         assert quick(reader)[-3:] == get(reader)[-3:] == b"%03d" % number
+    store.checkpoint()
+    assert (get(reader)[-3:], quick(reader)[-3:]) == (b"029", b"029")
+    put(store, b"030", offset=90)
+    assert quick(reader)[-3:] == b"030"  # though the files do not have it
     seam.kill()
-    assert get(reader)[-3:] == get(looking(tmp_path))[-3:] == b"029"
+    assert get(reader)[-3:] == get(looking(tmp_path))[-3:] == b"030"
 
 
 def test_of_a_killed_directory_only_what_was_known_to_be_durable_is_shown(tmp_path: Path) -> None:

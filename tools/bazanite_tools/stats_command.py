@@ -27,9 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the log's positions and the sizes of the files."""
-    with opened(args) as db:
+    with opened(args, read_only=True) as db:
         stats = db.stats()
-        stats["attached_processes"] -= 1  # this one
         with db.storage.store.reading() as view:
             catalog = db.storage.catalog(view)
             sizes = {n: _sizes(view, n, spec) for n, spec in sorted(catalog.tables.items())}

@@ -13,10 +13,12 @@ that no process of this boot knew to be durable.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from . import shared
 from .attach import ATTACHED_NAME, LOCK_NAME, SHARED_NAME
 from .datafiles import DataFiles
-from .errors import CorruptionError, DirectoryError, LockTimeout, PoisonedError
+from .errors import CorruptionError, DirectoryError, Holder, LockTimeout, PoisonedError
 from .header import Header
 from .layer import PageLayer, View
 from .lock import GlobalLock, lock_holder
@@ -97,14 +99,25 @@ class Beside:
         try:
             self.lock.acquire(timeout)
         except LockTimeout as error:
-            holder = error.holder
-            if holder is None and (mapping := self._mapping) is not None:
-                holder = lock_holder(self.system, mapping.words)
+            holder = error.holder or self._holder()
             raise LockTimeout(
                 f"{self.directory.path}: the global lock was not free within {timeout} seconds:"
                 f" held by {holder or 'another process'}",
                 holder,
             ) from error
+
+    def _holder(self) -> Holder | None:
+        """Who says of itself that it holds the lock."""
+        with suppress(OSError):
+            mapping = self.directory.open_words(
+                SHARED_NAME, shared.WORD_COUNT, create=False, write=False
+            )
+            try:
+                if mapping.words[shared.READY] == self._token:
+                    return lock_holder(self.system, mapping.words)
+            finally:
+                mapping.close()
+        return None
 
     def leave(self) -> None:
         """Free the lock if this thread holds it."""
