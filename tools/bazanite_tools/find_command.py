@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the rows, or what else of them was asked for."""
-    with opened(args) as db:
+    with opened(args, read_only=True) as db:
         table = table_of(db, args.table)
         condition = where(table.schema, args.conditions, any_of=args.any)
         options = query_options(args, table)

@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the row, a line for each field."""
-    with opened(args) as db:
+    with opened(args, read_only=True) as db:
         table = table_of(db, args.table)
         row = db.find_by_id(args.table, args.id)
         if row is None:

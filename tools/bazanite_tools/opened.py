@@ -1,7 +1,8 @@
 """Opening a directory as a program does, for the commands that work with its rows.
 
-The directory is opened by its catalog, as those who have it open use it, and recovered if it must
-be; none is ever made.  Whoever reads holds the lock for moments only.
+The directory is opened by its catalog; none is ever made.  Commands that only read open it
+read-only, wherever it lies, and hold the lock for moments only; the others as those who have it
+open use it, and recover it if it must be.
 """
 
 from __future__ import annotations
@@ -35,13 +36,17 @@ def add_table_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 @contextmanager
-def opened(args: argparse.Namespace) -> Iterator[DB]:
+def opened(args: argparse.Namespace, *, read_only: bool = False) -> Iterator[DB]:
     """The directory that the command line names, open; errors of the library are CommandErrors."""
     refuse_other(args.directory)
     if not any(os.path.exists(f"{args.directory}/{name}") for name in (LOG_NAME, CATALOG_NAME)):
         raise not_ours(args.directory)
     try:
-        with open_as_used(args.directory, args.lock_timeout, DB.open) as db:
+        if read_only:
+            db = DB.open(args.directory, lock_timeout=args.lock_timeout, read_only=True)
+        else:
+            db = open_as_used(args.directory, args.lock_timeout, DB.open)
+        with db:
             yield db
     except DBError as error:
         told = as_command_error(error)

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the rows, one after another."""
-    with opened(args) as db:
+    with opened(args, read_only=True) as db:
         table = table_of(db, args.table)
         options = query_options(args, table)
         with usage():  # before anything is printed

@@ -22,19 +22,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the log's positions and the sizes of the files."""
-    with opened(args) as db:
+    with opened(args, read_only=True) as db:
         stats = db.stats()
         path = db.storage.base_dir
     sizes = stats.pop("tables")
-    stats["attached_processes"] -= 1  # this one
     if args.json:
         print_json({"directory": path, "stats": stats, "tables": sizes})
         return FINE
     grid = Grid(sys.stdout, ["table", *PARTS, "all"], [False, *[True] * (len(PARTS) + 1)])
     grid.print(_cells(name, parts) for name, parts in sizes.items())
     used, size = size_text(stats["log_used_bytes"]), size_text(stats["log_file_bytes"])
-    age = f"emptied {stats['checkpoint_age_seconds']:.0f} s ago"
-    print(f"log: {used} used of {LOG_NAME}, {size}; generation {stats['generation']}, {age}")
+    seconds = stats["checkpoint_age_seconds"]
+    age = "" if seconds is None else f", emptied {seconds:.0f} s ago"
+    print(f"log: {used} used of {LOG_NAME}, {size}; generation {stats['generation']}{age}")
     if stats["archive_files"]:
         files = plural(stats["archive_files"], "file")
         print(f"archive: {size_text(stats['archive_bytes'])} in {files}")

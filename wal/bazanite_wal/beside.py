@@ -9,61 +9,27 @@ What is shown under the lock: while anyone is attached the data files with the l
 after-images may be laid over files that have some of them.  While nobody is attached the shared
 words prove little, and what is shown is what recovery would make of the log; with "full" none of it
 that no process of this boot knew to be durable.
-
-What is believed without the lock (``Sight``): the files as they are, while SEQUENCE is even and
-unchanged.  An attached process keeps first openers away, who replace files; this one does not.  But
-they clear READY before they touch anything, and set it again behind a new GENERATION: so READY,
-and then GENERATION, read behind the bytes, tell that none came between.  The words and the log are
-still those of the directory if their names lead to the same files.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from contextlib import suppress
 
 from . import shared
 from .attach import ATTACHED_NAME, LOCK_NAME, SHARED_NAME
 from .datafiles import DataFiles
-from .errors import CorruptionError, DirectoryError, LockTimeout, PoisonedError
+from .errors import CorruptionError, DirectoryError, Holder, LockTimeout, PoisonedError
 from .header import Header
 from .layer import PageLayer, View
 from .lock import GlobalLock, lock_holder
-from .log import LOG_NAME, Log, no_header
+from .log import LOG_NAME, Log
 from .options import StoreOptions
-from .recovery import refuse_after_failed_sync, refuse_lost_log, refuse_what_cannot_be_trusted
-from .scan import scan_log, with_size, with_witness
+from .prospect import UNKNOWN_LAYOUT, prospect, what_words_prove
+from .recovery import refuse_lost_log
+from .sight import Shown, Sight
 from .system import Directory, LockFile, SharedWords, System, Words
 
-_FULL, _NORMAL = 1, 2
-_UNKNOWN = 1 << 63
-"""Added to a number that stands for a layout: those that processes count are smaller."""
-
-
-class Shown(NamedTuple):
-    """One state of the directory, as found under the lock.
-
-    ``lsn`` is its log position.  ``end`` is larger if the log has, or may have, frames that are not
-    in it.  ``layout`` changes whenever the files are laid out in another way.  ``attached`` is how
-    many processes are, 0 if nobody is.
-    """
-
-    view: View
-    lsn: int
-    end: int
-    layout: int
-    generation: int
-    attached: int
-
-
-class Sight(NamedTuple):
-    """What reads without the lock go by, until it is found to be no longer so."""
-
-    mapping: SharedWords
-    words: Words
-    files: DataFiles
-    generation: int
-    words_file: int
-    log_file: int
+_FULL = shared.LEVELS.index("full") + 1
 
 
 class _NoLockFile:
@@ -125,33 +91,6 @@ class Beside:
         """Whether this is a child's copy of its parent's, closed at the fork."""
         return self._mine != self.system.incarnation()
 
-    # ---- without the lock
-
-    def quiet(self, sight: Sight) -> tuple[int, int] | None:
-        """The apply sequence and the position of what the files hold, if they may be believed."""
-        words = sight.words
-        if words[shared.READY] != self._token or words[shared.GENERATION] != sight.generation:
-            return None
-        sequence = words[shared.SEQUENCE]
-        if sequence & 1 or words[shared.POISONED] or words[shared.DURABILITY] == _NORMAL:
-            return None
-        lsn = words[shared.APPLIED]
-        return None if lsn < self.floor else (sequence, lsn)
-
-    def unchanged(self, sight: Sight, sequence: int) -> bool:
-        """Whether what was read since ``quiet`` was of one state, and of this directory's files."""
-        words, directory = sight.words, self.directory
-        return (
-            words[shared.SEQUENCE] == sequence
-            and not words[shared.POISONED]
-            # in this order: who is ready again has another generation by then
-            and words[shared.READY] == self._token
-            and words[shared.GENERATION] == sight.generation
-            and directory.identity_of(SHARED_NAME) == sight.words_file
-            and directory.identity_of(LOG_NAME) == sight.log_file
-            and self.sight is sight
-        )
-
     # ---- under the lock
 
     def acquire(self) -> None:
@@ -160,14 +99,25 @@ class Beside:
         try:
             self.lock.acquire(timeout)
         except LockTimeout as error:
-            holder = error.holder
-            if holder is None and (mapping := self._mapping) is not None:
-                holder = lock_holder(self.system, mapping.words)
+            holder = error.holder or self._holder()
             raise LockTimeout(
                 f"{self.directory.path}: the global lock was not free within {timeout} seconds:"
                 f" held by {holder or 'another process'}",
                 holder,
             ) from error
+
+    def _holder(self) -> Holder | None:
+        """Who says of itself that it holds the lock."""
+        with suppress(OSError):
+            mapping = self.directory.open_words(
+                SHARED_NAME, shared.WORD_COUNT, create=False, write=False
+            )
+            try:
+                if mapping.words[shared.READY] == self._token:
+                    return lock_holder(self.system, mapping.words)
+            finally:
+                mapping.close()
+        return None
 
     def leave(self) -> None:
         """Free the lock if this thread holds it."""
@@ -294,8 +244,9 @@ class Beside:
             assert self._words_file is not None
             generation = words[shared.GENERATION]
             sight = Sight(
-                self._mapping, words, self._files, generation, self._words_file, log.identity()
-            )
+                self.directory, self._token, self._mapping, words, self._files, generation,
+                self._words_file, log.identity(),
+            )  # fmt: skip
         if sight != self.sight:
             self.sight = sight
 
@@ -361,24 +312,21 @@ class Beside:
         self._generation = -1
         self._open_current()
         log = self._log
-        witness = shared.Witness()
-        limit = None
-        if words is not None:
-            poisoned = words[shared.POISONED] not in (0, shared.NAMES_FAILED)
-            if self._token in (words[shared.READY], words[shared.WITNESS]) and poisoned:
-                refuse_after_failed_sync(self.directory, self._options)
-            witness = shared.witness(words, self._token)
-            if words[shared.WITNESS] == self._token and words[shared.DURABILITY] == _FULL:
-                limit = witness.durable
+        witness, limit = what_words_prove(words, self._token, self.directory, self._options)
         if log is None:
             refuse_lost_log(self.directory, self._options)
             self._look_anew(None, None)
-            return Shown(self._files, 0, 0, _UNKNOWN, 0, 0)
+            return Shown(self._files, 0, 0, UNKNOWN_LAYOUT, 0, 0)
         start, size = log.read_start(), log.size()
         key = (log.identity(), start, size, witness, limit)
         if self._scanned is None or self._scanned[0] != key:
             self._scanned = None
-            self._scanned = key, self._recovered(log, witness, limit)
+            self._scanned = (
+                key,
+                prospect(
+                    self.system, self.directory, self._options, self._files, log, witness, limit
+                ),
+            )
         shown = self._scanned[1]
         knows = words is not None and words[shared.READY] == self._token
         if words is not None and knows and words[shared.GENERATION] == shown.generation:
@@ -387,24 +335,3 @@ class Beside:
         else:
             self._look_anew(None, None)
         return shown
-
-    def _recovered(self, log: Log, witness: shared.Witness, limit: int | None) -> Shown:
-        data = log.read_whole()
-        scan = scan_log(data)
-        if scan is None:
-            raise no_header(log.path)
-        scan = with_witness(with_size(scan, len(data)), witness)
-        refuse_what_cannot_be_trusted(self.directory, self.system, self._options, scan)
-        header, lsn = scan.header, scan.end
-        if limit is not None and header.generation - witness.generation in (0, 1):
-            lsn = max(header.base, min(lsn, limit))
-        self._drop_overlay(header.base)
-        for frame in scan.frames:
-            if frame.end <= lsn:
-                operations = frame.operations()
-                for name in sorted({operation.name for operation in operations}):
-                    self._files.require(name)
-                self._overlay.apply(operations)
-        layout = _UNKNOWN | (int.from_bytes(header.salt, "little") ^ lsn) % _UNKNOWN
-        view = self._overlay.beneath()
-        return Shown(view, lsn, scan.end, layout, header.generation, 0)

@@ -13,7 +13,7 @@ from typing import NoReturn
 from . import shared
 from .attach import refuse_network
 from .backup import Backup, Progress
-from .beside import Beside, Shown
+from .beside import Beside
 from .context import T, closing_contextmanager, finish_interrupted, once_more
 from .errors import DirectoryError, LockTimeout, ReadOnlyError, TransactionError
 from .glance import Glance, Indexed
@@ -22,6 +22,7 @@ from .lock import nap_lengths
 from .options import StoreOptions
 from .posix import POSIX, PerThread
 from .recovery import RecoveryReport
+from .sight import Shown
 from .stats import COUNTED, Figures, around_the_log
 from .store import Store
 from .system import System
@@ -43,10 +44,8 @@ def open_read_only(path: str, options: StoreOptions, system: System | None = Non
 class ReadOnlyStore(Store):
     """See the module's text.  Nothing of ``Store`` is used but its type."""
 
-    read_only = True
-
     def __init__(self, system: System, path: str, options: StoreOptions) -> None:
-        self.path = path
+        self.path, self.read_only = path, True
         self.system = system
         self._options = options
         self._seen = PerThread()
@@ -73,7 +72,7 @@ class ReadOnlyStore(Store):
         if self.system.ordered_memory() and not beside.lock.owned():
             for _ in range(_OPTIMISTIC_TRIES):
                 sight = beside.sight
-                before = None if sight is None else beside.quiet(sight)
+                before = None if sight is None else sight.quiet(beside.floor)
                 if sight is None or before is None:
                     break
                 failure: Exception | None = None
@@ -81,7 +80,9 @@ class ReadOnlyStore(Store):
                     result = read(sight.files)
                 except Exception as error:  # noqa: BLE001  raised below if it counts
                     failure = error
-                if not beside.unchanged(sight, before[0]) or self._beside is not beside:
+                if not sight.unchanged(before[0]) or beside.sight is not sight:
+                    continue
+                if self._beside is not beside:
                     continue
                 self._seen.lsn = before[1]
                 if failure is not None:

@@ -48,10 +48,8 @@ def open_store(path: str, options: StoreOptions, system: System | None = None) -
 class Store:
     """See the module's text.  ``path`` is the directory as the caller named it."""
 
-    read_only = False
-
     def __init__(self, system: System, path: str, options: StoreOptions) -> None:
-        self.path = path
+        self.path, self.read_only = path, False
         self.system = system
         self._options = options
         self._seen = PerThread()

@@ -27,7 +27,7 @@ from bazanite_wal.posix import PerThread
 
 from .calls import NOBODY_KNOWS, NOTHING_DONE, UNFORESEEN, perform, tells_position
 from .processes import ScheduledSystem
-from .programs import Program, Thread
+from .programs import OPENS, Program, Thread
 from .scheduler import Scheduler
 
 copyreg.pickle(PerThread, lambda _mine: (PerThread, ()))  # a forked child's thread begins anew
@@ -91,7 +91,7 @@ class Actor:
     def begin(self, threads: list[Thread]) -> None:
         """Open the database, unless that is the first step, and let the threads be ready."""
         first = threads[0]
-        if not first or first[0][0] != "open":
+        if not first or first[0][0] not in OPENS:
             try:
                 self.session = Session(self._open)
             except Exception as failure:
@@ -101,7 +101,7 @@ class Actor:
     def _spawn(self, name: str, steps: Thread, others: list[Thread]) -> None:
         def live() -> None:
             mine = list(steps)
-            if mine and mine[0][0] == "open":
+            if mine and mine[0][0] in OPENS:
                 self._carry_out(name, mine.pop(0))
             for number, other in enumerate(others):
                 self._spawn(f"{name}, thread {number + 2}", other, [])
@@ -117,10 +117,13 @@ class Actor:
     def _open(self) -> DB:
         return opened(self.actors.program.workload, self.system)
 
+    def _look(self) -> DB:
+        return opened(self.actors.program.workload, self.system, read_only=True)
+
     # ---- calls
 
     def _carry_out(self, who: str, step: Step) -> None:
-        if self.session is None and step[0] != "open":
+        if self.session is None and step[0] not in OPENS:
             return  # it could not be opened (who stopped for ever has it): nothing to do it on
         if step[0] == "fork":
             self._fork(step[1])
@@ -197,9 +200,9 @@ class Actor:
                 before = after
 
     def _perform(self, step: Step) -> Any:
-        if step[0] == "open":
+        if step[0] in OPENS:
             self.session = None
-            self.session = Session(self._open)
+            self.session = Session(self._open if step[0] == "open" else self._look)
             return None
         session = self.session
         assert session is not None

@@ -32,7 +32,8 @@ def perform(session: Session, step: Step, workload: Workload) -> Any:
     db = session.db
     match step:
         case ["read"]:
-            with db.transaction():
+            store = db.storage.store
+            with store.lock() if store.read_only else db.transaction():
                 return read_content(db, workload)
         case ["backup"]:
             return content_of_backup(db, None if workload.migrates else workload.tables)

@@ -263,6 +263,44 @@ PROGRAMS: dict[str, Program] = {
         ),
         # One syncs under the lock, while the other one leads a sync without it.
         _program("threads that sync", [[_insert("p")], [["lock", [_insert("q")]]]]),
+        # Who only reads keeps nobody away, not even first openers.
+        _program(
+            "read-only beside writers",
+            [[["look"], _FIND, _READ, _FIND, _ROWS]],
+            [[_insert("p"), _update("p"), ["checkpoint"]]],
+            [[_update("q"), ["delete", "a", 1], _FIND]],
+        ),
+        _program(
+            "read-only beside openers",
+            [[["look"], _FIND, _READ, _FIND, _FIND, ["close"], ["look"], _READ]],
+            [[["open"], _update("p"), ["close"], ["open"], _update("r"), ["close"]]],
+            [[["open"], _update("q"), ["close"]]],
+        ),
+        _program(
+            "read-only threads and a child",
+            [[["look"], _FIND, ["fork", [_FIND, _READ]], _FIND], [_FIND, _READ, _FIND]],
+            [[["open"], _update("p"), ["checkpoint"], _insert("p"), ["close"]]],
+        ),
+        _program(
+            "read-only beside normal",
+            [[["look"], _FIND, _READ, _FIND]],
+            [[_insert("p"), _update("p"), ["checkpoint"]]],
+            [[["open"], _update("q"), ["close"]]],
+            durability="normal",
+        ),
+        _program(
+            "read-only beside off",
+            [[["look"], _FIND, _READ, _FIND]],
+            [[_insert("p"), _update("p"), ["checkpoint"]]],
+            [[["open"], _update("q"), ["close"]]],
+            durability="off",
+        ),
+        _program(
+            "read-only beside a migration",
+            [[["look"], _FIND, _FIND, _READ, _FIND]],
+            [[_MIGRATE]],
+            [[["open"], _update("p"), ["close"]]],
+        ),
     )
 }
 

@@ -7,6 +7,7 @@ of threads that share its handle; a thread is a list of steps, those of ``explor
     ["backup"]           the same, of a backup that is made and opened
     ["rows", table]      all rows of one table
     ["open"] ["close"]   the handle; a process that does not begin with "open" has it open before
+    ["look"]             the same as "open", but read-only
     ["fork", [step ...]] a child that goes on with these steps, on the inherited handle
 """
 
@@ -25,7 +26,9 @@ Thread = list[Step]
 _PATIENCE_SECONDS = 0.5
 """How long a commit waits for a process that was stopped: a minute would be very many points."""
 
-_OWN = (["read"], ["backup"], ["open"], ["close"])
+_OWN = (["read"], ["backup"], ["open"], ["look"], ["close"])
+OPENS = ("open", "look")
+"""What a process may begin with that has no handle yet."""
 
 
 @dataclass(frozen=True, slots=True)

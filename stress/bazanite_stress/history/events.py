@@ -8,7 +8,7 @@ from typing import Any
 from bazanite_stress.explore.workload import Step
 
 READS = frozenset({"find", "rows", "read", "backup"})
-NEUTRAL = frozenset({"checkpoint", "reopen", "open", "close"})
+NEUTRAL = frozenset({"checkpoint", "reopen", "open", "look", "close"})
 """Calls that change nothing which anyone can read."""
 
 

@@ -17,9 +17,9 @@ from ..output import CommandError
 def one_state(args: argparse.Namespace) -> Iterator[DB]:
     """All tables of the directory that the command line names, as they are at one moment.
 
-    Recovers what a crash left.  Writers wait until the block is left.
+    After a crash as recovery would leave them.  Writers wait until the block is left.
     """
-    with opened(args) as db, db.transaction():
+    with opened(args, read_only=True) as db, db.storage.lock():
         yield db
 
 
