@@ -33,6 +33,8 @@ from .join import BaseJoin, InverseCount, InverseJoin, Join
 from .migrator import Migration
 from .moments import BOOL, DATE, DATETIME
 from .query.groups import COUNT, MAX, MIN, SUM, Aggregate
+from .repairing.repair import repair
+from .repairing.report import RepairReport
 from .row import Row
 from .schema import Schema
 from .steps import (
@@ -104,9 +106,11 @@ __all__ = [
     "Or",
     "RenameColumn",
     "RenameTable",
+    "RepairReport",
     "Row",
     "Schema",
     "SetOnDelete",
     "Table",
+    "repair",
 ]
 __all__ += errors.__all__
