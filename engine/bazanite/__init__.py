@@ -37,6 +37,8 @@ from .join import BaseJoin, InverseCount, InverseJoin, Join
 from .migrator import Migration
 from .moments import BOOL, DATE, DATETIME
 from .query.groups import COUNT, MAX, MIN, SUM, Aggregate
+from .repairing.repair import repair
+from .repairing.report import RepairReport
 from .row import Row
 from .schema import Schema
 from .steps import (
@@ -109,11 +111,13 @@ __all__ = [
     "Or",
     "RenameColumn",
     "RenameTable",
+    "RepairReport",
     "Restored",
     "Row",
     "Schema",
     "SetOnDelete",
     "Table",
+    "repair",
     "restore",
 ]
 __all__ += errors.__all__

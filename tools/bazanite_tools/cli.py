@@ -32,6 +32,7 @@ _COMMANDS = {
     "stats": ("stats_command", "counters, and where the bytes are"),
     "lock": ("lock_command", "who holds the lock, and who waits for it"),
     "check": ("check_command", "judge a directory: the log, each table, how they agree"),
+    "repair": ("repair_command", "save what is whole of a damaged directory, in a new one"),
     "wal": ("wal_command", "show, verify, follow or archive the write-ahead log"),
     "checkpoint": ("checkpoint_command", "recover if necessary, empty the log into the tables"),
     "backup": ("backup_command", "copy one state, while others write; checked"),
@@ -53,8 +54,8 @@ GROUPS = {
     "data": ["tables", "schema", "rows", "get", "find", "insert", "upsert", "update", "delete",
              "migrate", "shell"],
     "exchange": ["import", "export", "dump", "load"],
-    "care": ["info", "stats", "lock", "check", "wal", "checkpoint",
-             "backup", "restore"],
+    "care": ["info", "stats", "lock", "check", "repair", "wal", "checkpoint", "backup",
+             "restore"],
     "proof": ["torture", "explore", "simulate", "upkeep", "replay", "merge", "bench", "mutants"],
 }  # fmt: skip
 """What the commands are about, as ``--help`` lists them."""
