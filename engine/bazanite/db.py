@@ -29,7 +29,7 @@ from .row import Row
 from .sizes import table_sizes
 from .storage import Storage
 from .table import Table
-from .vacuum import vacuum
+from .vacuum import Told, Vacuum
 from .verified import finish
 
 _STORED: list[type[Table]] = []
@@ -198,6 +198,7 @@ class DB(Queries):
             writes = storage.writes(tx, table)
             truncate(writes, storage.rules, storage.tables, table_name, cascade)
             finish(writes)
+            storage.store.layout_changed()  # a vacuum must not go by what it saw before
 
     def migrate(self, migrations: Sequence[Migration]) -> list[int]:
         """Make the migrations that the directory has not seen; returns their versions.
@@ -222,21 +223,18 @@ class DB(Queries):
         storage.reload()
         return made
 
-    def vacuum(self, table_name: str) -> int:
+    def vacuum(self, table_name: str | None = None, *, progress: Told | None = None) -> int:
         """Give back the room of deleted rows and long values; returns the bytes that were freed.
 
-        Rows keep their ids and their order.  One transaction: others wait as long as it takes to
-        write the table, and a crash leaves it as before or as after.
+        Of one table, or of all that are open.  Rows keep their ids and their order.  Many short
+        transactions: others read and write between them.  After a crash or an interrupt what is
+        done stays, and the next call goes on.  Within a transaction, and for a small table, it is
+        one.  ``progress`` is called with a table's name, how many bytes were dealt with, and of how
+        many.  SchemaMismatch if a migration changes the table meanwhile.
         """
         storage = self.storage
-        table = storage.table(table_name)
-        with storage.store.transaction(private=True) as tx:
-            writes = storage.writes(tx, table)
-            freed = vacuum(writes, storage.rules.table(table_name), storage.known.catalog)
-            finish(writes)
-            if freed:
-                storage.store.layout_changed()  # who goes through the rows finds them elsewhere
-        return freed
+        names = list(storage.tables) if table_name is None else [table_name]
+        return sum(Vacuum(storage, storage.table(name), progress).run() for name in names)
 
     def transaction(self) -> AbstractContextManager[Transaction]:
         """All calls of this thread inside the ``with``, stored together or not at all.

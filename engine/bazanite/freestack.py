@@ -1,15 +1,22 @@
 """The stack of freed slots: the last one freed is the first one used again.
 
+A vacuum takes all of it as a list: ``free_slots`` and ``write_free_slots``.
+
 Invariant: every entry names a slot that is deleted, and no slot twice; a pop that finds otherwise
 is an error, because the insert would overwrite a live row.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
+from itertools import pairwise
+
 from bazanite_wal.layer import View, WriteSet
 
 from .files import TableFiles
 from .index import encode
+
+_MANY_RUNS = 16
 
 
 class FreeStack:
@@ -63,3 +70,45 @@ class FreeStack:
         tx.write(self._files.free, self.count * self._width, encode(slot, self._width))
         self.count += 1
         self._stored_count = self.count
+
+
+def free_slots(view: View, files: TableFiles, width: int, slot_count: int) -> list[int]:
+    """The whole stack, from the bottom; CorruptionError unless each is another one of the slots."""
+    stack = FreeStack(view, files, width)
+    data = view.read(files.free, 0, stack.count * width)
+    slots: list[int] = []
+    if len(data) == stack.count * width and not data.translate(None, b"0123456789 "):
+        entries = [data[start : start + width] for start in range(0, len(data), width)]
+        with suppress(ValueError):
+            slots = list(map(int, entries))
+    if len(slots) != stack.count or b" " in data[::width]:  # the look at each tells what it is
+        slots = [stack.entry(place) for place in range(stack.count)]
+    if slots and (max(slots) >= slot_count or len(set(slots)) != len(slots)):
+        seen: set[int] = set()
+        for place, slot in enumerate(slots):
+            if slot >= slot_count or slot in seen:
+                expected = f"another one of {slot_count} slots"
+                raise files.damaged(files.free, place * width, expected, str(slot))
+            seen.add(slot)
+    return slots
+
+
+def write_free_slots(
+    tx: WriteSet, files: TableFiles, width: int, before: list[int], after: list[int]
+) -> None:
+    """Let the stack be another one, no longer than before, or another order of the same slots.
+
+    Written where it differs.  If that is in many places it is sorted, so that the next time those
+    that a vacuum takes stand side by side.
+    """
+    places = [place for place, slot in enumerate(after) if slot != before[place]]
+    starts = [n for n, place in enumerate(places) if not n or places[n - 1] + 1 != place]
+    if len(starts) > _MANY_RUNS:
+        tx.write(files.free, 0, b"".join([encode(slot, width) for slot in sorted(after)]))
+    else:
+        for start, end in pairwise([*starts, len(places)]):
+            run = after[places[start] : places[end - 1] + 1]
+            data = b"".join([encode(slot, width) for slot in run])
+            tx.write(files.free, places[start] * width, data)
+    if len(after) < len(before):
+        tx.truncate(files.free, len(after) * width)

@@ -68,6 +68,12 @@ class RowIndex:
         none = (b"", b"#" * self._width, b"\0" * self._width)
         return all(entry in none for entry in self._entries_of(view, ids))
 
+    def says(self, view: View, ids: Sequence[int], slots: Sequence[int]) -> bool:
+        """Whether these ids, in ascending order, stand at these slots; False as above."""
+        entries = self._entries_of(view, ids)
+        wanted = (encode(slot, self._width) for slot in slots)
+        return all(entry == other for entry, other in zip(entries, wanted, strict=True))
+
     def _entries_of(self, view: View, ids: Sequence[int]) -> Iterator[bytes]:
         """The entries of ascending ids, with one read for many that lie side by side."""
         width = self._width

@@ -147,6 +147,18 @@ class TableKeys:
                     index.tree.remove(tx, [before])
                     index.tree.insert(tx, [after])
 
+    def move(self, tx: WriteSet, moved: Sequence[tuple[Mapping[str, Any], int, int]]) -> None:
+        """Rows that stand in other slots now: each row, its old slot and its new one.
+
+        An index that is being built keeps the rows that it has.
+        """
+        for index in self.all:
+            keys = [(index.maker.key(row), old, new) for row, old, new in moved if index.has(old)]
+            before = {(key, old) for key, old, _ in keys}
+            after = {(key, new) for key, _, new in keys}
+            index.tree.remove(tx, list(before - after))
+            index.tree.insert(tx, list(after - before))
+
     def refuse_twin(
         self, view: View, slot: int, old: Mapping[str, Any], new: Mapping[str, Any]
     ) -> None:

@@ -5,13 +5,16 @@ it has the whole row, of every id that came or went it has the entry, and an ent
 fill and made by a write.  So the frame alone tells what became of each row; a long value that it
 does not have was not changed.
 
-Vacuum cuts the rows to nothing, writes all of them and cuts them once more; truncate cuts the rows
-and then the index to nothing.  A migration that rewrites the rows cuts them once.
+A step of a vacuum cuts the rows to the length that they have, writes some of them elsewhere or with
+other offsets, and cuts them once more; truncate cuts the rows and then the index to nothing.  A
+migration that rewrites the rows cuts them to nothing once.  (A vacuum that earlier releases made in
+one step cuts them to nothing, writes all of them and cuts them once more.)
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -131,6 +134,8 @@ class RowChanges:
         self._image: dict[int, int] = {}
         """Where vacuum says that each row stands now."""
         self._cut = False
+        self._moved: set[int] | None = None
+        """The slots that a vacuum has written in the step that has begun."""
         self._wide: list[tuple[int, str]] = []
 
     def take(self, operation: Operation, order: int) -> None:
@@ -150,6 +155,8 @@ class RowChanges:
 
     def result(self) -> list[tuple[int, Change]]:
         """The changes, each with the place in the frame at which it began."""
+        if self._moved is not None:
+            raise self._unfinished()
         if self._cut:  # by a migration that made the rows anew: no one row is known to change
             return [(0, Change(self._name, SCHEMA))]
         self._touch_rows()
@@ -191,16 +198,19 @@ class RowChanges:
     def _take_rows(self, operation: Operation, order: int) -> None:
         size = self._layout.row_size
         if isinstance(operation, Truncate):
-            if self._cut:  # the second time: vacuum has written them all
-                self._cut = False
-                self._image = {self._id(slot, data): slot for slot, data in self._rows.items()}
-                self._wide.append((order, VACUUM))
-            elif operation.size == 0:
-                self._touch_rows()
-                self._rows.clear()
-                self._cut = True
+            if self._cut or self._moved is not None:  # the second time: what was written has moved
+                moved = self._rows.keys() if self._moved is None else self._moved
+                self._cut, self._moved = False, None
+                self._note_moved(moved)
+                if VACUUM not in [op for _, op in self._wide]:
+                    self._wide.append((order, VACUUM))
             else:
-                raise self._odd(operation)
+                self._touch_rows()
+                if operation.size:
+                    self._moved = set()
+                else:
+                    self._rows.clear()
+                    self._cut = True
             return
         if isinstance(operation, Fill) or operation.offset % size or len(operation.data) % size:
             raise self._odd(operation)
@@ -208,8 +218,17 @@ class RowChanges:
         for place in range(0, len(operation.data), size):
             slot = first + place // size
             self._rows[slot] = operation.data[place : place + size]
-            if not self._cut:
+            if self._moved is not None:
+                self._moved.add(slot)
+            elif not self._cut:
                 self._written.setdefault(slot, order)
+
+    def _note_moved(self, slots: Iterable[int]) -> None:
+        """Note where a vacuum says that the rows stand which it wrote to these slots."""
+        for slot in slots:
+            data = self._rows[slot]
+            if data[0] != DELETED:
+                self._image[self._id(slot, data)] = slot
 
     def _touch_rows(self) -> None:
         """Note whose rows were written: those of which the index says nothing are changed."""
@@ -263,6 +282,10 @@ class RowChanges:
         for name in unchanged:
             del row[name]
         return tuple(unchanged)
+
+    def _unfinished(self) -> CorruptionError:
+        files = self._layout.files
+        return files.damaged(files.rows, 0, "the end of a vacuum's step", "a frame without it")
 
     def _odd(self, operation: Operation) -> CorruptionError:
         files = self._layout.files

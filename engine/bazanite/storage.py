@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from bazanite_wal.layer import View, WriteSet
-from bazanite_wal.shared import APPLIED, END, LAYOUT
+from bazanite_wal.shared import APPLIED, DURABILITY, END, LAYOUT, LAYOUT_AT, LEVELS
 
 from .catalog import decode, spec_of
 from .catalog_file import read_catalog_bytes
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _UNKNOWN_EPOCH = -1
 """Stands for a layout number that no store has."""
+_NORMAL = LEVELS.index("normal") + 1
+"""Stands in DURABILITY: readers see what is in the log too."""
 
 
 class Storage:
@@ -201,6 +203,18 @@ class Storage:
         elif known.epoch != epoch:
             self.known = replace(known, epoch=epoch)
         return self.known.catalog
+
+    def layout_seen(self) -> int | None:
+        """The layout number of what a reader who holds the lock sees.
+
+        None if that cannot be told: the frame that changes the layout is not applied yet.
+        """
+        store = self.store
+        applied = store.word(APPLIED)
+        sees_all = store.in_transaction() or store.word(DURABILITY) == _NORMAL
+        if sees_all or applied == store.word(END) or applied >= store.word(LAYOUT_AT):
+            return store.word(LAYOUT)
+        return None
 
     def _applied_epoch(self) -> int:
         """The layout number of the files as they are; while frames wait that may be of another one,

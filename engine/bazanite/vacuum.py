@@ -1,123 +1,193 @@
 """Giving back the room of deleted rows and of deleted or outgrown long values.
 
-One table in one transaction: rows move to the front of their file, in their order, and the values
-of the text file close up.  Whoever reads or writes meanwhile sees the table before or after.
+Rows move to the front of their file, in their order, and the values of the text file close up: in
+many short transactions, between which others read and write.  Each leaves everything in agreement,
+so a crash or an interrupt costs nothing but that the rest is still to be done.  A small table takes
+one transaction, and so does a vacuum within one.
+
+Others' changes in between are met by looking again; holes that they make where it is over are left
+to the next vacuum.  Values that they write meanwhile are taken in a next round; after some rounds
+the rest is done in one transaction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
 
-from bazanite_wal.layer import View, WriteSet
+from bazanite_wal.layer import WriteSet
+from bazanite_wal.shared import LAYOUT
 
-from . import textfile
-from .catalog_file import write_catalog
-from .codec import Layout
-from .fields import TEXT_WIDTH
-from .keyed import TableKeys
 from .rules import TableRules
-from .specs import Catalog, IndexSpec
-from .textfile import TextReader
+from .vacuum_rows import move_rows, rows_at_once
+from .vacuum_texts import Compaction, Lost, Value, long_values
+from .verified import finish
+
+if TYPE_CHECKING:
+    from .storage import Storage
+    from .table import Table
+
+Told = Callable[[str, int, int], None]
+"""What is told of a table's name, how many bytes were dealt with, and of how many."""
+
+SMALL_BYTES = 1 << 19
+"""A table with no more takes one transaction."""
+SLOTS_AT_ONCE = 20_000
+"""So many rows are looked at for their long values at a time,"""
+MOST_VALUES = 100_000
+"""and so many long values are remembered."""
+ROUNDS = 3
 
 
-class _Move(NamedTuple):
-    """A row's id, the slot that it has and the one that it will have."""
+class _Found(NamedTuple):
+    """All long values from some offset up to ``upto``, ascending; ``last``: that was the end."""
 
-    pk: int
-    old: int
-    new: int
-
-
-def vacuum(tx: WriteSet, rules: TableRules, catalog: Catalog) -> int:
-    """Close the holes of a table's files; returns by how many bytes they became shorter.
-
-    An index that is being built has the same rows as before, and the catalog says where they end.
-    """
-    layout, files = rules.layout, rules.layout.files
-    names = rules.spec.files(files.directory, files.table)
-    before = sum(tx.size(name) for name in names)
-    closed_up = _ClosedUp(tx, layout)
-    rows, texts, moved = closed_up.rows, closed_up.texts, closed_up.moved
-    if len(rows) == tx.size(files.rows) and len(texts) == tx.size(files.text):
-        return 0
-    tx.truncate(files.rows, 0)  # a frame that cuts the rows twice says that no row was changed
-    tx.write(files.rows, 0, rows)
-    tx.truncate(files.rows, len(rows))
-    if layout.has_text:
-        tx.write(files.text, 0, texts)
-        tx.truncate(files.text, len(texts))
-    if moved or tx.size(files.free):
-        tx.truncate(files.free, 0)
-        tx.truncate(files.index, tx.size(files.index))  # no write of before takes these over
-        for move in moved:
-            layout.index.put(tx, move.pk, [move.new])
-        _build_keys(tx, rules, catalog, moved)
-    return before - sum(tx.size(name) for name in names)
+    values: list[Value]
+    upto: int
+    last: bool
 
 
-class _ClosedUp:
-    """The live rows one behind the other, their long values likewise, and which rows have moved.
+class Vacuum:
+    """One vacuum of one table; ``run`` once."""
 
-    CorruptionError for any row or value that is damaged.
-    """
+    def __init__(self, storage: Storage, table: Table, told: Told | None = None) -> None:
+        self._storage, self._table = storage, table
+        self._told = told or (lambda _table, _done, _of: None)
+        self._epoch = 0
+        """The layout number behind the last step: as long as it stays, nobody else moved rows."""
+        self._freed = 0
+        self._rows_size = 0
 
-    def __init__(self, view: View, layout: Layout) -> None:
-        self.moved: list[_Move] = []
-        rows: list[bytes] = []
-        texts: list[bytes] = []
-        codec, size = layout.codec, layout.row_size
-        reader = TextReader(view, layout.files)
-        long_fields = [
-            (name, codec.offsets[name], _as_it_is(read)) for name, read in codec.text_fields.items()
-        ]
-        end = 0
-        for first, data in codec.chunks(view):
-            for place, row in codec.placed_rows(first, data):
-                line = data[place * size : (place + 1) * size]
-                for name, start, read in long_fields:
-                    if row[name] is None:
-                        continue
-                    texts.append(textfile.encode(reader.get(row[name], read)))
-                    offset = str(end).encode().ljust(TEXT_WIDTH)
-                    line = line[:start] + offset + line[start + TEXT_WIDTH :]
-                    end += len(texts[-1])
-                if first + place != len(rows):
-                    self.moved.append(_Move(row["id"], first + place, len(rows)))
-                rows.append(line)
-        self.rows = b"".join(rows)
-        self.texts = b"".join(texts)
+    def run(self) -> int:
+        """Close the holes; returns by how many bytes the files became shorter.
 
+        SchemaMismatch if a migration changes the table meanwhile; what is done stays.
+        """
+        if self._storage.store.in_transaction() or self._is_small():
+            with self._step() as (tx, rules):
+                move_rows(tx, rules, self._storage.known.catalog, 0)
+                if rules.layout.has_text:
+                    self._finish_texts(tx, Compaction(rules.layout))
+        else:
+            self._move_rows()
+            if self._table.layout.has_text:
+                self._move_texts()
+        return self._freed
 
-def _as_it_is(read: Callable[[bytes], object]) -> Callable[[bytes], bytes]:
-    """What gives a value's bytes if ``read`` can make a value of them, and else its error."""
+    def _is_small(self) -> bool:
+        files = self._table.layout.files
+        with self._storage.store.reading() as view:
+            return view.size(files.rows) + view.size(files.text) <= SMALL_BYTES
 
-    def verified(data: bytes) -> bytes:
-        read(data)
-        return data
+    @contextmanager
+    def _step(self) -> Iterator[tuple[WriteSet, TableRules]]:
+        """A transaction over the table; if it moves anything, readers are told to look again."""
+        storage, table = self._storage, self._table
+        store = storage.store
+        with store.transaction(private=True) as tx:
+            writes = storage.writes(tx, table)
+            rules = storage.rules.table(table.name)
+            files, changes = table.layout.files, tx.changes
+            names = (files.rows, files.free, files.text)
+            before = sum(map(tx.size, names))
+            yield writes, rules
+            finish(writes)
+            freed = before - sum(map(tx.size, names))
+            if tx.changes != changes:
+                store.layout_changed()
+            self._epoch = store.word(LAYOUT)
+        self._freed += freed
 
-    return verified
+    @contextmanager
+    def _next_step(self) -> Iterator[tuple[WriteSet, TableRules]]:
+        """The same; Lost if others moved rows, or cut a file, since the last one."""
+        epoch = self._epoch
+        with self._step() as step:
+            if self._storage.store.word(LAYOUT) != epoch:
+                raise Lost
+            yield step
 
+    # ---- rows
 
-def _build_keys(tx: WriteSet, rules: TableRules, catalog: Catalog, moved: list[_Move]) -> None:
-    """Make the indexes anew, with the rows where they are now.
+    def _move_rows(self) -> None:
+        files, width = self._table.layout.files, self._table.layout.int_width
+        begin, finished = 0, False
+        while not finished:
+            with self._step() as (tx, rules):
+                most = rows_at_once(rules, tx.size(files.free) // width)
+                step = move_rows(tx, rules, self._storage.known.catalog, begin, most)
+                self._rows_size = rules.layout.row_size * step.slots
+                of = self._rows_size + tx.size(files.text)
+            begin, finished = step.begin, step.finished
+            self._tell(self._table.layout.row_size * step.end, of)
 
-    A row that the builder of an index has not come to yet was not looked at: it must not come to
-    stand among those that were.
-    """
-    layout = rules.layout
-    indexes = [_closed_up_index(index, moved) for index in rules.spec.indexes]
-    TableKeys(layout, indexes).build(tx, sure=True)
-    spec = replace(rules.spec, indexes=tuple(indexes))
-    if spec != rules.spec:
-        changed = replace(catalog, tables={**catalog.tables, rules.name: spec})
-        write_catalog(tx, changed, copy=False)
+    def _tell(self, done: int, of: int) -> None:
+        self._told(self._table.name, min(done, of), of)
 
+    # ---- long values
 
-def _closed_up_index(index: IndexSpec, moved: list[_Move]) -> IndexSpec:
-    """What the catalog says of an index behind these moves."""
-    if index.built is None:
-        return index
-    first = next((move.new for move in moved if move.old >= index.built), index.built)
-    return replace(index, built=first)
+    def _move_texts(self) -> None:
+        compaction = Compaction(self._table.layout)
+        for _ in range(ROUNDS):
+            try:
+                if self._round(compaction):
+                    return
+            except Lost:
+                compaction.start_again()
+        try:
+            with self._next_step() as (tx, _):
+                self._finish_texts(tx, compaction)
+        except Lost:
+            with self._step() as (tx, _):
+                self._finish_texts(tx, Compaction(self._table.layout))
+
+    def _round(self, compaction: Compaction) -> bool:
+        """Move the values that are there now; returns whether these were all, and the file is cut.
+
+        Lost as above.
+        """
+        name = self._table.layout.files.text
+        while True:
+            found = self._found(compaction.source)
+            place, behind = 0, False
+            while not behind:
+                with self._next_step() as (tx, _):
+                    place = compaction.step(tx, found.values, place, found.upto)
+                    behind = compaction.source >= found.upto
+                    size = tx.size(name)
+                    is_all = behind and found.last and size == found.upto
+                    if is_all:
+                        compaction.cut(tx)
+                self._tell(self._rows_size + compaction.source, self._rows_size + size)
+            if found.last:
+                return is_all
+
+    def _found(self, least: int) -> _Found:
+        """The long values from this offset on, some rows at a time.  Lost as above."""
+        layout = self._table.layout
+        found: list[Value] = []
+        begin, count, upto, last = 0, 1, 0, True
+        while begin < count:
+            first = not (begin or least)  # then there is nothing yet that could have changed
+            with self._step() if first else self._next_step() as (tx, _):
+                count = layout.codec.slot_count(tx)
+                if not begin:
+                    upto = tx.size(layout.files.text)
+                some = long_values(tx, layout, begin, begin + SLOTS_AT_ONCE, least)
+            begin += SLOTS_AT_ONCE
+            found += [value for value in some if value.offset < upto]
+            if len(found) > 2 * MOST_VALUES or (begin >= count and len(found) > MOST_VALUES):
+                found.sort()
+                del found[MOST_VALUES:]
+                upto, last = found[-1].offset + 1, False
+        found.sort()
+        return _Found(found, upto, last)
+
+    def _finish_texts(self, tx: WriteSet, compaction: Compaction) -> None:
+        """Move all that are left, and cut the file."""
+        layout = self._table.layout
+        count, size = layout.codec.slot_count(tx), tx.size(layout.files.text)
+        values = sorted(long_values(tx, layout, 0, count, compaction.source))
+        compaction.step(tx, values, 0, size, whole=True)
+        compaction.cut(tx)

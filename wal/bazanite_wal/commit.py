@@ -206,6 +206,8 @@ def append(core: Core, group: GroupCommit, kind: bytes, operations: list[Operati
     watermark = words[shared.DURABLE]
     previous = f"{words[shared.TAIL]:016x}"
     frame, checksum = encode_frame(kind, lsn, watermark, previous, header.salt, payload)
+    if kind == FRAME and words[shared.LAYOUT_AT] == shared.LAYOUT_PENDING:
+        words[shared.LAYOUT_AT] = lsn + len(frame)  # before others can see its end
     core.critical = True  # dying from here on may leave a whole frame that nobody counts yet
     try:
         core.log.write(header, lsn, frame)

@@ -73,6 +73,9 @@ LAYOUT = 23
 """Moves up when it changes how the data files are laid out: what was known before no longer holds.
 It does so before the change is in the log, and readers without the lock look at it last.  The first
 opener begins with a log position, so that nobody meets a number again that it knew long ago."""
+LAYOUT_AT = 24
+"""Who reads the files of this log position, or a later one, reads them as of LAYOUT; LAYOUT_PENDING
+from when LAYOUT moved until the next frame is made, which is the one that changes them."""
 
 HOLD = 24
 """Not zero while somebody may hold the log (``hold``): no checkpoint may empty it then."""
@@ -82,6 +85,9 @@ CHECKPOINTED_AT = 25
 
 NAMES_FAILED = (1 << 64) - 1
 """Stands in POISONED if nothing failed but a sync of the directory."""
+
+LAYOUT_PENDING = (1 << 64) - 1
+"""Stands in LAYOUT_AT; no log position is as high."""
 
 _SLOTS_START = 64
 _SLOT_SIZE = 2
@@ -123,6 +129,12 @@ def clear_words(mapping: SharedWords) -> None:
     for index in range(1, _SLOTS_START):
         words[index] = 0
     mapping.clear_from(_SLOTS_START)
+
+
+def move_layout(words: Words) -> None:
+    """Say that the next frame changes the layout."""
+    words[LAYOUT_AT] = LAYOUT_PENDING
+    words[LAYOUT] += 1
 
 
 def claim_slot(words: Words, pid: int, is_alive: Callable[[int], bool]) -> int | None:

@@ -209,7 +209,7 @@ class Store:
 
     def layout_changed(self) -> None:
         """Within a transaction: after it the files are to be read in another way."""
-        self._use().core.words[shared.LAYOUT] += 1
+        shared.move_layout(self._use().core.words)
 
     @closing_contextmanager
     def lock(self) -> Iterator[None]:
