@@ -43,9 +43,10 @@ lint: $(VENV)/.dev ## ruff, formatting, and mypy --strict
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-format: $(VENV)/.dev ## sort imports and format the code in place
+format: $(VENV)/.dev ## sort imports and format the code in place; write the core's size into README.md
 	$(BIN)/ruff check --fix --exit-zero --quiet
 	$(BIN)/ruff format
+	$(BIN)/python tools/count_lines.py
 
 coverage: $(VENV)/.dev ## branch coverage of bazanite and bazanite_wal; fails under 95 %
 	$(BIN)/coverage erase
@@ -54,7 +55,7 @@ coverage: $(VENV)/.dev ## branch coverage of bazanite and bazanite_wal; fails un
 	$(BIN)/coverage report
 
 docs: $(VENV)/.dev ## the documentation as a site in site/, which needs no server
-	$(MKDOCS) build --strict --quiet
+	$(MKDOCS) build --strict
 	@echo "look at file://$(CURDIR)/site/index.html"
 
 serve-docs: $(VENV)/.dev ## the same at http://127.0.0.1:8000, built anew whenever a page changes
