@@ -9,6 +9,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
+# The theme would advertise its successor on every build.
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
 
 TORTURE_ARGS ?=
 EXPLORE_ARGS ?=
@@ -17,12 +19,12 @@ PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv torture explore model test lint format coverage clean
+.PHONY: help venv torture explore model test lint format coverage docs serve-docs clean
 
 help: ## this list
 	@echo "usage: make TARGET [PYTHON=python3.12] [PYTEST_ARGS=...] [TORTURE_ARGS=...] [EXPLORE_ARGS=...] [MODEL_ARGS=...]"
 	@echo
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
 
 torture: $(VENV)/.runtime ## kill writing processes at random moments, recover, judge what survived
 	$(BIN)/bazanite torture $(TORTURE_ARGS)
@@ -41,9 +43,10 @@ lint: $(VENV)/.dev ## ruff, formatting, and mypy --strict
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-format: $(VENV)/.dev ## sort imports and format the code in place
+format: $(VENV)/.dev ## sort imports and format the code in place; write the core's size into README.md
 	$(BIN)/ruff check --fix --exit-zero --quiet
 	$(BIN)/ruff format
+	$(BIN)/python tools/count_lines.py
 
 coverage: $(VENV)/.dev ## branch coverage of bazanite and bazanite_wal; fails under 95 %
 	$(BIN)/coverage erase
@@ -51,11 +54,18 @@ coverage: $(VENV)/.dev ## branch coverage of bazanite and bazanite_wal; fails un
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
+docs: $(VENV)/.dev ## the documentation as a site in site/, which needs no server
+	$(MKDOCS) build --strict
+	@echo "look at file://$(CURDIR)/site/index.html"
+
+serve-docs: $(VENV)/.dev ## the same at http://127.0.0.1:8000, built anew whenever a page changes
+	$(MKDOCS) serve
+
 venv: $(VENV)/.dev ## only make .venv with all that development needs
 	@:
 
 clean: ## remove .venv, caches and build results
-	rm -rf $(VENV) build dist htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist htmlcov site .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	rm -f .coverage .coverage.*
 	find engine wal stress tools tests -name __pycache__ -prune -exec rm -rf {} +
 

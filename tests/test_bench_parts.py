@@ -226,6 +226,6 @@ def test_the_table_fits_a_hundred_columns_and_tells_what_was_left_out(tmp_path: 
         "seed",
     ):
         assert told_of in text
-    assert "(bazoola, tinydb)" in text
+    assert "(bazoola)" in text
     assert f"seed {chosen.seed}, 1 round of " in text
     assert "*" not in about(campaign, [])  # nobody has a star that is to be explained

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from .engine import Engine
 
 NO_SYNC = "none: no sync"
+IN_PLACE = "in place: a crash in a write may cut the file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ ENGINES = {
         "tinydb_engine",
         "TinydbEngine",
         needs="tinydb",
-        durability=NO_SYNC,
+        durability=IN_PLACE,
         processes=False,
         threads=False,
     ),

@@ -1,6 +1,7 @@
-"""TinyDB: one JSON file, which every change writes anew and every read parses; nothing is synced.
+"""TinyDB: one JSON file, which every read parses, and every change writes anew and syncs.
 
-It is made for one thread of one process, and has no transactions.
+It is overwritten in place: a crash meanwhile may cut it.  Made for one thread of one process, and
+without transactions.
 """
 
 from __future__ import annotations
