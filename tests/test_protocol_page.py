@@ -68,3 +68,9 @@ def test_every_shared_word_on_the_page_is_one_and_none_is_missing() -> None:
     table = PAGE.split("### Shared words")[1].split("## 2.")[0]
     cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| ")]
     assert set(re.findall(r"\b[A-Z_]{3,}\b", " ".join(cells))) == words
+
+
+def test_no_two_shared_words_are_one() -> None:
+    source = (ROOT / "wal" / "bazanite_wal" / "shared.py").read_text(encoding="utf-8")
+    places = re.findall(r"^[A-Z][A-Z_]+ = (\d\d?)$", source, re.MULTILINE)
+    assert len(places) == len(set(places)) > 20

@@ -105,6 +105,7 @@ class ReadOnlyStore(Store):
         if shown is not None:
             known = {
                 shared.APPLIED: shown.lsn, shared.END: shown.end, shared.LAYOUT: shown.layout,
+                shared.LAYOUT_AT: shown.layout_at, shared.DURABILITY: 0,
             }  # fmt: skip
             return known[index]
         sight = beside.sight

@@ -73,15 +73,14 @@ LAYOUT = 23
 """Moves up when it changes how the data files are laid out: what was known before no longer holds.
 It does so before the change is in the log, and readers without the lock look at it last.  The first
 opener begins with a log position, so that nobody meets a number again that it knew long ago."""
-LAYOUT_AT = 24
-"""Who reads the files of this log position, or a later one, reads them as of LAYOUT; LAYOUT_PENDING
-from when LAYOUT moved until the next frame is made, which is the one that changes them."""
-
 HOLD = 24
 """Not zero while somebody may hold the log (``hold``): no checkpoint may empty it then."""
 
 CHECKPOINTED_AT = 25
 """When the log was last emptied, in milliseconds of monotonic time; advice."""
+LAYOUT_AT = 26
+"""Who reads the files of this log position, or a later one, reads them as of LAYOUT; LAYOUT_PENDING
+from when LAYOUT moved until the next frame is made, which is the one that changes them."""
 
 NAMES_FAILED = (1 << 64) - 1
 """Stands in POISONED if nothing failed but a sync of the directory."""
