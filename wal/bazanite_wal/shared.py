@@ -73,7 +73,7 @@ LAYOUT = 23
 """Moves up when it changes how the data files are laid out: what was known before no longer holds.
 It does so before the change is in the log, and readers without the lock look at it last.  The first
 opener begins with a log position, so that nobody meets a number again that it knew long ago."""
-LAYOUT_AT = 24
+LAYOUT_AT = 26
 """Who reads the files of this log position, or a later one, reads them as of LAYOUT; LAYOUT_PENDING
 from when LAYOUT moved until the next frame is made, which is the one that changes them."""
 
