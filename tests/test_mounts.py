@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from bazanite import CHAR, DB, PK, Field, Schema, Table
-from bazanite.errors import CommittedNotApplied, DirectoryError
+from bazanite.errors import CommittedNotApplied, DirectoryError, ReadOnlyError
 from bazanite_tools.cli import main
 from store_support import FORK, SMALL, frames_in, get, in_child, opened, put
 from tools_support import READ_ONLY, City, Person, contents, fill
@@ -208,6 +208,16 @@ def test_a_really_read_only_disk_can_be_looked_at_and_opens_when_it_is_writable(
         for command in READ_ONLY:
             assert main([*command, str(path)]) == 0, command
         assert "no problem found" in capsys.readouterr().out
+        for command in (["find", "person", "id=1"], ["get", "person", "1"], ["rows", "city"]):
+            assert main([command[0], str(path), *command[1:]]) == 0, command
+        assert main(["dump", str(path), str(disk.with_name(f"dump of {killed}"))]) == 0
+        assert main(["insert", str(path), "city", "name=Rome"]) != 0
+        with DB.open(path, read_only=True) as db:
+            assert db.find_all("person") == rows
+            assert db.find_by_id("person", 1) == rows[0]
+            assert db.check().ok
+            with pytest.raises(ReadOnlyError):
+                db.insert("city", {"name": "Rome"})
         assert contents(path) == before
         mount(disk, "tmpfs", _MS_REMOUNT)
         with DB([City, Person], path) as db:

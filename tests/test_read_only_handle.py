@@ -207,6 +207,20 @@ def test_a_damaged_log_is_corruption_and_stays_as_it_is(tmp_path: Path) -> None:
     assert file.read_bytes() == data
 
 
+def test_a_lost_frame_that_was_known_to_be_durable_is_corruption(tmp_path: Path) -> None:
+    seam = Seam()
+    store = opened(tmp_path, seam, log_size_bytes=SMALL)
+    put(store, b"first")
+    put(store, b"second")
+    seam.kill()
+    data = bytearray((tmp_path / LOG).read_bytes())
+    start = data.rindex(b"FRAME")
+    data[start:] = bytes(len(data) - start)
+    (tmp_path / LOG).write_bytes(data)
+    with pytest.raises(CorruptionError, match="was durable up to LSN"):
+        get(looking(tmp_path))
+
+
 def test_a_data_file_that_the_log_changes_and_that_is_missing_is_told(tmp_path: Path) -> None:
     seam = Seam()
     put(opened(tmp_path, seam, durability="normal"), b"x")
@@ -241,6 +255,13 @@ def test_a_child_reads_and_leaves_the_lock_to_its_parent(tmp_path: Path) -> None
         assert in_child(child) == 0
         with pytest.raises(LockTimeout):  # the child's end has freed nothing
             put(writer, b"y")
+
+    held = reader.lock()
+    held.__enter__()
+    assert in_child(lambda: held.__exit__(None, None, None)) == 0
+    with pytest.raises(LockTimeout):
+        put(writer, b"y")
+    held.__exit__(None, None, None)
 
     def alone() -> None:
         assert get(reader) == quick(reader) == b"x"

@@ -17,6 +17,16 @@ def test_a_boots_token_is_never_zero_and_differs_by_boot() -> None:
     assert all(shared.boot_token(str(number)) & 1 for number in range(100))
 
 
+def test_no_two_words_have_one_place() -> None:
+    places = {
+        name: value
+        for name, value in vars(shared).items()
+        if name.isupper() and name[0] != "_" and type(value) is int and value < 64
+    }
+    assert len(places) > 20
+    assert len(set(places.values())) == len(places)
+
+
 def test_slots_are_claimed_freed_and_taken_over_from_the_dead() -> None:
     found = words()
     first = shared.claim_slot(found, 10, lambda _pid: True)

@@ -277,7 +277,7 @@ class Beside:
             end += 1  # its holder died, and may have left a whole frame there
         count = max(1, len(list(shared.attached_pids(words))))
         layout, view = words[shared.LAYOUT], self._overlay.beneath()
-        return Shown(view, limit, end, layout, generation, count, words[shared.LAYOUT_AT])
+        return Shown(view, limit, end, layout, generation, count)
 
     def _catch_up(
         self, log: Log, generation: int, applied: int, limit: int, tail: int | None

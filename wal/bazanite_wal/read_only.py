@@ -101,15 +101,18 @@ class ReadOnlyStore(Store):
         Without a view it is the word as it is now; 0, which is never one, where none counts.
         """
         beside = self._used()
-        shown = beside.shown if beside.lock.owned() else None
-        if shown is not None:
-            known = {
-                shared.APPLIED: shown.lsn, shared.END: shown.end, shared.LAYOUT: shown.layout,
-                shared.LAYOUT_AT: shown.layout_at, shared.DURABILITY: 0,
-            }  # fmt: skip
-            return known[index]
-        sight = beside.sight
-        return 0 if sight is None else sight.words[index]
+        shown, sight = beside.shown if beside.lock.owned() else None, beside.sight
+        if shown is None:
+            return 0 if sight is None else sight.words[index]
+        words = sight.words if shown.attached and sight is not None else None
+        known = {
+            shared.APPLIED: shown.lsn,
+            shared.END: shown.end,
+            shared.LAYOUT: shown.layout,
+            shared.LAYOUT_AT: shared.LAYOUT_PENDING if words is None else words[shared.LAYOUT_AT],
+            shared.DURABILITY: 1,  # the others say whether the view has all that was committed
+        }
+        return known[index]
 
     def file_names(self) -> list[str]:
         """The data files that are there now, sorted."""

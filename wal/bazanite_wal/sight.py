@@ -26,9 +26,8 @@ class Shown(NamedTuple):
     """One state of the directory, as found under the lock.
 
     ``lsn`` is its log position.  ``end`` is larger if the log has, or may have, frames that are not
-    in it.  ``layout`` changes whenever the files are laid out in another way; states of the position
-    ``layout_at`` and later ones are as it says.  ``attached`` is how many processes are, 0 if
-    nobody is.
+    in it.  ``layout`` changes whenever the files are laid out in another way.  ``attached`` is how
+    many processes are, 0 if nobody is.
     """
 
     view: View
@@ -37,7 +36,6 @@ class Shown(NamedTuple):
     layout: int
     generation: int
     attached: int
-    layout_at: int = shared.LAYOUT_PENDING
 
 
 class Sight(NamedTuple):
