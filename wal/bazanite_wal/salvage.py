@@ -22,6 +22,7 @@ from .archive_format import segment_name, segments_in
 from .errors import DBError
 from .frame import (
     FRAME,
+    HEADER_SIZE,
     LARGEST_FILE,
     Fill,
     Frame,
@@ -44,6 +45,8 @@ _FRAME_LINE = re.compile(rb"(?:FRAME|MARK ) (\d{20}) ")
 _WHOLE_LINE = re.compile(rb"(?:FRAME|MARK ) (\d{20}) \d{12} \d{20}(?: [0-9a-f]{16}){3}\n")
 _SECTOR = 512
 _MOST_COMPARED = 1 << 20
+_Part = tuple[str, int, bytes]
+"""File, offset, and the bytes that a frame wrote there."""
 
 
 class Readable:
@@ -174,7 +177,12 @@ def salvage_log(log: bytes | None, files: View) -> SalvagedLog:
     if len(log) < LEAST_FILE_SIZE:
         told.append(f"the log ends after {len(log)} bytes")
     changing = tuple(frame for frame in frames if frame.kind == FRAME)
-    applied = _applied(changing, files, sure=not told) if certain else len(changing)
+    applied = len(changing)
+    if certain:
+        applied, newer = _applied(changing, files, sure=not told)
+        if newer:
+            told.append("the files have changes that the log does not tell of")
+            applied, _ = _applied(changing, files, sure=False)
     if not certain and _shows_later_generation(area, header):
         told.append("a later generation was in the log, and what would prove its frames is lost")
     return SalvagedLog(changing, applied, bool(told), "; ".join(told), header.unsafe)
@@ -232,6 +240,8 @@ def _what_is_missing(area: bytes, header: Header, frames: list[Frame]) -> list[s
         int(match[1]) == header.base + match.start() for match in behind
     ):
         told.append(f"the log is torn or damaged behind LSN {end}")
+    elif end - header.base != len(area) < start + HEADER_SIZE:
+        told.append(f"the log's file was cut behind LSN {end}")
     return told
 
 
@@ -265,25 +275,77 @@ class _Ranges:
         self._ends[first:last] = [end]
         return missing
 
+    def has(self, start: int, end: int) -> bool:
+        """Whether all of a range is in."""
+        place = bisect_right(self._starts, start) - 1
+        return place >= 0 and self._ends[place] >= end
 
-def _applied(frames: tuple[Frame, ...], files: View, *, sure: bool) -> int:
+
+def _applied(frames: tuple[Frame, ...], files: View, *, sure: bool) -> tuple[int, bool]:
     """How many of the frames the files have: those up to the last of which they show something.
 
     The very last of these is left out if the files do not have all of it: who died in the middle of
-    applying it left that.
+    applying it left that.  Where frames are lost (not ``sure``), those may have written over all
+    that a frame wrote, see ``_applied_of_rest``, and the second value tells if that is so.
     """
     later: dict[str, _Ranges] = {}
+    rest: list[list[_Part]] = []
     for number in range(len(frames), 0, -1):
-        shown = list(_shown(frames[number - 1], files, later))
+        parts = list(_parts(frames[number - 1], files, later))
+        shown = [files.read(name, start, len(wanted)) == wanted for name, start, wanted in parts]
         if any(shown) and (not sure or 2 * sum(shown) >= len(shown)):
-            return number if shown[0] or not sure else number - 1
-    return 0
+            break
+        rest.append(parts)
+    else:
+        number, shown = 0, []
+    applied, newer = _applied_of_rest(frames, number, rest[::-1], files)
+    if not sure:
+        return applied, newer
+    return number - bool(shown and not shown[0]), newer
 
 
-def _shown(frame: Frame, files: View, later: dict[str, _Ranges]) -> Iterator[bool]:
-    """For each part that no later frame wrote over, the last first: whether the file has it."""
+def _applied_of_rest(
+    frames: tuple[Frame, ...], shown: int, rest: list[list[_Part]], files: View
+) -> tuple[int, bool]:
+    """The same where nothing of the frames behind ``shown`` is in the files.
+
+    Either the files have what was there before a frame, or what a lost one wrote since.  Where that
+    cannot be told, the files are left as they are.
+    """
+    before = PageLayer(files)
+    known: dict[str, _Ranges] = {}
+    for frame in frames[:shown]:
+        before.apply(frame.operations())
+        list(_parts(frame, files, known))
+    missing, newer = len(frames), False
+    for number, parts in enumerate(rest, shown):
+        other = same = 0
+        for name, start, wanted in parts:
+            end = start + len(wanted)
+            found = files.read(name, start, len(wanted))
+            if len(found) < len(wanted):
+                same += 1
+            elif found != before.read(name, start, len(wanted)):
+                other += 1
+            elif name in known and known[name].has(start, end):
+                same += 1
+        if other > same:
+            missing, newer = len(frames), True
+        elif same > other:
+            missing = min(missing, number)
+        before.apply(frames[number].operations())
+        list(_parts(frames[number], files, known))
+    return missing, newer
+
+
+def _parts(frame: Frame, files: View, later: dict[str, _Ranges]) -> Iterator[_Part]:
+    """(file, offset, bytes) of what a frame wrote and none of those later did, the last first.
+
+    A fill counts only where it is seen: what was erased may be so for many reasons.  ``later`` has
+    these, too, when all are taken.
+    """
     for operation in reversed(frame.operations()):
-        ranges = later.setdefault(operation.name, _Ranges())
+        name, ranges = operation.name, later.setdefault(operation.name, _Ranges())
         if isinstance(operation, Truncate):
             ranges.take(operation.size, LARGEST_FILE + 1)
             continue
@@ -295,9 +357,8 @@ def _shown(frame: Frame, files: View, later: dict[str, _Ranges]) -> Iterator[boo
                 wanted = bytes((operation.byte,)) * (end - start)
             else:
                 wanted = operation.data[start - operation.offset : end - operation.offset]
-            found = files.read(operation.name, start, end - start)
-            if found == wanted or not is_fill:
-                yield found == wanted
+            if not is_fill or files.read(name, start, end - start) == wanted:
+                yield name, start, wanted
 
 
 def archived_catalogs(directory: Directory) -> Iterator[bytes]:

@@ -7,16 +7,19 @@ have different versions of it.  One that checksums prove is taken; else the file
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from bazanite_wal.layer import View
 
+from ..check_layout import parse_number
 from ..check_text import LENGTH_SIZE, parse_length
 from ..codec import Layout
 from ..errors import ValidationError
 from ..fields import FieldType, LongType
 from ..files import TableFiles
+from ..kinds import NUMBERS
 from ..specs import TableSpec
 from ..stored_schema import layout_of
 from .proof import Proof
@@ -65,13 +68,14 @@ class SlotReader:
         self.files = TableFiles(source.path, table)
         self.layout: Layout = layout_of(self.files, spec, int_width)
         self.size = self.layout.row_size
-        self._fields: list[tuple[str, FieldType, int, int]] = []
+        self._fields: list[tuple[str, FieldType, int, int, _Reading]] = []
         for name, kind in self.layout.schema.schema:
             start = self.layout.codec.offsets[name]
-            self._fields.append((name, kind, start, start + kind.size))
+            self._fields.append((name, kind, start, start + kind.size, _reading(kind)))
         views = [source.view] if source.other is None else [source.view, source.other]
         self.proofs = [Proof(view, self.files, spec) for view in views] if spec.checksums else []
         self.views = views
+        self._stale = source.files if source.log.lost and source.log.pending else None
 
     @property
     def count(self) -> int:
@@ -87,7 +91,7 @@ class SlotReader:
 
     def slot(self, number: int, versions: list[bytes]) -> Slot:
         """What is to be taken for this slot, of these versions of its bytes."""
-        first = self._judged(number, versions[0], 0)
+        first = self._first(number, versions)
         lost = self.source.log.lost
         if any(long.view is not self.views[0] for long in first.longs):
             return self._from_log(first, None, lost=lost)
@@ -105,6 +109,15 @@ class SlotReader:
             first.doubts += ("the log has another version of it, which may be the newer one",)
         return first
 
+    def _first(self, number: int, versions: list[bytes]) -> Slot:
+        """The slot as the first view has it; in doubt if a frame made it before lost ones."""
+        slot = self._judged(number, versions[0], 0)
+        if self._stale is not None:
+            raw = self._stale.read(self.files.rows, number * self.size, self.size)
+            if raw != slot.raw and slot.kind != "broken":
+                return self._from_log(slot, raw, lost=True)
+        return slot
+
     def _from_log(self, slot: Slot, other: bytes | None, *, lost: bool) -> Slot:
         slot.from_log, slot.other = True, other
         if lost and slot.kind == "row":
@@ -120,7 +133,7 @@ class SlotReader:
     def readable(self, raw: bytes) -> dict[str, Any]:
         """Those fields of a broken slot that can be read, long ones too, for a person."""
         result: dict[str, Any] = {}
-        for name, kind, start, end in self._fields:
+        for name, kind, start, end, _reads in self._fields:
             try:
                 value, _ = kind.deserialize(raw[start:end], 0)
                 if isinstance(kind, LongType) and value is not None:
@@ -148,40 +161,44 @@ class SlotReader:
         found = self._parsed(raw, view)
         if isinstance(found, str):
             return Slot(raw, "broken", self._id_of(raw), found)
-        longs, doubts = found
+        row_id, longs, doubts = found
         if self.proofs:
             proven = proven and all(self._is_proven(long) for long in longs)
             doubts = () if proven else (*doubts, "its checksums do not confirm it")
-        return Slot(raw, "row", self._id_of(raw), proven=proven, longs=longs, doubts=doubts)
+        return Slot(raw, "row", row_id, proven=proven, longs=longs, doubts=doubts)
 
     def _is_proven(self, long: Long) -> bool:
         proof = self.proofs[self.views.index(long.view)]
         end = long.offset + LENGTH_SIZE + long.length
         return proof.holds(self.files.text, long.offset, end)
 
-    def _parsed(self, raw: bytes, view: int) -> tuple[tuple[Long, ...], tuple[str, ...]] | str:
-        """The long values of a row and what is odd with them; why it is none."""
+    def _parsed(self, raw: bytes, view: int) -> tuple[int, tuple[Long, ...], tuple[str, ...]] | str:
+        """A row's id, the long values of a row and what is odd with them; why it is none."""
         if raw[-1:] != b"\n":
             return "it does not end in a newline"
         longs: list[Long] = []
         doubts: list[str] = []
-        for name, kind, start, end in self._fields:
-            column = raw[start:end]
+        row_id = 0
+        for name, kind, start, end, reads in self._fields:
             try:
-                value, _ = kind.deserialize(column, 0)
-                right = kind.serialize(value) == column
+                value = reads(raw[start:end])
+                if name == "id":
+                    row_id = value
+                    right = 0 < row_id < self.layout.id_limit
+                else:
+                    right = True
             except (ValueError, ValidationError, OverflowError):
                 right = False
-            if not right or (name == "id" and not 0 < value < self.layout.id_limit):
+            if not right:
                 return f"'{name}' is no {type(kind).__name__}"
-            if isinstance(kind, LongType) and value is not None:
+            if value is not None and isinstance(kind, LongType):
                 found = self._long(kind, value, start, view)
                 if isinstance(found, str):
                     return f"the value of '{name}' {found}"
                 longs.append(found)
                 if not self._ends_well(found):
                     doubts.append(f"what stands behind the value of '{name}' is no other value")
-        return tuple(longs), tuple(doubts)
+        return row_id, tuple(longs), tuple(doubts)
 
     def _long(self, kind: LongType, offset: int, start: int, view: int) -> Long | str:
         """Where a long value can be read, first as this view has it; else what is wrong."""
@@ -208,7 +225,7 @@ class SlotReader:
         return not data or data[:1] == b"#" or parse_length(data) is not None
 
     def _id_of(self, raw: bytes) -> int:
-        for name, kind, start, end in self._fields:
+        for name, kind, start, end, _ in self._fields:
             if name == "id":
                 try:
                     value, _ = kind.deserialize(raw[start:end], 0)
@@ -216,6 +233,34 @@ class SlotReader:
                     return 0
                 return value if 0 < value < self.layout.id_limit else 0
         return 0
+
+
+_Reading = Callable[[bytes], Any]
+"""From a field's bytes to its value; ValueError unless they are what would be stored for it."""
+
+
+def _reading(kind: FieldType) -> _Reading:
+    if type(kind) in NUMBERS or isinstance(kind, LongType):
+        null = b"#" * kind.size if kind.null else b""
+        least = 0 if isinstance(kind, LongType) else None
+
+        def number(column: bytes) -> int | None:
+            value = parse_number(column)
+            if value is None and column != null:
+                raise ValueError(column)
+            if value is not None and least is not None and value < least:
+                raise ValueError(column)
+            return value
+
+        return number
+
+    def any_other(column: bytes) -> Any:
+        value, _ = kind.deserialize(column, 0)
+        if kind.serialize(value) != column:
+            raise ValueError(column)
+        return value
+
+    return any_other
 
 
 def _bytes_of(files: TableFiles, long: Long) -> bytes:

@@ -56,7 +56,8 @@ def hear(reader: SlotReader, ids: array[int], sequence: int | None) -> Witnesses
     view, files, width = reader.source.view, reader.files, reader.layout.int_width
     found = Witnesses(BitSet(len(ids)), BitSet(len(ids)))
     _hear_index(view, reader, ids, found)
-    if sequence is not None and found.entries < sequence:
+    missing = files.index not in reader.source.files.names()
+    if sequence is not None and found.entries < sequence and not missing:
         found.damage(
             f"{files.index} ends at id {found.entries}, and ids up to {sequence} were given out"
         )

@@ -18,6 +18,7 @@ def main() -> int:
     parser.add_argument("--copies", type=int, default=1000)
     parser.add_argument("--first", type=int, default=0, help="the first copy's number")
     parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--only", default="", help="damage only files whose names end so")
     args = parser.parse_args()
     seed = SystemRandom().randrange(1 << 30) if args.seed is None else args.seed
     print(f"seed {seed}", flush=True)
@@ -28,7 +29,7 @@ def main() -> int:
             print(f"{campaign.copies} copies", file=sys.stderr, flush=True)
 
     with tempfile.TemporaryDirectory() as scratch:
-        campaign = run(Path(scratch), seed, args.first, args.copies, tell)
+        campaign = run(Path(scratch), seed, args.first, args.copies, tell, args.only)
     total = campaign.total
     for failure in campaign.failures:
         print(failure)

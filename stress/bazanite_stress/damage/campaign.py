@@ -29,9 +29,12 @@ class Campaign:
 
 def run(
     scratch: Path, seed: int, first: int, count: int,
-    on_copy: Callable[[Campaign], object] = lambda _: None,
+    on_copy: Callable[[Campaign], object] = lambda _: None, only: str = "",
 ) -> Campaign:  # fmt: skip
-    """Damage and repair the copies ``first`` to ``first + count`` of this seed."""
+    """Damage and repair the copies ``first`` to ``first + count`` of this seed.
+
+    ``only`` the files whose names end so are damaged.
+    """
     campaign = Campaign()
     made: dict[int, tuple[Path, Truths]] = {}
     for number in range(first, first + count):
@@ -41,17 +44,19 @@ def run(
             make(path, KINDS[which], seed + which)
             made[which] = path, truths(path, scratch / "truth")
         original, truth = made[which]
-        _one_copy(campaign, scratch, original, truth, f"{seed} {number}")
+        _one_copy(campaign, scratch, original, truth, f"{seed} {number}", only)
         on_copy(campaign)
     for original, _ in made.values():
         shutil.rmtree(original)
     return campaign
 
 
-def _one_copy(campaign: Campaign, scratch: Path, original: Path, truth: Truths, name: str) -> None:
+def _one_copy(
+    campaign: Campaign, scratch: Path, original: Path, truth: Truths, name: str, only: str
+) -> None:
     damaged = copy(original, scratch / "damaged")
     repaired = scratch / "repaired"
-    told = damage(damaged, Random(name))
+    told = damage(damaged, Random(name), only)
     before = _hashes(damaged)
     campaign.copies += 1
     label = f"copy {name} ({KINDS[int(name.split()[1]) % len(KINDS)]}; {'; '.join(told)})"

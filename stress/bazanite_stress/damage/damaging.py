@@ -9,11 +9,16 @@ _SECTOR = 512
 _IGNORED = (".lock", ".sync", ".attached", ".shared")
 
 
-def damage(path: Path, random: Random) -> list[str]:
-    """Damage a directory in one to five places; says what was done."""
+def damage(path: Path, random: Random, only: str = "") -> list[str]:
+    """Damage a directory in one to five places; says what was done.
+
+    ``only`` the files whose names end so.
+    """
     told: list[str] = []
     for _ in range(random.randrange(1, 6)):
-        names = sorted(p.name for p in path.iterdir() if p.name not in _IGNORED)
+        names = sorted(
+            p.name for p in path.iterdir() if p.name not in _IGNORED and p.name.endswith(only)
+        )
         if names:
             told.append(_one(path / random.choice(names), random))
     return told

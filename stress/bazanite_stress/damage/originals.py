@@ -115,11 +115,20 @@ class Kind:
     checksums: bool
     archive: bool = False
     young: bool = False
+    pages: bool = False
 
     def __str__(self) -> str:
         words = [self.left, "checksums" if self.checksums else "no checksums"]
         words += ["archive"] if self.archive else []
-        return ", ".join([*words, "young"] if self.young else words)
+        words += ["young"] if self.young else []
+        return ", ".join([*words, "whole pages"] if self.pages else words)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """How its programs open it."""
+        if self.pages:
+            return {"log_size_bytes": 2 << 20, "powersafe_overwrite": False}
+        return {"log_size_bytes": _LOG_SIZE}
 
 
 KINDS: Sequence[Kind] = [
@@ -131,6 +140,8 @@ KINDS: Sequence[Kind] = [
     Kind("killed", True, young=True),
     Kind("unapplied", False),
     Kind("unapplied", True),
+    Kind("killed", False, pages=True),
+    Kind("unapplied", True, pages=True),
 ]
 
 
@@ -138,9 +149,8 @@ def make(path: Path, kind: Kind, seed: int) -> None:
     """Make the directory ``path`` of this kind."""
     random = Random(seed)
     db = DB(
-        list(TABLES), str(path), checksums=kind.checksums, migrations=MIGRATIONS,
-        log_size_bytes=_LOG_SIZE,
-    )  # fmt: skip
+        list(TABLES), str(path), checksums=kind.checksums, migrations=MIGRATIONS, **kind.options
+    )
     if kind.archive:
         db.archive(1 << 20)
     _fill(db, random)
@@ -152,7 +162,7 @@ def make(path: Path, kind: Kind, seed: int) -> None:
         return
     aside = path.with_name(f"{path.name}.aside")
     late = 3 if kind.left == "unapplied" else 0
-    _in_killed_child(path, aside, random.randrange(1 << 30), late)
+    _in_killed_child(path, aside, random.randrange(1 << 30), late, kind)
     for file in aside.iterdir():  # what the last transactions did stands in the log only
         shutil.copyfile(file, path / file.name)
     shutil.rmtree(aside)
@@ -160,7 +170,7 @@ def make(path: Path, kind: Kind, seed: int) -> None:
         path.joinpath(volatile).unlink(missing_ok=True)
 
 
-def _in_killed_child(path: Path, aside: Path, seed: int, late: int) -> None:
+def _in_killed_child(path: Path, aside: Path, seed: int, late: int, kind: Kind) -> None:
     """Make changes in a process that then kills itself.
 
     ``aside`` gets the data files as they are before the last ones.
@@ -172,7 +182,7 @@ def _in_killed_child(path: Path, aside: Path, seed: int, late: int) -> None:
         return
     try:
         random = Random(seed)
-        db = DB(list(TABLES), str(path), log_size_bytes=_LOG_SIZE)
+        db = DB(list(TABLES), str(path), **kind.options)
         _changes(db, random, 40)
         aside.mkdir()
         for file in path.iterdir():
