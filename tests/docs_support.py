@@ -122,7 +122,7 @@ def _shown(session: Session, command: list[str], output: list[str], mark: str) -
     vary = mark == "figures vary"
     if normal(printed, session.directory, vary) == normal(known, session.directory, vary):
         return "\n".join(command + output)
-    return "\n".join([*command, printed])
+    return "\n".join([*command, printed] if printed else command)
 
 
 def normal(text: str, directory: Path, figures_vary: bool = False) -> str:
