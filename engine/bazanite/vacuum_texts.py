@@ -146,7 +146,7 @@ class _Taking:
     def take(self, value: Value) -> None:
         """The next one, if its row has it still."""
         layout, offset = self._layout, value.offset
-        line = self._lines.get(value.slot) or _line_of(self._tx, layout, value)
+        line = _line_of(self._tx, layout, value, self._lines.get(value.slot))
         if line is None:
             return
         files, name = layout.files, layout.files.text
@@ -189,12 +189,16 @@ class _Taking:
             tx.fill(files.text, behind, ord("#"), taken - behind)
 
 
-def _line_of(tx: WriteSet, layout: Layout, value: Value) -> bytes | None:
-    """The row that has this value, its bytes; None if it has another one or is deleted."""
+def _line_of(tx: WriteSet, layout: Layout, value: Value, line: bytes | None = None) -> bytes | None:
+    """The row that has this value, its bytes; None if it has another one or is deleted.
+
+    ``line`` are its bytes as they are to be written, if they are.
+    """
     codec = layout.codec
-    if value.slot >= codec.slot_count(tx):
-        return None
-    line = codec.read_slot(tx, value.slot)
+    if line is None:
+        if value.slot >= codec.slot_count(tx):
+            return None
+        line = codec.read_slot(tx, value.slot)
     start = codec.offsets[value.field]
     if line[0] == DELETED:
         return None
