@@ -37,6 +37,8 @@ SLOTS_AT_ONCE = 20_000
 """So many rows are looked at for their long values at a time,"""
 MOST_VALUES = 100_000
 """and so many long values are remembered."""
+MOST_ROWS: int | None = None
+"""A step moves no more; None: as ``rows_at_once`` says."""
 ROUNDS = 3
 
 
@@ -115,7 +117,7 @@ class Vacuum:
         begin, finished = 0, False
         while not finished:
             with self._step() as (tx, rules):
-                most = rows_at_once(rules, tx.size(files.free) // width)
+                most = MOST_ROWS or rows_at_once(rules, tx.size(files.free) // width)
                 step = move_rows(tx, rules, self._storage.known.catalog, begin, most)
                 self._rows_size = rules.layout.row_size * step.slots
                 of = self._rows_size + tx.size(files.text)
