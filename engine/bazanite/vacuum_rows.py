@@ -21,7 +21,7 @@ from bazanite_wal.layer import WriteSet
 
 from .catalog_file import write_catalog
 from .codec import Layout
-from .freestack import free_slots, write_free_slots
+from .freestack import free_slots, replaced, write_free_slots
 from .index import encode
 from .newrows import merged
 from .rules import TableRules
@@ -124,8 +124,7 @@ def move_rows(
     else:
         filled = ordered[first : bisect_left(ordered, window.stop, first)]
         vacated = [old for old in window.olds if old >= window.stop]
-        instead = dict(zip(filled, vacated, strict=True))
-        after = [instead.get(slot, slot) for slot in free]
+        after = replaced(free, filled, vacated)
     write_free_slots(tx, files, width, free, after)
     if moves:
         tx.truncate(files.index, tx.size(files.index))  # no write of before takes these over
