@@ -14,11 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from bazanite_wal.layer import WriteSet
 from bazanite_wal.shared import LAYOUT
 
+from .many import made_at_once
 from .rules import TableRules
 from .vacuum_rows import move_rows, rows_at_once
 from .vacuum_texts import Compaction, Lost, Value, long_values
@@ -118,7 +120,8 @@ class Vacuum:
         while not finished:
             with self._step() as (tx, rules):
                 most = MOST_ROWS or rows_at_once(rules, tx.size(files.free) // width)
-                step = move_rows(tx, rules, self._storage.known.catalog, begin, most)
+                catalog = self._storage.known.catalog
+                step = made_at_once(partial(move_rows, tx, rules, catalog, begin, most))
                 self._rows_size = rules.layout.row_size * step.slots
                 of = self._rows_size + tx.size(files.text)
             begin, finished = step.begin, step.finished

@@ -28,7 +28,7 @@ from .rules import TableRules
 from .specs import Catalog, IndexSpec
 from .textfile import TextReader
 
-_MOST_ROWS = 3000
+_MOST_ROWS = 1500
 _LEAST_ROWS = 64
 _MOST_BYTES = 1 << 20
 _FREE_SHARE = 64

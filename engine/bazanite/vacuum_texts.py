@@ -30,7 +30,7 @@ from .vacuum_rows import moving_rows
 
 STEP_BYTES = 1 << 20
 """A step takes so many bytes of values,"""
-STEP_VALUES = 4000
+STEP_VALUES = 2000
 """or so many values,"""
 STEP_SPAN = 8 << 20
 """from so long a stretch of the file."""
