@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -11,9 +12,28 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from bazanite import (
+    DB,
+    EQ,
+    INT,
+    TEXT,
+    AddUnique,
+    CorruptionError,
+    DropColumn,
+    Field,
+    IntegrityError,
+    Migration,
+    MigrationError,
+    SchemaMismatch,
+    building,
+    vacuum,
+)
+from bazanite.vacuum_texts import STEP_BYTES
+from engine_support import opened as in_any_way
+from engine_support import sound, table_class
 from vacuum_support import (
     Notes,
-    Rows,
     between_steps,
     change,
     filled,
@@ -21,11 +41,6 @@ from vacuum_support import (
     tiny_steps,
     values_of,
 )
-
-from bazanite import DB, EQ, AddIndex, CorruptionError, Migration, SchemaMismatch, building, vacuum
-from bazanite.changes import Changes
-from bazanite.vacuum_texts import STEP_BYTES
-from seam import Seam
 
 SEEDS = st.integers(0, 1 << 32)
 OPTIONS: list[dict[str, Any]] = [{}, {"checksums": True}, {"int_width": 6}]
@@ -47,8 +62,10 @@ def is_compact(db: DB, path: Path | str) -> bool:
         offsets.append(at)
         at += 9 + int(texts[at : at + 9])
     count = sum(row[name] is not None for row in rows for name in ("title", "body", "raw"))
-    return size == (len(rows) * db.tables["notes"].row_size, 0) and count == len(offsets) and (
-        report.problems == []
+    return (
+        size == (len(rows) * db.tables["notes"].row_size, 0)
+        and count == len(offsets)
+        and (report.problems == [])
     )
 
 
@@ -56,7 +73,7 @@ def is_compact(db: DB, path: Path | str) -> bool:
 def test_whatever_is_changed_between_the_steps_the_rows_are_those_of_the_model(
     options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=15, deadline=None)
     @given(seed=SEEDS, busy=st.sampled_from([0.0, 0.3, 1.0, 3.0]), deleted=st.floats(0, 1))
     def check(seed: int, busy: float, deleted: float) -> None:
         random = Random(seed)
@@ -145,119 +162,57 @@ def test_another_vacuum_between_the_steps_does_no_harm(
         assert db.check().problems == []
 
 
-def test_every_frame_of_it_is_told_as_a_vacuum(monkeypatch: pytest.MonkeyPatch) -> None:
-    @settings(max_examples=20, deadline=None)
-    @given(seed=SEEDS)
-    def check(seed: int) -> None:
-        random = Random(seed)
-        with (
-            TemporaryDirectory() as path,
-            opened(path, durability="normal", system=Seam(), log_size_bytes=8192) as db,
-            pytest.MonkeyPatch.context() as patch,
-        ):
-            db.archive(1 << 24)
-            start = db.stats()["end_lsn"]
-            model = filled(random, db, 30, 0.4)
-            changed: list[tuple[int, int]] = []
-
-            def others() -> None:
-                begin = db.stats()["end_lsn"]
-                if random.random() < 0.5:
-                    change(random, db, model)
-                changed.append((begin, db.stats()["end_lsn"]))
-
-            tiny_steps(patch)
-            between_steps(patch, others)
-            begin = db.stats()["end_lsn"]
-            db.vacuum("notes")
-            end = db.stats()["end_lsn"]
-            told: Rows = {}
-            with Changes(path, start) as changes:
-                for commit in changes.read():
-                    ops = {change.op for change in commit.changes}
-                    if begin < commit.lsn <= end:
-                        by_others = any(low < commit.lsn <= high for low, high in changed)
-                        assert by_others == ("vacuum" not in ops)
-                        assert by_others or ops == {"vacuum"}
-                    for one in commit.changes:
-                        if one.op == "delete":
-                            assert one.id is not None
-                            del told[one.id]
-                        elif one.op != "vacuum" and one.op != "schema":
-                            assert one.id is not None
-                            assert one.row is not None
-                            assert (one.op == "update") == (one.id in told)
-                            kept = {name: told[one.id][name] for name in one.unchanged}
-                            told[one.id] = {**kept, **one.row}
-            assert told == model == rows_of(db)
-
-    check()
+class Stopped(Exception):
+    """In mid-build."""
 
 
-def test_rows_of_the_same_transaction_are_told_as_they_are_behind_it(tmp_path: Path) -> None:
-    with opened(tmp_path, durability="normal", system=Seam()) as db:
-        rows = [{"title": f"t{number}", "kind": number} for number in range(8)]
-        db.insert_many("notes", rows)
-        with db.transaction() as tx:
-            db.delete_by_id("notes", 1)
-            db.update_by_id("notes", 8, {"kind": 80})
-            db.vacuum("notes")
-            db.update_by_id("notes", 7, {"title": "seven"})
-            db.insert("notes", {"id": 1, "title": "one again"})
-        with Changes(tmp_path) as changes:
-            *_, commit = changes.read()
-        assert commit.lsn == tx.lsn
-        told = {(c.op, c.id): c.row for c in commit.changes}
-        assert told.keys() == {("vacuum", None), ("update", 1), ("update", 7), ("update", 8)}
-        assert told["update", 8] is not None
-        assert told["update", 8]["kind"] == 80
-        assert told["update", 7] is not None
-        assert told["update", 7]["title"] == "seven"
-
-
-def test_an_index_that_is_built_meanwhile_has_every_row(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("equal", [False, True])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_unique_index_that_is_built_between_the_steps_sees_every_row(
+    seed: int, equal: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(building, "SLOTS_AT_ONCE", 5)
-    random = Random(3)
-    with opened(tmp_path) as db, DB.open(tmp_path, durability="off") as other:
-        model = filled(random, db, 80, 0.5)
-        tiny_steps(monkeypatch)
-        building_now: list[int] = []
+    random = Random(seed)
+    unique = [Migration(1, "n", [AddUnique("t", "n")])]
+    table = table_class("t", Field("n", INT()), Field("s", TEXT()))
+    with in_any_way(tmp_path, table) as db:
+        db.insert_many("t", [{"n": n, "s": "s" * n} for n in range(60)])
+        for pk in random.sample(range(1, 60), 30):
+            db.delete_by_id("t", pk)
+        if equal:
+            db.insert("t", {"n": 59, "s": ""})
+        tiny_steps(monkeypatch, random.randint(1, 6))
+        monkeypatch.setattr(building, "SLOTS_AT_ONCE", random.randint(1, 12))
         take_some = building._take_some
+        taken: list[Any] = []
 
-        def taken(*arguments: Any) -> None:
-            take_some(*arguments)
-            building_now.append(1)
+        def take_once(*arguments: Any) -> None:
+            if taken:
+                raise Stopped
+            taken.append(take_some(*arguments))
 
-        built = []
+        def build_some() -> None:
+            taken.clear()
+            if random.random() < 0.5:
+                with suppress(Stopped, MigrationError):
+                    other.migrate(unique)
 
-        def vacuum_some() -> None:
-            if len(building_now) == 2 and not built:
-                built.append(db.vacuum("notes"))
-
-        class Between:
-            """A vacuum of another handle when two parts of the index are there."""
-
-        monkeypatch.setattr(building, "_take_some", taken)
-        decode = building.decode
-
-        def decoded(*arguments: Any) -> Any:
-            return decode(*arguments)
-
-        monkeypatch.setattr(building, "decode", decoded)
-        transaction = other.storage.store.transaction
-
-        def opening(**options: Any) -> Any:
-            vacuum_some()
-            return transaction(**options)
-
-        monkeypatch.setattr(other.storage.store, "transaction", opening)
-        assert other.migrate([Migration(1, "by id and kind", [AddIndex("notes", "kind", "mark")])])
-        assert built
-        assert built[0] > 0
-        assert rows_of(other) == model
-        assert other.check().problems == []
+        monkeypatch.setattr(building, "_take_some", take_once)
+        between_steps(monkeypatch, build_some)
+        rows = db.find_all("t")
+        with DB.open(tmp_path, durability="off") as other:
+            assert db.vacuum("t") > 0
+            assert db.find_all("t") == rows
+            sound(db)
+            monkeypatch.setattr(building, "_take_some", take_some)
+            if equal:
+                with pytest.raises(MigrationError, match="have the same n 59"):
+                    other.migrate(unique)
+                other.migrate([])
+            else:
+                other.migrate(unique)
+                with pytest.raises(IntegrityError):
+                    other.insert("t", {"n": 59, "s": ""})
+            sound(other)
 
 
 def test_a_migration_of_the_table_ends_it_and_what_is_done_stays(
@@ -271,11 +226,8 @@ def test_a_migration_of_the_table_ends_it_and_what_is_done_stays(
         def others() -> None:
             steps.append(1)
             if len(steps) == 4:
-                other.migrate([Migration(1, "no raw", [DropColumnRaw])])
+                other.migrate([Migration(1, "no raw", [DropColumn("notes", "raw")])])
 
-        from bazanite import DropColumn
-
-        DropColumnRaw = DropColumn("notes", "raw")
         between_steps(monkeypatch, others)
         with pytest.raises(SchemaMismatch):
             db.vacuum("notes")
@@ -371,11 +323,11 @@ def test_a_large_table_takes_steps_and_a_small_one_does_not(
             db.delete_by_id("notes", pk)
         assert db.vacuum("notes") > 100 * 100
         assert len(steps) == 1
-        db.insert_ids("notes", [{"title": "x" * 3000} for _ in range(2000)])
-        assert vacuum.SMALL_BYTES < 3 * STEP_BYTES < 2000 * 3000
-        for pk in range(1000, 2000):
+        db.insert_ids("notes", [{"title": "x" * 3000} for _ in range(4000)])
+        assert vacuum.SMALL_BYTES < 3 * STEP_BYTES < 4000 * 3000
+        for pk in range(1000, 3000):
             db.delete_by_id("notes", pk)
         steps.clear()
-        assert db.vacuum("notes") > 1000 * 3000
+        assert db.vacuum("notes") > 2000 * 3000
         assert 5 < len(steps) < 30
         assert db.check().problems == []

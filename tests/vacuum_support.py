@@ -1,4 +1,4 @@
-"""What the tests of a vacuum in many steps have in common: tiny steps, and a table with all kinds."""
+"""What the tests of a vacuum in many steps have in common: tiny steps, a table with all kinds."""
 
 from __future__ import annotations
 

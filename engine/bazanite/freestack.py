@@ -9,7 +9,8 @@ is an error, because the insert would overwrite a live row.
 from __future__ import annotations
 
 from contextlib import suppress
-from itertools import pairwise
+from itertools import compress, pairwise
+from operator import ne
 
 from bazanite_wal.layer import View, WriteSet
 
@@ -93,6 +94,17 @@ def free_slots(view: View, files: TableFiles, width: int, slot_count: int) -> li
     return slots
 
 
+def replaced(slots: list[int], old: list[int], new: list[int]) -> list[int]:
+    """The stack with other slots in the places of these; mostly they are side by side."""
+    if not old:
+        return slots
+    start = slots.index(old[0])
+    if slots[start : start + len(old)] == old:
+        return [*slots[:start], *new, *slots[start + len(old) :]]
+    instead = dict(zip(old, new, strict=True))
+    return [instead.get(slot, slot) for slot in slots]
+
+
 def write_free_slots(
     tx: WriteSet, files: TableFiles, width: int, before: list[int], after: list[int]
 ) -> None:
@@ -101,7 +113,8 @@ def write_free_slots(
     Written where it differs.  If that is in many places it is sorted, so that the next time those
     that a vacuum takes stand side by side.
     """
-    places = [place for place, slot in enumerate(after) if slot != before[place]]
+    changed = map(ne, after, before)
+    places = list(compress(range(len(after)), changed))
     starts = [n for n, place in enumerate(places) if not n or places[n - 1] + 1 != place]
     if len(starts) > _MANY_RUNS:
         tx.write(files.free, 0, b"".join([encode(slot, width) for slot in sorted(after)]))

@@ -6,19 +6,21 @@ so a crash or an interrupt costs nothing but that the rest is still to be done. 
 one transaction, and so does a vacuum within one.
 
 Others' changes in between are met by looking again; holes that they make where it is over are left
-to the next vacuum.  Values that they write meanwhile are taken in a next round; after some rounds
-the rest is done in one transaction.
+to the next vacuum.  Long values that they write meanwhile are taken in a next round; if that would
+be no shorter than the last one, or the last of some, it is one transaction.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from bazanite_wal.layer import WriteSet
 from bazanite_wal.shared import LAYOUT
 
+from .many import made_at_once
 from .rules import TableRules
 from .vacuum_rows import move_rows, rows_at_once
 from .vacuum_texts import Compaction, Lost, Value, long_values
@@ -37,15 +39,17 @@ SLOTS_AT_ONCE = 20_000
 """So many rows are looked at for their long values at a time,"""
 MOST_VALUES = 100_000
 """and so many long values are remembered."""
+MOST_ROWS: int | None = None
+"""A step moves no more; None: as ``rows_at_once`` says."""
 ROUNDS = 3
 
 
 class _Found(NamedTuple):
-    """All long values from some offset up to ``upto``, ascending; ``last``: that was the end."""
+    """All long values from some offset up to ``upto``, ascending; it was to be ``target``."""
 
     values: list[Value]
     upto: int
-    last: bool
+    target: int
 
 
 class Vacuum:
@@ -115,8 +119,9 @@ class Vacuum:
         begin, finished = 0, False
         while not finished:
             with self._step() as (tx, rules):
-                most = rows_at_once(rules, tx.size(files.free) // width)
-                step = move_rows(tx, rules, self._storage.known.catalog, begin, most)
+                most = MOST_ROWS or rows_at_once(rules, tx.size(files.free) // width)
+                catalog = self._storage.known.catalog
+                step = made_at_once(partial(move_rows, tx, rules, catalog, begin, most))
                 self._rows_size = rules.layout.row_size * step.slots
                 of = self._rows_size + tx.size(files.text)
             begin, finished = step.begin, step.finished
@@ -131,8 +136,12 @@ class Vacuum:
         compaction = Compaction(self._table.layout)
         for _ in range(ROUNDS):
             try:
-                if self._round(compaction):
+                begin = compaction.source
+                left = self._round(compaction)
+                if left is None:
                     return
+                if left > (compaction.source - begin) // 2:
+                    break  # writers are faster
             except Lost:
                 compaction.start_again()
         try:
@@ -142,47 +151,55 @@ class Vacuum:
             with self._step() as (tx, _):
                 self._finish_texts(tx, Compaction(self._table.layout))
 
-    def _round(self, compaction: Compaction) -> bool:
-        """Move the values that are there now; returns whether these were all, and the file is cut.
+    def _round(self, compaction: Compaction) -> int | None:
+        """Move the values that are there when it begins.
 
-        Lost as above.
+        Returns how many bytes were written behind them; None if there are none, and the file is
+        cut.  Lost as above.
         """
-        name = self._table.layout.files.text
+        name, target = self._table.layout.files.text, None
         while True:
-            found = self._found(compaction.source)
+            found = self._found(compaction.source, target)
+            target, is_over = found.target, False
             place, behind = 0, False
             while not behind:
                 with self._next_step() as (tx, _):
                     place = compaction.step(tx, found.values, place, found.upto)
                     behind = compaction.source >= found.upto
                     size = tx.size(name)
-                    is_all = behind and found.last and size == found.upto
-                    if is_all:
+                    if behind and found.upto == target == size:
                         compaction.cut(tx)
+                        is_over = True
                 self._tell(self._rows_size + compaction.source, self._rows_size + size)
-            if found.last:
-                return is_all
+            if is_over:
+                return None
+            if found.upto == target:
+                return size - target
 
-    def _found(self, least: int) -> _Found:
-        """The long values from this offset on, some rows at a time.  Lost as above."""
+    def _found(self, least: int, target: int | None) -> _Found:
+        """The long values from this offset up to ``target`` on, None: to the end that there is.
+
+        Some rows at a time; if they are too many, the first ones.  Lost as above.
+        """
         layout = self._table.layout
         found: list[Value] = []
-        begin, count, upto, last = 0, 1, 0, True
+        begin, count, upto = 0, 1, target or 0
         while begin < count:
             first = not (begin or least)  # then there is nothing yet that could have changed
             with self._step() if first else self._next_step() as (tx, _):
                 count = layout.codec.slot_count(tx)
-                if not begin:
-                    upto = tx.size(layout.files.text)
+                if target is None:
+                    upto = target = tx.size(layout.files.text)
                 some = long_values(tx, layout, begin, begin + SLOTS_AT_ONCE, least)
             begin += SLOTS_AT_ONCE
             found += [value for value in some if value.offset < upto]
             if len(found) > 2 * MOST_VALUES or (begin >= count and len(found) > MOST_VALUES):
                 found.sort()
                 del found[MOST_VALUES:]
-                upto, last = found[-1].offset + 1, False
+                upto = found[-1].offset + 1
+        assert target is not None
         found.sort()
-        return _Found(found, upto, last)
+        return _Found(found, upto, target)
 
     def _finish_texts(self, tx: WriteSet, compaction: Compaction) -> None:
         """Move all that are left, and cut the file."""

@@ -21,14 +21,14 @@ from bazanite_wal.layer import WriteSet
 
 from .catalog_file import write_catalog
 from .codec import Layout
-from .freestack import free_slots, write_free_slots
+from .freestack import free_slots, replaced, write_free_slots
 from .index import encode
 from .newrows import merged
 from .rules import TableRules
 from .specs import Catalog, IndexSpec
 from .textfile import TextReader
 
-_MOST_ROWS = 8000
+_MOST_ROWS = 1500
 _LEAST_ROWS = 64
 _MOST_BYTES = 1 << 20
 _FREE_SHARE = 64
@@ -124,8 +124,7 @@ def move_rows(
     else:
         filled = ordered[first : bisect_left(ordered, window.stop, first)]
         vacated = [old for old in window.olds if old >= window.stop]
-        instead = dict(zip(filled, vacated, strict=True))
-        after = [instead.get(slot, slot) for slot in free]
+        after = replaced(free, filled, vacated)
     write_free_slots(tx, files, width, free, after)
     if moves:
         tx.truncate(files.index, tx.size(files.index))  # no write of before takes these over

@@ -13,6 +13,7 @@ cut.  So a row that has one of these values has had it all the while.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -22,17 +23,19 @@ from bazanite_wal.layer import View, WriteSet
 from . import textfile
 from .codec import Layout
 from .fields import TEXT_WIDTH
+from .newrows import merged
 from .schema import DELETED
 from .textfile import TextReader
 from .vacuum_rows import moving_rows
 
 STEP_BYTES = 1 << 20
 """A step takes so many bytes of values,"""
-STEP_VALUES = 4000
+STEP_VALUES = 2000
 """or so many values,"""
 STEP_SPAN = 8 << 20
 """from so long a stretch of the file."""
 _REMEMBERED = 1000
+_SPARSE = 4
 _NO_OFFSET = b"*#"
 """A cell of a deleted row, or of NULL, begins so."""
 
@@ -97,9 +100,10 @@ class Compaction:
         """
         layout = self._layout
         begin = self._dense_end(tx)
-        taking = _Taking(tx, layout, begin, self.source)
         limit = upto if whole else min(upto, self.source + STEP_SPAN)
         stop = len(values) if whole else min(len(values), place + STEP_VALUES)
+        lines = _lines_of(tx, layout, values[place:stop])
+        taking = _Taking(tx, layout, lines, begin, self.source)
         while place < stop and values[place].offset < limit:
             taking.take(values[place])
             place += 1
@@ -132,9 +136,12 @@ class Compaction:
 class _Taking:
     """The values of one step, and where they will stand."""
 
-    def __init__(self, tx: WriteSet, layout: Layout, begin: int, source: int) -> None:
+    def __init__(
+        self, tx: WriteSet, layout: Layout, lines: dict[int, bytes], begin: int, source: int
+    ) -> None:
         self._tx, self._layout = tx, layout
         self._reader = TextReader(tx, layout.files)
+        self._read = lines
         self._lines: dict[int, bytes] = {}
         self._pieces: list[bytes] = []
         self._begin = self._end = begin
@@ -146,7 +153,8 @@ class _Taking:
     def take(self, value: Value) -> None:
         """The next one, if its row has it still."""
         layout, offset = self._layout, value.offset
-        line = self._lines.get(value.slot) or _line_of(self._tx, layout, value)
+        line = self._lines.get(value.slot) or self._read.get(value.slot)
+        line = _line_of(self._tx, layout, value, line)
         if line is None:
             return
         files, name = layout.files, layout.files.text
@@ -180,8 +188,8 @@ class _Taking:
                 at = self._begin + len(free) - len(free.lstrip(b"#"))
                 raise files.damaged(files.text, at, "deleted values", free.lstrip(b"#")[:40])
             with moving_rows(tx, self._layout):
-                for slot, line in sorted(self._lines.items()):
-                    tx.write(files.rows, slot * self._layout.row_size, line)
+                for slot, data in merged([(slot, 1, line) for slot, line in self._lines.items()]):
+                    tx.write(files.rows, slot * self._layout.row_size, data)
             tx.truncate(files.text, tx.size(files.text))  # no write of before takes these over
             tx.write(files.text, self._begin, b"".join(self._pieces))
         behind = max(self._end, source)
@@ -189,12 +197,30 @@ class _Taking:
             tx.fill(files.text, behind, ord("#"), taken - behind)
 
 
-def _line_of(tx: WriteSet, layout: Layout, value: Value) -> bytes | None:
-    """The row that has this value, its bytes; None if it has another one or is deleted."""
+def _lines_of(tx: WriteSet, layout: Layout, values: Sequence[Value]) -> dict[int, bytes]:
+    """The bytes of the rows that have these values, read at once; none if they are far apart."""
+    codec, size = layout.codec, layout.row_size
+    slots = sorted({value.slot for value in values})
+    if not slots or slots[-1] - slots[0] > _SPARSE * len(slots):
+        return {}
+    found: dict[int, bytes] = {}
+    for begin, data in codec.chunks(tx, slots[0], slots[-1] + 1):
+        behind = begin + len(data) // size
+        for slot in slots[bisect_left(slots, begin) : bisect_left(slots, behind)]:
+            found[slot] = data[(slot - begin) * size : (slot - begin + 1) * size]
+    return found
+
+
+def _line_of(tx: WriteSet, layout: Layout, value: Value, line: bytes | None = None) -> bytes | None:
+    """The row that has this value, its bytes; None if it has another one or is deleted.
+
+    ``line`` are the row's bytes, if they are known.
+    """
     codec = layout.codec
-    if value.slot >= codec.slot_count(tx):
-        return None
-    line = codec.read_slot(tx, value.slot)
+    if line is None:
+        if value.slot >= codec.slot_count(tx):
+            return None
+        line = codec.read_slot(tx, value.slot)
     start = codec.offsets[value.field]
     if line[0] == DELETED:
         return None

@@ -37,6 +37,7 @@ _COMMANDS = {
     "checkpoint": ("checkpoint_command", "recover if necessary, empty the log into the tables"),
     "backup": ("backup_command", "copy one state, while others write; checked"),
     "restore": ("restore_command", "make a directory of a backup, also as of a later position"),
+    "vacuum": ("vacuum_command", "give back the room of deleted rows and long values"),
     "import": ("import_command", "take rows from CSV, JSON lines or an SQLite file"),
     "export": ("export_command", "write CSV, JSON lines, an SQLite file, SQL for PostgreSQL"),
     "dump": ("dump_command", "write schema and rows as one portable text"),
@@ -55,7 +56,7 @@ GROUPS = {
              "migrate", "shell"],
     "exchange": ["import", "export", "dump", "load"],
     "care": ["info", "stats", "lock", "check", "repair", "wal", "checkpoint", "backup",
-             "restore"],
+             "restore", "vacuum"],
     "proof": ["torture", "explore", "simulate", "upkeep", "replay", "merge", "bench", "mutants"],
 }  # fmt: skip
 """What the commands are about, as ``--help`` lists them."""

@@ -72,7 +72,7 @@ def replay(rows: Rows, change: Change) -> None:
             raise KeyError(f"{change.op} of {change.id}")
         kept = {name: table[change.id][name] for name in change.unchanged}
         table[change.id] = {**kept, **change.row}
-    else:
+    elif change.op != "vacuum":
         raise KeyError(change.op)  # no workload with an archive does any such thing
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from .catalogue_archive import ARCHIVE
 from .catalogue_rules import RULES
 from .catalogue_schema import SCHEMA
+from .catalogue_vacuum import VACUUM
 from .workload import Step, Workload
 
 TABLES: dict[str, dict[str, list[Any]]] = {
@@ -230,7 +231,7 @@ WORKLOADS: dict[str, Workload] = {
     )
 }
 
-WORKLOADS |= RULES | SCHEMA | ARCHIVE
+WORKLOADS |= RULES | SCHEMA | ARCHIVE | VACUUM
 
 CALLS: dict[str, Step] = {
     "insert": ["insert", "t", {"a": 1, "v": "new"}],

@@ -15,6 +15,7 @@ from bazanite_stress.simulation.system import SimulatedSystem
 from .copied import content_of_backup
 from .migrations import built_bit_by_bit, migration
 from .model import content_of
+from .vacuuming import vacuumed_bit_by_bit
 from .workload import Step, Workload
 
 REFUSALS = (DBError, ValueError)
@@ -107,5 +108,6 @@ _CALLS: dict[str, Callable[..., Any]] = {
     "update": lambda db, table, number, values: dict(db.update_by_id(table, number, values)),
     "delete": lambda db, table, number: db.delete_by_id(table, number),
     "truncate": lambda db, table, cascade: db.truncate(table, cascade),
+    "vacuum": vacuumed_bit_by_bit,
     "find": lambda db, table, number: db.find_by_id(table, number),
 }

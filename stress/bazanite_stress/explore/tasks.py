@@ -23,6 +23,7 @@ from .catalogue import CALLS, WORKLOADS, family
 from .catalogue_archive import ARCHIVE
 from .catalogue_rules import RULES
 from .catalogue_schema import SCHEMA
+from .catalogue_vacuum import VACUUM
 from .explorer import Explorer, Limits, Tally, Violation, without_crash
 from .judge import Judge
 from .workload import Workload
@@ -271,10 +272,10 @@ def _family(limits: Limits, longest: int) -> Iterator[Task]:
             yield Task(name, profile, 512, limits, start=start, longest=longest)
 
 
-_LATER = frozenset(RULES) | frozenset(SCHEMA) | frozenset(ARCHIVE)
-"""Workloads of indexes, references, migrations, archives: all in "soak", fewer states in "ci"."""
+_LATER = frozenset(RULES | SCHEMA | ARCHIVE | VACUUM)
+"""Workloads of all that came later: all in "soak", fewer states in "ci"."""
 
-_LEAST = ("one delete", "index split", "one migration", "archive, rows")
+_LEAST = ("one delete", "index split", "one migration", "archive, rows", "vacuum")
 """Those of them that also stand for the others, where each takes long."""
 
 _OTHERWISE = ("creation", "rows", "three", "truncate", "recycled log", "normal", "off",

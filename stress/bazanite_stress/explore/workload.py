@@ -5,6 +5,7 @@ A step is a list: the call's name, then its arguments.
     ["insert", table, values]            ["insert_many", table, [values, ...]]
     ["update", table, id, values]        ["delete", table, id]
     ["truncate", table, cascade]         ["find", table, id]
+    ["vacuum", table]                    two rows at a time
     ["read"]                             all rows of all tables
     ["backup"]                           the same, of a backup that is made and opened
     ["checkpoint"]                       ["reopen"]

@@ -28,6 +28,7 @@ SIGNATURES: dict[str, tuple[type, ...]] = {
     "update": (str, int, dict),
     "delete": (str, int),
     "truncate": (str, bool),
+    "vacuum": (str,),
     "find": (str, int),
     "read": (),
     "backup": (),
