@@ -123,7 +123,7 @@ def test_of_two_slots_with_one_id_the_one_that_the_index_names_is_saved(
     before = rows(source, "player")
     patched(source, "player.dat", 6 * ROW, b"3")  # player 7 says that it is 3, too
     report = repair(source, tmp_path / "new")
-    assert not_saved(report) == [("player", 7, 6, False)]
+    assert not_saved(report) == [("player", 7, 6, True)]
     assert rows(tmp_path / "new", "player") == [row for row in before if row["id"] != 7]
     assert report.in_doubt == []
 

@@ -120,8 +120,9 @@ def _log_text(source: Source) -> str:
 
 def _tell_of_directory(source: Source, report: RepairReport) -> None:
     log = source.log
-    if log.lost:
+    if log.detail:
         report.damaged.append(LOG_NAME)
+    if log.lost:
         report.doubts.append(
             f"{log.detail}: changes that stood only there are lost, in rows that nothing tells"
         )
