@@ -105,8 +105,10 @@ class _States:
             end = start + len(wanted)
             found = self._files.read(name, start, len(wanted))
             states = (*self._bases, self.before)
-            if len(found) < len(wanted) or any(s.tells_of(name, start, end, found) for s in states):
+            if any(s.tells_of(name, start, found, len(wanted)) for s in states):
                 same += 1
+            elif len(found) < len(wanted):
+                continue  # it has not grown so far, or has shrunk since, or was cut
             elif all(state.knows(name, start, end) for state in self._bases):
                 other += 1
         return other, same
@@ -132,9 +134,10 @@ class _Replayed:
         """Whether the frames say what all these bytes are."""
         return name in self._known and self._known[name].has(start, end)
 
-    def tells_of(self, name: str, start: int, end: int, data: bytes) -> bool:
-        """Whether the frames say that these bytes stand there."""
-        return self.knows(name, start, end) and self._layer.read(name, start, end - start) == data
+    def tells_of(self, name: str, start: int, data: bytes, size: int) -> bool:
+        """Whether the frames say that of so many bytes these stand there, perhaps up to the end."""
+        known = bool(data) and self.knows(name, start, start + len(data))
+        return known and self._layer.read(name, start, size) == data
 
 
 def _parts(frame: Frame, files: View, later: dict[str, _Ranges]) -> Iterator[_Part]:
