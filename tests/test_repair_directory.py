@@ -270,6 +270,14 @@ def test_the_source_may_be_read_only(tmp_path: Path, read_only: Path) -> None:
     assert sorted(os.listdir(read_only)) == listed
 
 
+def test_files_of_a_table_that_the_catalog_has_not_are_told(tmp_path: Path, source: Path) -> None:
+    (source / "other.dat").write_bytes(b"1        \n")
+    report = repair(source, tmp_path / "new")
+    assert report.doubts == [
+        "other.dat is not empty, and of no table of the catalog: not saved",
+    ]
+
+
 def test_progress_is_told_for_each_table(tmp_path: Path, source: Path) -> None:
     told: list[tuple[str, int, int]] = []
     repair(source, tmp_path / "new", progress=lambda *now: told.append(now))

@@ -87,6 +87,8 @@ class Survey:
                     self.twice_referred.add(long.offset)
                 else:
                     self._referred.add(long.offset)
+        elif slot.why and slot.kind == "deleted":
+            self._report.damage(f"{self.reader.files.rows} has damaged deleted slots")
         elif slot.kind == "broken":
             self.ids[number] = _BROKEN
             self._broken[number] = slot.why, slot.id
