@@ -15,6 +15,8 @@ from bazanite_stress.damage.campaign import run
 from bazanite_stress.damage.damaging import damage
 from bazanite_stress.damage.judging import judge, truths
 from bazanite_stress.damage.originals import KINDS, Kind, copy, make
+from bazanite_wal import salvage
+from bazanite_wal.scan import scan_log
 
 COPIES = 64
 
@@ -57,6 +59,25 @@ def test_the_judge_sees_a_row_that_is_not_saved_and_one_that_is_changed(tmp_path
     assert [what.split(" in ")[0] for what in told] == [
         f"person: row {changed}", "person: row 1000000",
     ]  # fmt: skip
+
+
+def test_the_judge_sees_frames_of_half_a_log_that_take_rows_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = tmp_path / "original"
+    make(original, KINDS[2], 7)
+    truth = truths(original, tmp_path / "truth")
+    damaged = copy(original, tmp_path / "damaged")
+    log = (damaged / "wal.log").read_bytes()
+    found = scan_log(log)
+    assert found is not None
+    middle = found.frames[len(found.frames) // 2]
+    (damaged / "wal.log").write_bytes(log[: found.header.file_offset(middle.lsn) + 50])
+    report = repair(damaged, tmp_path / "repaired")
+    assert judge(truth, damaged, tmp_path / "repaired", report).wrong == []
+    monkeypatch.setattr(salvage, "applied_of", lambda *_, **__: (0, False))
+    report = repair(damaged, tmp_path / "wrong")
+    assert judge(truth, damaged, tmp_path / "wrong", report).wrong
 
 
 def test_damage_is_decided_by_its_seed(tmp_path: Path) -> None:

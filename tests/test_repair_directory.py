@@ -123,7 +123,7 @@ def test_of_two_slots_with_one_id_the_one_that_the_index_names_is_saved(
     before = rows(source, "player")
     patched(source, "player.dat", 6 * ROW, b"3")  # player 7 says that it is 3, too
     report = repair(source, tmp_path / "new")
-    assert not_saved(report) == [("player", 7, 6, False)]
+    assert not_saved(report) == [("player", 7, 6, True)]
     assert rows(tmp_path / "new", "player") == [row for row in before if row["id"] != 7]
     assert report.in_doubt == []
 
@@ -268,6 +268,14 @@ def test_the_source_may_be_read_only(tmp_path: Path, read_only: Path) -> None:
     listed = sorted(os.listdir(read_only))
     assert repair(read_only, tmp_path / "new").ok
     assert sorted(os.listdir(read_only)) == listed
+
+
+def test_files_of_a_table_that_the_catalog_has_not_are_told(tmp_path: Path, source: Path) -> None:
+    (source / "other.dat").write_bytes(b"1        \n")
+    report = repair(source, tmp_path / "new")
+    assert report.doubts == [
+        "other.dat is not empty, and of no table of the catalog: not saved",
+    ]
 
 
 def test_progress_is_told_for_each_table(tmp_path: Path, source: Path) -> None:

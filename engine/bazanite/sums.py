@@ -31,7 +31,8 @@ NOTHING = b" " * DIGITS
 _ZEROS = bytes(BLOCK_SIZE)
 _UNUSED = b"-" * DIGITS
 ADVICE = (
-    "Restore a backup; or, if a program without checksums (Bazoola) changed the files, look at"
+    "Restore a backup, or save the rest with `bazanite repair DIR --output NEW`; or, if a program"
+    " without checksums (Bazoola) changed the files, look at"
     " `bazanite check`, open them with checksums=False and then with checksums=True"
 )
 

@@ -56,7 +56,7 @@ def _check_tables(offline: Offline) -> Report:
     what = (
         f"is {state}, so nobody can tell what {', '.join(unknown)} should hold."
         " If Bazoola made them, open the directory once with"
-        " bazanite.DB; otherwise restore a backup"
+        " bazanite.DB; otherwise restore a backup, or `bazanite repair DIR --output NEW`"
     )
     return Report([Problem(CATALOG_NAME, 0, None, what)])
 

@@ -11,6 +11,7 @@ from bazanite.repairing.quarantine import QUARANTINE_NAME
 from bazanite.repairing.report import InDoubt, NotSaved
 
 from .looking import add_directory_arguments, as_command_error, refuse_other
+from .opened import usage
 from .output import FINDINGS, FINE, plural, print_columns, print_json
 from .progress import Progress
 
@@ -49,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         return f"table {table}: {done:,} of {total:,} slots read, {seconds:.0f} s"
 
     try:
-        with Progress(line):
+        with usage(), Progress(line):
             report = repair(
                 args.directory, args.output, schema=args.schema,
                 lock_timeout=args.lock_timeout, progress=tell,

@@ -135,7 +135,8 @@ def no_header(path: str) -> CorruptionError:
     """The error for a log in which neither header slot is valid."""
     return CorruptionError(
         path, 0, "a log header in one of its two slots", "none",
-        "Restore the directory from a backup; run `bazanite check` to see what the tables hold",
+        "Restore the directory from a backup; run `bazanite check` to see what the tables hold, and"
+        " `bazanite repair DIR --output NEW` to save it",
     )  # fmt: skip
 
 

@@ -157,7 +157,8 @@ def refuse_what_cannot_be_trusted(
             scan.bad_offset,
             "a whole frame or the newest header",
             scan.detail,
-            "Nothing was changed. Run `bazanite wal show` to see the log, and restore a backup",
+            "Nothing was changed. Run `bazanite wal show` to see the log, and restore a backup,"
+            " or save what is whole with `bazanite repair DIR --output NEW`",
         )
 
 

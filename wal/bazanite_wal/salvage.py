@@ -13,7 +13,6 @@ Invariant: frames are told to be redone only if no later one was seen to be appl
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -24,10 +23,8 @@ from .frame import (
     FRAME,
     HEADER_SIZE,
     LARGEST_FILE,
-    Fill,
     Frame,
     FrameError,
-    Truncate,
     claims_position,
     decode_first_lsn,
     decode_frame,
@@ -38,15 +35,13 @@ from .header import FRAMES_START, SLOT_SPACING, Header, headers_in
 from .io import read_up_to
 from .layer import PageLayer, View
 from .log import LOG_NAME
+from .salvage_evidence import applied_of
 from .scan import LEAST_FILE_SIZE
 from .system import Directory, File
 
 _FRAME_LINE = re.compile(rb"(?:FRAME|MARK ) (\d{20}) ")
 _WHOLE_LINE = re.compile(rb"(?:FRAME|MARK ) (\d{20}) \d{12} \d{20}(?: [0-9a-f]{16}){3}\n")
 _SECTOR = 512
-_MOST_COMPARED = 1 << 20
-_Part = tuple[str, int, bytes]
-"""File, offset, and the bytes that a frame wrote there."""
 
 
 class Readable:
@@ -58,14 +53,11 @@ class Readable:
     def __init__(self, directory: Directory) -> None:
         self.unreadable: dict[str, str] = {}
         self._files: dict[str, File] = {}
-        for name in directory.list():
-            if is_data_file_name(name):
-                try:
-                    file = directory.open(name, write=False)
-                    read_up_to(file, 1, 0)  # a directory can be opened, too
-                    self._files[name] = file
-                except OSError as error:
-                    self.unreadable[name] = str(error)
+        for name in filter(is_data_file_name, directory.list()):
+            try:
+                self._files[name] = directory.open(name, write=False)
+            except OSError as error:
+                self.unreadable[name] = str(error)
 
     def names(self) -> list[str]:
         """The files that are there and can be opened, sorted."""
@@ -118,7 +110,7 @@ class SalvagedLog:
     """The frames of a log that are whole, in order, and how many of them the files have already.
 
     ``lost`` tells that others are known to be missing between, before or behind them; ``detail``
-    says so to a person.  ``unsafe`` tells of durability "off".
+    says what is damaged to a person.  ``unsafe`` tells of durability "off".
     """
 
     frames: tuple[Frame, ...] = ()
@@ -172,20 +164,20 @@ def salvage_log(log: bytes | None, files: View) -> SalvagedLog:
         return SalvagedLog(lost=True, detail=problem)
     area = log[FRAMES_START:]
     frames = list(_whole_frames(area, header))
-    told = [problem] if problem else []
-    told += _what_is_missing(area, header, frames)
+    told = _what_is_missing(area, header, frames)
     if len(log) < LEAST_FILE_SIZE:
         told.append(f"the log ends after {len(log)} bytes")
     changing = tuple(frame for frame in frames if frame.kind == FRAME)
     applied = len(changing)
     if certain:
-        applied, newer = _applied(changing, files, sure=not told)
+        applied, newer = applied_of(changing, files, sure=not told)
         if newer:
             told.append("the files have changes that the log does not tell of")
-            applied, _ = _applied(changing, files, sure=False)
+            applied, _ = applied_of(changing, files, sure=False)
     if not certain and _shows_later_generation(area, header):
         told.append("a later generation was in the log, and what would prove its frames is lost")
-    return SalvagedLog(changing, applied, bool(told), "; ".join(told), header.unsafe)
+    detail = "; ".join([*([problem] if problem else []), *told])
+    return SalvagedLog(changing, applied, bool(told), detail, header.unsafe)
 
 
 def _generation(log: bytes) -> tuple[Header | None, bool, str]:
@@ -248,117 +240,6 @@ def _what_is_missing(area: bytes, header: Header, frames: list[Frame]) -> list[s
 def _shows_later_generation(area: bytes, header: Header) -> bool:
     """Whether lines stand there that look like frames of a generation after this one."""
     return any(int(match[1]) - match.start() > header.base for match in _WHOLE_LINE.finditer(area))
-
-
-class _Ranges:
-    """A set of bytes of one file, as ranges that do not touch."""
-
-    def __init__(self) -> None:
-        self._starts: list[int] = []
-        self._ends: list[int] = []
-
-    def take(self, start: int, end: int) -> list[tuple[int, int]]:
-        """Put a range in; returns what of it was not there."""
-        first = bisect_left(self._ends, start)
-        last = bisect_right(self._starts, end)
-        missing: list[tuple[int, int]] = []
-        position = start
-        for begin, stop in zip(self._starts[first:last], self._ends[first:last], strict=True):
-            if begin > position:
-                missing.append((position, begin))
-            position = max(position, stop)
-        if position < end:
-            missing.append((position, end))
-        if first < last:
-            start, end = min(start, self._starts[first]), max(end, self._ends[last - 1])
-        self._starts[first:last] = [start]
-        self._ends[first:last] = [end]
-        return missing
-
-    def has(self, start: int, end: int) -> bool:
-        """Whether all of a range is in."""
-        place = bisect_right(self._starts, start) - 1
-        return place >= 0 and self._ends[place] >= end
-
-
-def _applied(frames: tuple[Frame, ...], files: View, *, sure: bool) -> tuple[int, bool]:
-    """How many of the frames the files have: those up to the last of which they show something.
-
-    The very last of these is left out if the files do not have all of it: who died in the middle of
-    applying it left that.  Where frames are lost (not ``sure``), those may have written over all
-    that a frame wrote, see ``_applied_of_rest``, and the second value tells if that is so.
-    """
-    later: dict[str, _Ranges] = {}
-    rest: list[list[_Part]] = []
-    for number in range(len(frames), 0, -1):
-        parts = list(_parts(frames[number - 1], files, later))
-        shown = [files.read(name, start, len(wanted)) == wanted for name, start, wanted in parts]
-        if any(shown) and (not sure or 2 * sum(shown) >= len(shown)):
-            break
-        rest.append(parts)
-    else:
-        number, shown = 0, []
-    applied, newer = _applied_of_rest(frames, number, rest[::-1], files)
-    if not sure:
-        return applied, newer
-    return number - bool(shown and not shown[0]), newer
-
-
-def _applied_of_rest(
-    frames: tuple[Frame, ...], shown: int, rest: list[list[_Part]], files: View
-) -> tuple[int, bool]:
-    """The same where nothing of the frames behind ``shown`` is in the files.
-
-    Either the files have what was there before a frame, or what a lost one wrote since.  Where that
-    cannot be told, the files are left as they are.
-    """
-    before = PageLayer(files)
-    known: dict[str, _Ranges] = {}
-    for frame in frames[:shown]:
-        before.apply(frame.operations())
-        list(_parts(frame, files, known))
-    missing, newer = len(frames), False
-    for number, parts in enumerate(rest, shown):
-        other = same = 0
-        for name, start, wanted in parts:
-            end = start + len(wanted)
-            found = files.read(name, start, len(wanted))
-            if len(found) < len(wanted):
-                same += 1
-            elif found != before.read(name, start, len(wanted)):
-                other += 1
-            elif name in known and known[name].has(start, end):
-                same += 1
-        if other > same:
-            missing, newer = len(frames), True
-        elif same > other:
-            missing = min(missing, number)
-        before.apply(frames[number].operations())
-        list(_parts(frames[number], files, known))
-    return missing, newer
-
-
-def _parts(frame: Frame, files: View, later: dict[str, _Ranges]) -> Iterator[_Part]:
-    """(file, offset, bytes) of what a frame wrote and none of those later did, the last first.
-
-    A fill counts only where it is seen: what was erased may be so for many reasons.  ``later`` has
-    these, too, when all are taken.
-    """
-    for operation in reversed(frame.operations()):
-        name, ranges = operation.name, later.setdefault(operation.name, _Ranges())
-        if isinstance(operation, Truncate):
-            ranges.take(operation.size, LARGEST_FILE + 1)
-            continue
-        is_fill = isinstance(operation, Fill)
-        count = operation.count if isinstance(operation, Fill) else len(operation.data)
-        for start, stop in ranges.take(operation.offset, operation.offset + count):
-            end = min(stop, start + _MOST_COMPARED)
-            if isinstance(operation, Fill):
-                wanted = bytes((operation.byte,)) * (end - start)
-            else:
-                wanted = operation.data[start - operation.offset : end - operation.offset]
-            if not is_fill or files.read(name, start, end - start) == wanted:
-                yield name, start, wanted
 
 
 def archived_catalogs(directory: Directory) -> Iterator[bytes]:

@@ -77,6 +77,7 @@ def repair(
             if doubt:
                 report.doubts.append(doubt)
             _tell_of_directory(damaged, report)
+            _tell_of_others(damaged, catalog, report)
             _write(damaged, directory, system, catalog, report, progress or _silent)
         except OSError as error:
             raise DirectoryError(f"cannot repair {source} into {target}: {error}") from error
@@ -120,8 +121,9 @@ def _log_text(source: Source) -> str:
 
 def _tell_of_directory(source: Source, report: RepairReport) -> None:
     log = source.log
-    if log.lost:
+    if log.detail:
         report.damaged.append(LOG_NAME)
+    if log.lost:
         report.doubts.append(
             f"{log.detail}: changes that stood only there are lost, in rows that nothing tells"
         )
@@ -132,6 +134,16 @@ def _tell_of_directory(source: Source, report: RepairReport) -> None:
         )
     for name, why in source.files.unreadable.items():
         report.doubts.append(f"{name} cannot be read: {why}")
+
+
+def _tell_of_others(source: Source, catalog: Catalog, report: RepairReport) -> None:
+    """Files of tables that the catalog does not have: perhaps it is an older one."""
+    known = {CATALOG_NAME, COPY_NAME}
+    for name, spec in catalog.tables.items():
+        known.update(spec.files("", name), [TableFiles("", name).sums])
+    for name in source.files.names():
+        if name not in known and source.view.size(name):
+            report.doubts.append(f"{name} is not empty, and of no table of the catalog: not saved")
 
 
 def _write(

@@ -63,8 +63,8 @@ class RepairReport:
     """What ``repair`` did; the new directory is durable.
 
     ``catalog`` and ``log`` say in words where the catalog came from, and what was left of the log.
-    ``rebuilt`` are files that were made anew though the old ones were whole or not; ``damaged``
-    says in which the repair saw damage.  ``left_out`` are constraints that rows violate, and how to
+    ``rebuilt`` are files that were made anew from the rows, whatever the old ones were; ``damaged``
+    says where the repair saw damage.  ``left_out`` are constraints that rows violate, and how to
     put them back.  ``doubts`` concern whole tables, or all.  ``quarantined`` counts the lines of
     ``quarantine.jsonl``.
     """

@@ -57,7 +57,7 @@ def _lock(system: System, directory: Directory, timeout: float | None, stack: Ex
         if directory.exists(LOCK_NAME):
             file = directory.open_lock(LOCK_NAME, create=False)
     if file is not None:
-        lock = GlobalLock(system, file)
+        lock = GlobalLock(system, file, directory.path)
         stack.callback(lock.close)
         stack.callback(lock.release)
         lock.acquire(timeout)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from ..check_reader import BitSet
 from ..files import CHUNK_SIZE_BYTES
@@ -86,6 +87,8 @@ class Survey:
                     self.twice_referred.add(long.offset)
                 else:
                     self._referred.add(long.offset)
+        elif slot.why and slot.kind == "deleted":
+            self._report.damage(f"{self.reader.files.rows} has damaged deleted slots")
         elif slot.kind == "broken":
             self.ids[number] = _BROKEN
             self._broken[number] = slot.why, slot.id
@@ -129,16 +132,20 @@ class Survey:
         if not heard.strays:
             return
         saved = {row_id for row_id in self.ids if row_id > 0}
+        lost: list[NotSaved] = []
+        broken: list[NotSaved] = []
         for stray in heard.strays:
             if stray.id in saved:
                 continue
-            slot, certain = stray.slot, False
+            slot = stray.slot
             if slot >= len(self.ids):
                 why = "the file of the rows ends before its slot"
             elif slot in self._broken:
                 why, found = self._broken.pop(slot)
                 certain = found == stray.id or self._has_proven_entry(stray)
                 self._keep(slot, why, stray.id)
+                broken.append(NotSaved(self.table, stray.id, slot, why, certain))
+                continue
             elif self.ids[slot] == 0:
                 if slot in heard.freed:
                     self._report.damage(
@@ -150,7 +157,10 @@ class Survey:
             else:
                 why = "the id index names a slot in which another row stands"
                 heard.whole = False
-            self._report.lose(NotSaved(self.table, stray.id, slot, why, certain))
+            lost.append(NotSaved(self.table, stray.id, slot, why))
+        # An index in which all else is right is right of these, too.
+        for row in [*lost, *(replace(row, certain=row.certain or heard.whole) for row in broken)]:
+            self._report.lose(row)
 
     def _has_proven_entry(self, stray: Stray) -> bool:
         reader, width = self.reader, self.reader.layout.int_width
