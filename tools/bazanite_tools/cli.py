@@ -1,7 +1,8 @@
 """The ``bazanite`` command: parses, imports the one sub-command that is wanted, and sorts its exit.
 
-Exit status: 0 fine, 1 findings, 2 usage, 75 lock busy, 130 Ctrl-C, 141 nobody reads any more.  With
-``--json`` one document goes to stdout, of an error too; everything else goes to stderr.
+Exit status: 0 fine, 1 findings, 2 usage, 74 perhaps stored, 75 lock busy, 130 Ctrl-C, 141 nobody
+reads any more.  With ``--json`` one document goes to stdout, of an error too; everything else goes
+to stderr.
 """
 
 from __future__ import annotations

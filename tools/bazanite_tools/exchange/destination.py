@@ -28,7 +28,7 @@ from bazanite.tables import Tables
 from bazanite_wal.errors import DBError, ValidationError
 
 from ..looking import as_command_error, looking_at
-from ..opened import open_as_used
+from ..opened import closing_told, open_as_used
 from ..output import FINDINGS, CommandError, plural
 from .bulk import dangling, store_rows
 from .making import directory_aside
@@ -74,7 +74,8 @@ def directory_in_use(args: argparse.Namespace, schemas: Mapping[str, Schema]) ->
     classes = [class_of(name, spec) for name, spec in known.tables.items()] if known else []
     classes += [table_class(name, schema) for name, schema in schemas.items()]
     try:
-        with open_as_used(args.directory, args.lock_timeout, partial(DB, classes)) as db:
+        used = open_as_used(args.directory, args.lock_timeout, partial(DB, classes))
+        with closing_told(used) as db:
             try:
                 with db.transaction():
                     yield db
