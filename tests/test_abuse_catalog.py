@@ -153,3 +153,15 @@ def test_nobody_can_make_a_catalog_that_nobody_could_read(
     monkeypatch.setattr("bazanite.catalog_file.LARGEST_CATALOG", 100)
     with pytest.raises(ValidationError, match="more than a directory can have"):
         DB([Rows], tmp_path)
+
+
+def test_an_index_without_an_end_is_a_problem_and_takes_no_memory(tmp_path: Path) -> None:
+    class Indexed(Table):
+        name = "t"
+        schema = Schema([Field("id", PK()), Field("n", INT(index=True))])
+
+    with DB([Indexed], tmp_path) as db:
+        db.insert("t", {"n": 1})
+        os.truncate(tmp_path / "t.n.index.dat", 1 << 43)
+        report = db.check()
+    assert any("more than any index has" in problem.what for problem in report.problems)

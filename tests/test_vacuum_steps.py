@@ -47,8 +47,10 @@ def is_compact(db: DB, path: Path | str) -> bool:
         offsets.append(at)
         at += 9 + int(texts[at : at + 9])
     count = sum(row[name] is not None for row in rows for name in ("title", "body", "raw"))
-    return size == (len(rows) * db.tables["notes"].row_size, 0) and count == len(offsets) and (
-        report.problems == []
+    return (
+        size == (len(rows) * db.tables["notes"].row_size, 0)
+        and count == len(offsets)
+        and (report.problems == [])
     )
 
 

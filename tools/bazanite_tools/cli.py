@@ -66,6 +66,7 @@ _EXAMPLES = """\
 examples:
   bazanite find data person 'age>=18'   and all about it: bazanite find --help
 Exit status: 0 fine, 1 findings, 2 usage, 75 lock busy. --json: one document."""
+_NO_MEMORY = "there is not enough memory for this; nothing is changed"
 _SIGNED = "--order-by"
 """The option whose value may begin with a ``-``."""
 
@@ -194,11 +195,17 @@ def run_line(arguments: list[str], prog: str = "bazanite") -> int:
     try:
         return command.run(args)
     except CommandError as error:
-        if getattr(args, "json", False):
-            print_json({"error": str(error), "exit_code": error.code})
-        words = [prog, args.command, *filter(None, [getattr(args, "action", None)])]
-        print(f"{' '.join(words).lstrip()}: {error}", file=sys.stderr)
-        return error.code
+        return _told(args, prog, error)
+    except MemoryError:
+        return _told(args, prog, CommandError(_NO_MEMORY))
+
+
+def _told(args: argparse.Namespace, prog: str, error: CommandError) -> int:
+    if getattr(args, "json", False):
+        print_json({"error": str(error), "exit_code": error.code})
+    words = [prog, args.command, *filter(None, [getattr(args, "action", None)])]
+    print(f"{' '.join(words).lstrip()}: {error}", file=sys.stderr)
+    return error.code
 
 
 def _signed(arguments: list[str]) -> list[str]:

@@ -25,7 +25,7 @@ from bazanite.opening import class_of
 from bazanite.schema import Schema
 from bazanite.specs import Catalog
 from bazanite.tables import Tables
-from bazanite_wal.errors import DBError, ValidationError
+from bazanite_wal.errors import CommittedNotApplied, CommitUncertain, DBError, ValidationError
 
 from ..looking import as_command_error, looking_at
 from ..opened import closing_told, open_as_used
@@ -79,6 +79,8 @@ def directory_in_use(args: argparse.Namespace, schemas: Mapping[str, Schema]) ->
             try:
                 with db.transaction():
                     yield db
+            except (CommittedNotApplied, CommitUncertain):
+                raise  # the rows are in the tables, or may be
             except BaseException:
                 try:
                     _take_away(db, [*schemas])
