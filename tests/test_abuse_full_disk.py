@@ -8,14 +8,17 @@ the same state, went on to take the table away again.
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from bazanite import DB, INT, PK, TEXT, Field, Schema, Table
+from bazanite import DB, INT, PK, TEXT, DirectoryError, Field, Schema, Table
 from bazanite_tools.cli import main
 from bazanite_wal.posix import PosixFile
 
@@ -203,3 +206,52 @@ def test_the_error_that_a_block_ends_in_is_not_hidden_by_that_of_closing(
         disk.full = lambda name: name.endswith(".archive")
         raise RuntimeError("mine")
     assert any("closing failed" in note for note in caught.value.__notes__)
+
+
+@pytest.mark.parametrize("to", ["csv", "jsonl", "postgres"])
+def test_an_export_that_has_no_room_is_one_line_and_leaves_nothing(
+    data: Path, to: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full(io.TextIOWrapper):
+        def write(self, text: str) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def opened(path: str, *_: object, **__: object) -> io.TextIOWrapper:
+        return Full(io.FileIO(path, "x"))
+
+    before = sorted(os.listdir(data.parent))
+    monkeypatch.setattr("bazanite_tools.exchange.outputs.open", opened, raising=False)
+    assert main(["export", str(data), str(data.parent / "out"), "--to", to]) == 2
+    assert "cannot be written: No space left on device" in capsys.readouterr().err
+    assert sorted(os.listdir(data.parent)) == before
+
+
+@pytest.mark.parametrize(
+    "words", [["rows", "{}", "t"], ["dump", "{}"], ["rows", "{}", "t", "--json"]]
+)
+def test_a_standard_output_on_a_full_disk_is_one_line(data: Path, words: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "bazanite_tools", *(word.format(data) for word in words)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr == "bazanite: [Errno 28] No space left on device\n"
+
+
+def test_a_sort_without_room_for_its_temporary_file_is_a_typed_error(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("bazanite.query.order._RUN_ROWS", 10)
+    monkeypatch.setattr("bazanite.query.order.TemporaryFile.append", no_room)
+    with DB.open(data) as db:
+        with pytest.raises(DirectoryError, match="TMPDIR"):
+            list(db.iterate("t", order_by="x"))
+        monkeypatch.undo()
+        assert len(list(db.iterate("t", order_by="x"))) == 50

@@ -156,3 +156,15 @@ def test_a_fill_of_a_gibibyte_is_looked_at_within_the_same_memory(
 ) -> None:
     forge(killed, b"fill unrelated.dat 0 2a %d\n" % (1 << 30))
     assert main([command, str(killed)]) in (0, 1, 2)
+
+
+@pytest.mark.parametrize("size", [1 << 33, 1 << 40])
+def test_a_log_without_an_end_is_a_typed_error_for_followers_too(
+    killed: Path, little_memory: None, size: int
+) -> None:
+    (killed / ".shared").unlink()
+    os.truncate(killed / "wal.log", size)
+    with pytest.raises(DBError), Changes(killed) as changes:
+        list(changes.read())
+    with pytest.raises(DBError):
+        DB([Rows], killed)

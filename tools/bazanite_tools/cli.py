@@ -140,6 +140,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read has seen enough.  Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CLOSED_PIPE
+    except OSError as error:  # of the standard output, such as a file on a full disk
+        print(f"bazanite: {error}", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return USAGE
     except KeyboardInterrupt:
         print("\nbazanite: interrupted", file=sys.stderr)
         return INTERRUPTED

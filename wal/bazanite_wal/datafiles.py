@@ -50,9 +50,6 @@ class DataFiles:
             return b"" if file is None or offset > LARGEST_FILE else read_up_to(file, size, offset)
         except OSError as error:
             raise self._unreadable(name, error) from error
-        except (MemoryError, OverflowError) as error:
-            path = f"{self._directory.path}/{name}"
-            raise CorruptionError(path, offset, "what fits in memory", f"{size} bytes") from error
 
     def size(self, name: str) -> int:
         try:
