@@ -18,6 +18,9 @@ Problem = tuple[int, str]
 _Node = tuple[bytes, int, bytes, bytes]
 """Number, level and fences."""
 
+_MOST_NODES = 1 << 28
+"""A byte is kept of each; a file may be sparse, and cost its author nothing."""
+
 
 def problems(nodes: NodeFile, view: View) -> Iterator[Problem]:
     """(number of the node, what is wrong) of everything that is; raises nothing and ends."""
@@ -29,6 +32,9 @@ def problems(nodes: NodeFile, view: View) -> Iterator[Problem]:
     count, rest = divmod(size, nodes.node_size)
     if rest:
         yield count, f"{rest} bytes more than whole nodes of {nodes.node_size}"
+    if count > _MOST_NODES:
+        yield 0, f"{count} nodes, more than any index has"
+        return
     seen = bytearray(max(count, 2))
     seen[0] = seen[1] = 1
     whole = yield from _tree(nodes, view, seen)

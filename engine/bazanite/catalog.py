@@ -269,6 +269,8 @@ class _Decoder:
         specs = tuple(self._field(table, field) for field in fields)
         if len({spec.name for spec in specs}) != len(specs):
             self._refuse(f"different field names in table '{table}'", [spec.name for spec in specs])
+        if all(spec.name != "id" for spec in specs):
+            self._refuse(f"a field 'id' of table '{table}'", document)
         checksums = document.get("checksums", False) if isinstance(document, dict) else False
         if not isinstance(checksums, bool):
             self._refuse(f"whether table '{table}' has checksums", checksums)
@@ -293,7 +295,8 @@ class _Decoder:
         unique, built = document.get("unique", False), document.get("built")
         if not (isinstance(name, str) and _INDEX_NAME.match(name) and isinstance(unique, bool)):
             self._refuse(expected, document)
-        if not (isinstance(columns, list) and columns and all(c in fields for c in columns)):
+        known = isinstance(columns, list) and all(isinstance(c, str) for c in columns)
+        if not (known and columns and fields.issuperset(columns)):
             self._refuse(f"{expected} of columns that it has", document)
         if len(set(columns)) != len(columns):
             self._refuse(f"{expected} of different columns", document)

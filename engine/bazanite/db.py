@@ -19,7 +19,7 @@ from bazanite_wal.transaction import Transaction
 
 from .cond import BaseCond
 from .emptying import truncate
-from .errors import ValidationError, listed
+from .errors import DBError, ValidationError, listed
 from .files import PathLike, path_text
 from .join import BaseJoin, checked_joins, with_joins
 from .migrator import Migration, checked_migrations, migrate, refuse_pending
@@ -314,4 +314,10 @@ class DB(Queries):
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.close()
+        """Close; an error that the block ends in is the one that counts, and keeps its own text."""
+        try:
+            self.close()
+        except DBError as error:
+            if exc_value is None:
+                raise
+            exc_value.add_note(f"closing failed, too: {error.message}")

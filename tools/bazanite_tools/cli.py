@@ -1,7 +1,8 @@
 """The ``bazanite`` command: parses, imports the one sub-command that is wanted, and sorts its exit.
 
-Exit status: 0 fine, 1 findings, 2 usage, 75 lock busy, 130 Ctrl-C, 141 nobody reads any more.  With
-``--json`` one document goes to stdout, of an error too; everything else goes to stderr.
+Exit status: 0 fine, 1 findings, 2 usage, 74 perhaps stored, 75 lock busy, 130 Ctrl-C, 141 nobody
+reads any more.  With ``--json`` one document goes to stdout, of an error too; everything else goes
+to stderr.
 """
 
 from __future__ import annotations
@@ -66,6 +67,7 @@ _EXAMPLES = """\
 examples:
   bazanite find data person 'age>=18'   and all about it: bazanite find --help
 Exit status: 0 fine, 1 findings, 2 usage, 75 lock busy. --json: one document."""
+_NO_MEMORY = "there is not enough memory for this; nothing is changed"
 _SIGNED = "--order-by"
 """The option whose value may begin with a ``-``."""
 
@@ -139,6 +141,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read has seen enough.  Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CLOSED_PIPE
+    except OSError as error:  # of the standard output, such as a file on a full disk
+        print(f"bazanite: {error}", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return USAGE
     except KeyboardInterrupt:
         print("\nbazanite: interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -194,11 +200,17 @@ def run_line(arguments: list[str], prog: str = "bazanite") -> int:
     try:
         return command.run(args)
     except CommandError as error:
-        if getattr(args, "json", False):
-            print_json({"error": str(error), "exit_code": error.code})
-        words = [prog, args.command, *filter(None, [getattr(args, "action", None)])]
-        print(f"{' '.join(words).lstrip()}: {error}", file=sys.stderr)
-        return error.code
+        return _told(args, prog, error)
+    except MemoryError:
+        return _told(args, prog, CommandError(_NO_MEMORY))
+
+
+def _told(args: argparse.Namespace, prog: str, error: CommandError) -> int:
+    if getattr(args, "json", False):
+        print_json({"error": str(error), "exit_code": error.code})
+    words = [prog, args.command, *filter(None, [getattr(args, "action", None)])]
+    print(f"{' '.join(words).lstrip()}: {error}", file=sys.stderr)
+    return error.code
 
 
 def _signed(arguments: list[str]) -> list[str]:

@@ -13,12 +13,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from bazanite.files import CATALOG_NAME
-from bazanite_wal.errors import DBError, DirectoryError, LockTimeout
+from bazanite_wal.errors import (
+    CommittedNotApplied,
+    CommitUncertain,
+    DBError,
+    DirectoryError,
+    LockTimeout,
+    PoisonedError,
+)
 from bazanite_wal.log import LOG_NAME
 from bazanite_wal.offline import Offline, open_offline
 from bazanite_wal.posix import POSIX
 
-from .output import FINDINGS, LOCK_BUSY, USAGE, CommandError, plural
+from .output import FINDINGS, LOCK_BUSY, UNCERTAIN, USAGE, CommandError, plural
 
 
 @dataclass(slots=True)
@@ -89,6 +96,8 @@ def as_command_error(error: DBError) -> CommandError:
     """The library's error as a command tells it: by its text and an exit status."""
     if isinstance(error, LockTimeout):
         return CommandError(str(error), LOCK_BUSY)
+    if isinstance(error, (CommittedNotApplied, CommitUncertain, PoisonedError)):
+        return CommandError(str(error), UNCERTAIN)
     return CommandError(str(error), USAGE if isinstance(error, DirectoryError) else FINDINGS)
 
 

@@ -15,7 +15,13 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 from bazanite import DB, Table
-from bazanite.errors import DBError, DurabilityMismatch, ValidationError
+from bazanite.errors import (
+    DBError,
+    DirectoryError,
+    DurabilityMismatch,
+    LockTimeout,
+    ValidationError,
+)
 from bazanite.files import CATALOG_NAME
 from bazanite_wal.header import FRAMES_START, newest_header
 from bazanite_wal.log import LOG_NAME
@@ -46,13 +52,28 @@ def opened(args: argparse.Namespace, *, read_only: bool = False) -> Iterator[DB]
             db = DB.open(args.directory, lock_timeout=args.lock_timeout, read_only=True)
         else:
             db = open_as_used(args.directory, args.lock_timeout, DB.open)
-        with db:
+        with closing_told(db):
             yield db
     except DBError as error:
         told = as_command_error(error)
         # The library names its own option; only this command takes such a directory as it is.
         text = str(told).replace("accept_unsafe=True", "`bazanite checkpoint --accept-unsafe`")
         raise CommandError(text, told.code) from error
+
+
+@contextmanager
+def closing_told(db: DB) -> Iterator[DB]:
+    """The database, closed afterwards.
+
+    What was done in the block is done: if the log cannot be emptied then, as on a full disk, that
+    is told and no error.
+    """
+    with db:
+        yield db
+        try:
+            db.close()
+        except (DirectoryError, LockTimeout) as error:
+            print(f"bazanite: {error}", file=sys.stderr)
 
 
 def open_as_used(directory: str, lock_timeout: float, open_with: Callable[..., DB]) -> DB:

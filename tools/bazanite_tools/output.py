@@ -12,6 +12,8 @@ from typing import Any, TextIO
 FINE = 0
 FINDINGS = 1
 USAGE = 2
+UNCERTAIN = 74
+"""EX_IOERR: what was to be stored is there, or may be; who repeats it blindly may have it twice."""
 LOCK_BUSY = 75
 """EX_TEMPFAIL of sysexits.h: try again later."""
 INTERRUPTED = 130

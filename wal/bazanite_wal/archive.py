@@ -38,6 +38,7 @@ from .archive_format import (
     segment_name,
     segments_in,
 )
+from .datafiles import LARGEST_CATALOG
 from .errors import ArchiveError, CorruptionError
 from .header import Header
 from .io import read_up_to, write_all
@@ -184,7 +185,7 @@ def read_head(directory: Directory, file: File, first: int) -> tuple[Head, bytes
     """A segment's head and the catalog behind it; CorruptionError if it is damaged."""
     path = f"{directory.path}/{segment_name(first)}"
     head = decode_head(read_up_to(file, HEAD_SIZE, 0))
-    if head is None or head.first != first:
+    if head is None or head.first != first or head.catalog_size > LARGEST_CATALOG:
         raise CorruptionError(path, 0, f"the head of an archive segment of LSN {first}", "none")
     catalog = read_up_to(file, head.catalog_size, HEAD_SIZE)
     if not head.holds(catalog):

@@ -72,7 +72,7 @@ class Beside:
             file = directory.open_lock(LOCK_NAME, create=False)
         except FileNotFoundError:
             file = _NoLockFile()
-        self.lock = GlobalLock(system, file)
+        self.lock = GlobalLock(system, file, directory.path)
         self._lock_file = file.identity()
         self._mapping: SharedWords | None = None
         self._words_file: int | None = None

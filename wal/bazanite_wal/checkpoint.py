@@ -116,6 +116,7 @@ def checkpoint_locked(core: Core, group: GroupCommit, settings: LogSettings | No
         sync_data_files(core, redo=True)  # else the log would forget what no file has yet
     if log_is_held(core):
         return
+    _refuse_replaced(core)
     _archive_log(core, durable=durable)  # else a change would be in the files and nowhere told
     core.critical = True
     header = next_generation(core.system, header, words[shared.END], settings)
@@ -135,6 +136,19 @@ def checkpoint_locked(core: Core, group: GroupCommit, settings: LogSettings | No
     done = (core.directory.path, filled, seconds)
     level = WARNING if seconds >= SLOW_SECONDS else DEBUG
     tell(level, "checkpoint", "%s: checkpoint of %d bytes of log took %.3f s", *done)
+
+
+def _refuse_replaced(core: Core) -> None:
+    """DirectoryError if a table's file has other bytes than it should, as it is another file now.
+
+    What was written into the old one is nowhere else then but in the log.
+    """
+    if not core.files.are_current():
+        raise DirectoryError(
+            f"{core.directory.path}: a table's file was removed or replaced while the database is"
+            " in use, so the log keeps what it has. Put the file back, or close the database in"
+            " every process that has it open; then open it again"
+        )
 
 
 def _archive_log(core: Core, *, durable: bool) -> None:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .errors import DirectoryError, ValidationError
+from .errors import CorruptionError, DirectoryError, ValidationError
 from .frame import LARGEST_FILE, Operation, Truncate, Write, is_data_file_name
 from .io import read_up_to, write_all
 from .system import Directory, File
 
 CATALOG_NAME = "schema.json"
 """The data file that says what the others hold; here it is bytes like all of them."""
+LARGEST_CATALOG = 64 << 20
+"""In bytes; some hundred thousand columns."""
 _FILL_CHUNK = 1 << 20
 
 
@@ -58,7 +60,11 @@ class DataFiles:
 
     def catalog(self) -> bytes:
         """The catalog's bytes, none if there is none."""
-        return self.read(CATALOG_NAME, 0, self.size(CATALOG_NAME))
+        size = self.size(CATALOG_NAME)
+        if size > LARGEST_CATALOG:
+            path = f"{self._directory.path}/{CATALOG_NAME}"
+            raise CorruptionError(path, 0, f"at most {LARGEST_CATALOG} bytes", f"{size} bytes")
+        return self.read(CATALOG_NAME, 0, size)
 
     def are_current(self) -> bool:
         """Whether each open file is the one that has its name in the directory now."""

@@ -232,6 +232,7 @@ def decode_operations(payload: bytes) -> list[Operation]:
         position = newline + 1
         if words[0] == b"write" and len(words) == 4:
             offset, count = _number(words[2]), _number(words[3])
+            _refuse_beyond(offset + count)
             data = payload[position : position + count]
             if len(data) < count or payload[position + count : position + count + 1] != b"\n":
                 raise FrameError(f"payload offset {position}: write is cut short")
@@ -241,7 +242,9 @@ def decode_operations(payload: bytes) -> list[Operation]:
             byte, count = _byte(words[3]), _number(words[4])
             if count > LARGEST_FILL:
                 raise FrameError(f"fill of {count} bytes is longer than any that is written")
-            operations.append(Fill(_name(words[1]), _number(words[2]), byte, count))
+            offset = _number(words[2])
+            _refuse_beyond(offset + count)
+            operations.append(Fill(_name(words[1]), offset, byte, count))
         elif words[0] == b"truncate" and len(words) == 3:
             operations.append(Truncate(_name(words[1]), _number(words[2])))
         else:
@@ -262,6 +265,11 @@ def _number(text: bytes) -> int:
     if number > LARGEST_FILE:
         raise FrameError(f"number {number} is larger than any file")
     return number
+
+
+def _refuse_beyond(end: int) -> None:
+    if end > LARGEST_FILE:
+        raise FrameError(f"a change up to {end} is beyond the end of any file")
 
 
 def _byte(text: bytes) -> int:

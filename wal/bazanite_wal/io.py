@@ -8,16 +8,25 @@ from .errors import CorruptionError
 from .system import File
 
 _ZEROS = bytes(1 << 20)
+_MOST_TO_READ = 1 << 30
 
 
 def read_up_to(file: File, size: int, offset: int) -> bytes:
-    """``size`` bytes from ``offset``, fewer only where the file ends."""
+    """``size`` bytes from ``offset``, fewer only where the file ends.
+
+    CorruptionError if these are so many that nobody can have meant it, and no memory holds them.
+    """
     parts: list[bytes] = []
     while size > 0:
         try:
             data = file.read_at(size, offset)
         except InterruptedError:  # nothing was transferred
             continue
+        except (MemoryError, OverflowError) as error:
+            if isinstance(error, MemoryError) and size <= _MOST_TO_READ:
+                raise  # another time there may be more, and nothing is damaged
+            path, found = str(getattr(file, "path", "a file")), f"{size} bytes"
+            raise CorruptionError(path, offset, "what fits in memory", found) from error
         if len(data) == size and not parts:
             return data
         if not data:
@@ -33,7 +42,7 @@ def read_whole(file: File, path: str) -> bytes:
     size = file.size()
     try:
         return read_up_to(file, size, 0)
-    except (MemoryError, OverflowError) as error:
+    except (CorruptionError, MemoryError) as error:
         raise CorruptionError(path, 0, "a file that fits in memory", f"{size} bytes") from error
 
 

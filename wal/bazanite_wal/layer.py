@@ -20,6 +20,7 @@ from .frame import Fill, Operation, Write
 
 PAGE_SIZE = 4096
 _MANY_CHANGES, _MANY_BYTES = 512, 1 << 20
+_LONG_FILL = 16 * PAGE_SIZE
 
 
 class View(Protocol):
@@ -62,7 +63,8 @@ class WriteSet(View, Protocol):
 class _LayeredFile:
     """One file's changes: its size, its touched pages, and how much of the base shows.
 
-    ``late`` are writes, in order, that are not in the pages yet.
+    ``late`` are writes, in order, that are not in the pages yet.  A page that is ``bytes`` stands
+    for many, which a long fill made alike: it is copied before it is changed.
     """
 
     __slots__ = ("floor", "late", "pages", "size")
@@ -70,7 +72,7 @@ class _LayeredFile:
     def __init__(self, size: int) -> None:
         self.size = size
         self.floor = size
-        self.pages: dict[int, bytearray] = {}
+        self.pages: dict[int, bytearray | bytes] = {}
         self.late: list[tuple[int, bytes]] = []
 
 
@@ -154,7 +156,18 @@ class PageLayer:
         file.size = max(file.size, end)
 
     def fill(self, name: str, offset: int, byte: int, count: int) -> None:
-        self.write(name, offset, bytes((byte,)) * count)
+        start, end = -(-offset // PAGE_SIZE), (offset + count) // PAGE_SIZE  # of whole pages
+        if count < _LONG_FILL:
+            self.write(name, offset, bytes((byte,)) * count)
+            return
+        self.write(name, offset, bytes((byte,)) * (start * PAGE_SIZE - offset))
+        self.write(name, end * PAGE_SIZE, bytes((byte,)) * (offset + count - end * PAGE_SIZE))
+        file = self._files.get(name) or self._file(name)
+        self._settle(name, file)
+        file.pages.update(dict.fromkeys(range(start, end), bytes((byte,)) * PAGE_SIZE))
+        file.size = max(file.size, end * PAGE_SIZE)
+        self.changes += 1
+        self._written += count
 
     def truncate(self, name: str, size: int) -> None:
         self.changes += 1
@@ -168,7 +181,7 @@ class PageLayer:
             ]:
                 del file.pages[beyond]
             if number in file.pages:
-                file.pages[number][start:] = bytes(PAGE_SIZE - start)
+                self._page(name, file, number)[start:] = bytes(PAGE_SIZE - start)
             file.floor = min(file.floor, size)
         file.size = size
 
@@ -230,6 +243,8 @@ class PageLayer:
 
     def _page(self, name: str, file: _LayeredFile, number: int) -> bytearray:
         page = file.pages.get(number)
+        if isinstance(page, bytes):
+            page = file.pages[number] = bytearray(page)
         if page is None:
             page = bytearray(PAGE_SIZE)
             visible = min(PAGE_SIZE, file.floor - number * PAGE_SIZE)

@@ -16,7 +16,7 @@ from .archive import turn_off
 from .archive_survey import Survey, survey
 from .attach import ATTACHED_NAME, LOCK_NAME, SHARED_NAME
 from .datafiles import DataFiles
-from .errors import DirectoryError, Holder, LockTimeout
+from .errors import CorruptionError, DirectoryError, Holder, LockTimeout
 from .frame import LARGEST_FILE
 from .header import FRAMES_START, Header, headers_in
 from .io import read_whole
@@ -117,8 +117,12 @@ def open_offline(
         if log is not None and scan is not None:
             scan = with_witness(with_size(scan, len(log)), witness)
         view = PageLayer(files)
-        for frame in scan.frames if scan else ():
-            view.apply(frame.operations())
+        try:
+            for frame in scan.frames if scan else ():
+                view.apply(frame.operations())
+        except MemoryError as error:
+            log_path, found = f"{directory.path}/{LOG_NAME}", "more"
+            raise CorruptionError(log_path, 0, "changes that fit in memory", found) from error
         changed = tuple(name for name in view.touched_files() if _differs(files, view, name))
         names = tuple(sorted({*files.names(), *view.touched_files()}))
         slots = log[:FRAMES_START] if log is not None else b""

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 _HOLDER_TEXT_SIZE = 512
 _WORD_SIZE = 8
 _TRIES = 20
+_LARGE_READ = 16 << 20
 _NO_DIRECTORY_SYNC = (errno.EINVAL, errno.EROFS, errno.ENOTSUP)
 
 _handles: WeakSet[_Handle] = WeakSet()
@@ -148,6 +149,8 @@ class PosixFile(_Handle):
         super().__init__(name, flags, mode, within)
 
     def read_at(self, size: int, offset: int) -> bytes:
+        if size > _LARGE_READ:  # no memory for what a crafted length says and the file has not
+            size = min(size, max(0, self.size() - offset))
         return os.pread(self._fd, size, offset)
 
     def write_at(self, data: bytes | memoryview, offset: int) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 
 from bazanite_wal.posix import TemporaryFile
 
+from ..errors import DirectoryError
 from ..row import Row
 from .ask import Order
 
@@ -85,12 +86,18 @@ class Sorter:
         """Where the pieces of this run begin in the file, and how long they are."""
         import pickle  # noqa: PLC0415  seldom used, and workers start often
 
-        if self._file is None:
-            self._file = TemporaryFile()
         places: list[tuple[int, int]] = []
-        for start in range(0, len(run), _PIECE_ROWS):
-            data = pickle.dumps(run[start : start + _PIECE_ROWS], pickle.HIGHEST_PROTOCOL)
-            places.append((self._file.append(data), len(data)))
+        try:
+            if self._file is None:
+                self._file = TemporaryFile()
+            for start in range(0, len(run), _PIECE_ROWS):
+                data = pickle.dumps(run[start : start + _PIECE_ROWS], pickle.HIGHEST_PROTOCOL)
+                places.append((self._file.append(data), len(data)))
+        except OSError as error:
+            raise DirectoryError(
+                f"so many rows are sorted in a temporary file, which cannot be written: {error}."
+                " TMPDIR says where it is"
+            ) from error
         return places
 
     def _read(self, places: list[tuple[int, int]]) -> Iterator[SlotRow]:

@@ -25,10 +25,10 @@ from bazanite.opening import class_of
 from bazanite.schema import Schema
 from bazanite.specs import Catalog
 from bazanite.tables import Tables
-from bazanite_wal.errors import DBError, ValidationError
+from bazanite_wal.errors import CommittedNotApplied, CommitUncertain, DBError, ValidationError
 
 from ..looking import as_command_error, looking_at
-from ..opened import open_as_used
+from ..opened import closing_told, open_as_used
 from ..output import FINDINGS, CommandError, plural
 from .bulk import dangling, store_rows
 from .making import directory_aside
@@ -74,10 +74,13 @@ def directory_in_use(args: argparse.Namespace, schemas: Mapping[str, Schema]) ->
     classes = [class_of(name, spec) for name, spec in known.tables.items()] if known else []
     classes += [table_class(name, schema) for name, schema in schemas.items()]
     try:
-        with open_as_used(args.directory, args.lock_timeout, partial(DB, classes)) as db:
+        used = open_as_used(args.directory, args.lock_timeout, partial(DB, classes))
+        with closing_told(used) as db:
             try:
                 with db.transaction():
                     yield db
+            except (CommittedNotApplied, CommitUncertain):
+                raise  # the rows are in the tables, or may be
             except BaseException:
                 try:
                     _take_away(db, [*schemas])

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import secrets
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Self, TextIO
 
@@ -62,11 +63,16 @@ class Outputs:
         os.umask(before | (~mode & 0o777))
         self._umask = before if self._umask is None else self._umask
 
-    def open(self, path: str, encoding: str = "utf-8") -> TextIO:
-        """The file that will be at ``path``, to be written and closed by the caller."""
+    @contextmanager
+    def open(self, path: str, encoding: str = "utf-8") -> Iterator[TextIO]:
+        """The file that will be at ``path``, to be written in the block.
+
+        An OSError in it is one of writing: a CommandError.
+        """
         temporary = self.claim(path)
         try:
-            return open(temporary, "x", encoding=encoding, newline="")
+            with open(temporary, "x", encoding=encoding, newline="") as file:
+                yield file
         except OSError as error:
             raise cannot_write(path, error) from error
 
