@@ -116,6 +116,9 @@ def _turns(text: str) -> Iterator[tuple[list[str], list[str]]]:
 
 
 def _shown(session: Session, command: list[str], output: list[str], mark: str) -> str:
+    file = re.fullmatch(r"\$ cat (\w+\.py)", command[0])
+    if file and not (session.directory / file[1]).exists():  # so the reader is told to write it
+        (session.directory / file[1]).write_text("\n".join(output) + "\n", "utf-8")
     printed = session.run("\n".join(line[2:] for line in command))
     known = "\n".join(line for line in output if line)
     printed = "\n".join(line for line in printed.splitlines() if line)

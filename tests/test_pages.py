@@ -25,6 +25,7 @@ from postgres_support import running
 
 RUN = [
     "docs/cli.md",
+    "docs/first-session.md",
     "docs/index.md",
     "docs/tutorial.md",
     *(named(page) for page in sorted((ROOT / "docs" / "howto").glob("*.md"))),
@@ -34,12 +35,15 @@ PASTED = ["README.md", "docs/api.md", "docs/queries.md"]
 OF_OTHER_TESTS = {
     ("docs/concurrency.md", "python"): "below",
     ("docs/crash-model.md", "python"): "below",
-    ("docs/first-session.md", "text"): "recorded: its commands must be ones that the parser takes",
     ("docs/crash-model.md", "json"): "tests/test_replay.py",
     ("docs/format.md", "json"): "tests/test_format_page.py",
     ("docs/format.md", "text"): "tests/test_format_page.py",
 }
-NOT_RUN = [("docs/tutorial.md", "fetches packages")]
+NOT_RUN = [
+    ("docs/first-session.md", "fetches packages"),
+    ("docs/first-session.md", "where the kill hits is chance"),
+    ("docs/tutorial.md", "fetches packages"),
+]
 """Page and reason of each block that is only read."""
 NEEDED = {
     "docs/howto/from-bazoola.md": ["bazoola"],
@@ -48,6 +52,7 @@ NEEDED = {
 }
 """What a page uses of the extras."""
 NEEDED_PROGRAMS = {
+    "docs/howto/care.md": ["jq"],
     "docs/howto/to-postgresql.md": ["psql", "createdb"],
     "docs/howto/web-workers.md": ["curl", "pkill"],
 }

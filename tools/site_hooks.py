@@ -9,10 +9,11 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 from collections.abc import Iterator
 from typing import Any
 
-from bazanite_tools.cli import GROUPS, run_line, summary
+from bazanite_tools.cli import GROUPS, run_line
 
 MARK = "<!-- help of every command -->"
 TITLES = {
@@ -21,7 +22,7 @@ TITLES = {
     "care": "Care",
     "proof": "Proof",
 }
-_WIDTH = "88"
+_WIDTH = "80"
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
@@ -34,15 +35,21 @@ def sections() -> Iterator[str]:
     for group, names in GROUPS.items():
         yield f"## {TITLES[group]}\n"
         for name in names:
-            yield f"### {name}\n\n{summary(name).capitalize()}.\n"
-            yield f"```text\n{help_of([name])}```\n"
-            if name == "wal":
-                for action in ("show", "verify", "tail", "archive"):
-                    yield f"#### wal {action}\n\n```text\n{help_of([name, action])}```\n"
+            shown = help_of([name])
+            yield f"### {name}\n\n```text\n{shown}```\n"
+            for action in actions(shown):
+                yield f"#### {name} {action}\n\n```text\n{help_of([name, action])}```\n"
+
+
+def actions(shown: str) -> list[str]:
+    """The commands of a command, by its help: argparse lists them in the first lines of a group."""
+    group = r"^positional arguments:\n  [A-Z]+\n((?: {4}\w.*\n| {6,}\w.*\n)+)"
+    listed = re.search(group, shown, re.MULTILINE)
+    return re.findall(r"^ {4}(\w+)", listed[1], re.MULTILINE) if listed else []
 
 
 def help_of(words: list[str]) -> str:
-    """What these words and ``--help`` print, in lines of 88 columns."""
+    """What these words and ``--help`` print, in lines of 80 columns."""
     before = os.environ.get("COLUMNS")
     os.environ["COLUMNS"] = _WIDTH
     try:

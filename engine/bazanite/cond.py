@@ -33,7 +33,8 @@ class BaseCond(ABC):
         self.params = params
 
     @abstractmethod
-    def eval(self, row: Row) -> bool: ...
+    def eval(self, row: Row) -> bool:
+        """Whether this row fulfils it; it may read the database, but not change it."""
 
     def check_fields(self, schema: Schema) -> None:  # noqa: B027  most need no check
         """ValidationError if this condition makes no sense for a table of this schema."""

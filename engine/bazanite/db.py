@@ -43,15 +43,20 @@ if TYPE_CHECKING:
 
 
 class DB(Queries):
-    """Opens the directory, recovering what a crash left; docs/api.md describes the options.
+    """A handle to the tables of one directory, for all threads; opening recovers what a crash left.
 
-    ``int_width`` (9 for a new directory) is how many digits unsized integers have; 6 is what
-    Bazoola 0.0.7 can read.  ``checksums``: True gives these tables checksums, False takes them
-    away, None leaves it as it is.  ``migrations`` are made first, those that the directory has not
-    seen (``migrate``); in a new one they are taken as made, as the classes are what they lead to.
-    ``DB.open`` takes the tables as the directory has them, without classes.
-    ``read_only``: nothing is made, changed or recovered, whoever else writes; ReadOnlyError for
-    whatever would change something, migrations that are not made yet included.
+    Tables that the directory lacks are made.  ``durability`` is what is on disk when a call that
+    changes something returns: "full", its change; "normal", all but the newest changes, which a
+    power cut may take; "off", nothing, and only kills are survived.  ``lock_timeout`` is for how
+    many seconds a call waits for the lock before LockTimeout, None: as long as it takes, and
+    ``commit_timeout`` for how many another process may take to confirm a commit.  ``int_width`` (9
+    for a new directory) is how many digits unsized integers have; 6 is what  Bazoola 0.0.7 can
+    read.  ``checksums``: True gives these tables checksums, False takes them away, None leaves it
+    as it is.  ``migrations`` are made first, those that the directory has not seen (``migrate``);
+    in a new one they are taken as made, as the classes are what they lead to.  ``DB.open`` takes
+    the tables as the directory has them, without classes.  ``read_only``: nothing is made, changed
+    or recovered, whoever else writes; ReadOnlyError for whatever would change something,
+    migrations that are not made yet included.
 
     ValidationError, SchemaMismatch, DirectoryError and CorruptionError leave the tables as they
     were; so does IntegrityError, whose ``ids`` are two rows of a table of Bazoola's that are equal
@@ -133,29 +138,50 @@ class DB(Queries):
         return self.storage.store.read_lsn
 
     def insert(self, table_name: str, values: Mapping[str, Any]) -> Row:
-        """Store a row and return it; see ``Table.insert``."""
+        """Store a row and return it as it will read; without an "id" it gets the next free one.
+
+        ValidationError for values that do not fit and for an id that is taken, IntegrityError for
+        values that must be unique, ValueError for a foreign key that does not exist.
+        """
         return self.storage.table(table_name).insert(values)
 
     def insert_many(self, table_name: str, rows: Iterable[Mapping[str, Any]]) -> list[Row]:
-        """Store all these rows in one transaction and return them; see ``Table.insert_many``."""
+        """Store all these rows in one transaction, or none; returns them in order.
+
+        Errors are those of ``insert``.
+        """
         return self.storage.table(table_name).insert_many(rows)
 
     def insert_ids(self, table_name: str, rows: Iterable[Mapping[str, Any]]) -> list[int]:
-        """Store all these rows in one transaction and return their ids, in order."""
+        """Store all these rows in one transaction, or none; returns their ids, in order.
+
+        Half the time of ``insert_many``, and less memory.
+        """
         return self.storage.table(table_name).insert_ids(rows)
 
     def update_by_id(self, table_name: str, pk: int, values: Mapping[str, Any]) -> Row:
-        """Change fields of a row and return all of it; see ``Table.update_by_id``."""
+        """Change these fields of a row and return all of it; NotFoundError if there is none.
+
+        It keeps its place in the file.  With an "id" among the values its id changes, which is an
+        IntegrityError if rows refer to it.  Other errors are those of ``insert``.
+        """
         return self.storage.table(table_name).update_by_id(pk, values)
 
     def delete_by_id(self, table_name: str, pk: int) -> None:
-        """Delete a row, or NotFoundError; see ``Table.delete_by_id``."""
+        """Delete a row; NotFoundError if there is none.
+
+        What becomes of rows that refer to it is what their FK says (``on_delete``); IntegrityError
+        if one of them is in the way.
+        """
         self.storage.table(table_name).delete_by_id(pk)
 
     def find_by_id(
         self, table_name: str, pk: int, *, joins: Sequence[BaseJoin] | None = None
     ) -> Row | None:
-        """The row with this id and what the joins add to it; None if there is none."""
+        """The row with this id and what the joins add to it; None if there is none.
+
+        Without joins it mostly takes no lock, and so waits for no writer.
+        """
         try:
             table = self.storage.tables[table_name]
         except (KeyError, TypeError):
@@ -168,7 +194,7 @@ class DB(Queries):
             return None if row is None else with_joins([row], joins, table)[0]
 
     def find_all(self, table_name: str, *, joins: Sequence[BaseJoin] | None = None) -> list[Row]:
-        """Every row, in slot order, with what the joins add."""
+        """Every row, in the order of the file, with what the joins add; under the lock."""
         table = self.storage.table(table_name)
         if not joins:
             return table.find_all()
@@ -179,7 +205,7 @@ class DB(Queries):
     def find_by_cond(
         self, table_name: str, cond: BaseCond, joins: Sequence[BaseJoin] | None = None
     ) -> list[Row]:
-        """The rows that fulfil the condition, in slot order, with what the joins add."""
+        """The rows that fulfil the condition, in the order of the file, with what the joins add."""
         table = self.storage.table(table_name)
         if not joins:
             return table.find_by_cond(cond)
@@ -245,11 +271,17 @@ class DB(Queries):
         return self.storage.store.transaction()
 
     def checkpoint(self) -> None:
-        """Make the table files durable on their own and start the log anew."""
+        """Make the table files durable on their own and start the log anew.
+
+        DirectoryError if that fails, as on a full disk: the log keeps everything.
+        """
         self.storage.store.checkpoint()
 
     def check(self) -> Report:
-        """Whether the files of this directory's tables agree; reads only."""
+        """Whether all files agree, with each other and with their checksums; changes nothing.
+
+        It reads every row under the lock, and others wait.
+        """
         from .check import check_view  # noqa: PLC0415  seldom used, and workers start often
 
         with self.storage.store.reading() as view:

@@ -92,13 +92,16 @@ class FieldType(ABC):
         declare(self, Declared(unique, index, default, check))
 
     @abstractmethod
-    def serialize(self, val: Any) -> bytes: ...
+    def serialize(self, val: Any) -> bytes:
+        """The bytes of a value that was validated, or of None: exactly ``size`` of them."""
 
     @abstractmethod
-    def deserialize(self, row: bytes, start: int) -> tuple[Any, int]: ...
+    def deserialize(self, row: bytes, start: int) -> tuple[Any, int]:
+        """The value that stands there, and where it ends; ValueError for bytes of no value."""
 
     @abstractmethod
-    def validate_type(self, val: Any) -> None: ...
+    def validate_type(self, val: Any) -> None:
+        """ValidationError unless such a value, which may be None, can be stored."""
 
     def validate(self, val: Any) -> None:
         """ValidationError unless the value can be stored in such a field."""

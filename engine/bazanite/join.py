@@ -30,7 +30,8 @@ class BaseJoin(ABC):
     foreign_table_name: str
 
     @abstractmethod
-    def join(self, fk: Any, foreign_table: Table) -> dict[str, Any]: ...
+    def join(self, fk: Any, foreign_table: Table) -> dict[str, Any]:
+        """What to add to a row whose ``fk_attr`` has this value; it may read the other table."""
 
 
 class Join(BaseJoin):
