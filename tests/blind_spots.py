@@ -75,9 +75,9 @@ SPOTS: dict[str, BlindSpot] = {
     "a held lock makes nothing durable": _spot(
         "power cut",
         "normal, locked",
-        W + "store",
-        "                commit.sync_and_apply_locked(used.core, used.group)\n",
-        "                __planted__()\n",
+        W + "commit",
+        "    try:\n        sync_and_apply_locked(core, group)\n    except (Comm",
+        "    try:\n        __planted__()\n    except (Comm",
     ),
     "an empty log stays unsafe when it is closed": _spot(
         "power cut",

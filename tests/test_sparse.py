@@ -136,7 +136,7 @@ def test_a_file_cut_short_and_grown_again_shows_nothing_of_what_it_had(sparse: P
 def test_a_backup_is_equal_and_as_sparse(sparse: Path, tmp_path: Path) -> None:
     damage(sparse, HOLE, b"\0\0\0\0?")
     with opened(sparse, TableT) as db:
-        db.backup(tmp_path / "copy")
+        db.backup(tmp_path / "copy", verify=False)
         dense_too = written_out(sparse)
     for name in (INDEX, "t.dat", "t__free.dat", "t__seqnum.dat", "schema.json"):
         assert (tmp_path / "copy" / name).read_bytes() == (sparse / name).read_bytes()
@@ -159,7 +159,7 @@ def test_a_backup_of_a_file_that_ends_in_a_hole_has_its_size(tmp_path: Path) -> 
     with opened(tmp_path / "data", TableT) as db:
         with db.transaction() as tx:
             tx.truncate(INDEX, 5 * 1_000_003)
-        db.backup(tmp_path / "copy")
+        db.backup(tmp_path / "copy", verify=False)
     assert (tmp_path / "copy" / INDEX).read_bytes() == bytes(5 * 1_000_003)
 
 

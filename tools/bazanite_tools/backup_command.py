@@ -15,10 +15,10 @@ examples:
   bazanite backup data /backups/monday          checked when it is done
   bazanite restore /backups/monday data2        and how to use it
 
-Others go on reading and writing. TARGET is missing or empty; it is durable when
-the command ends, and of one state: every transaction up to the log position
-that is told, and none behind it. Interrupted, nothing is left in TARGET. To be
-able to restore later states of it, too: bazanite wal archive --help
+Others go on reading and writing. TARGET is missing or empty; it is durable
+when the command ends, and of one state: every transaction up to the log
+position that is told, and none behind it. Interrupted, nothing is left in
+TARGET. To restore later states of it, too: bazanite wal archive --help
 """
 
 

@@ -62,6 +62,12 @@ GROUPS = {
 }  # fmt: skip
 """What the commands are about, as ``--help`` lists them."""
 
+_TOGETHER = {
+    "dump": ("load", "write schema and rows as one text; make a directory of one"),
+    "backup": ("restore", "copy one state while others write; have any state since"),
+    "replay": ("merge", "repeat a failure that was stored; add up parts of an exploration"),
+}
+"""Commands that share a line of that list, and what it says."""
 _DESCRIPTION = "Bazanite directories: tables in files, made crash-safe by a log."
 _EXAMPLES = """\
 examples:
@@ -105,7 +111,10 @@ class _Commands(_Parser):
         lines = [self.format_usage(), _DESCRIPTION]
         for title, names in GROUPS.items():
             lines.append(f"{title}:")
-            lines += [f"  {name:<10}  {_COMMANDS[name][1]}" for name in names]
+            for name in names:
+                other, both = _TOGETHER.get(name, ("", _COMMANDS[name][1]))
+                if name not in dict(_TOGETHER.values()):
+                    lines.append(f"  {', '.join(filter(None, (name, other))):<15}  {both}")
         return "\n".join([*lines, _EXAMPLES, ""])
 
 

@@ -19,11 +19,11 @@ examples:
   bazanite wal tail data                                which commit was it?
   bazanite restore /backups/monday data2 --log data --to-lsn 81236
 
-Reads BACKUP and the log's directory, which may be in use, and changes nothing in
-them. --log is the directory that was backed up, or one with copies of its
-wal.*.archive files (and of its wal.log). What was committed behind the backup
-must still be there: `bazanite wal archive DIR --keep SIZE` keeps it. TARGET has
-every transaction up to the position that is told, and none behind it.
+Reads BACKUP and the log's directory, which may be in use, and changes
+nothing in them. --log is the directory that was backed up, or one with copies
+of its wal.*.archive files (and of its wal.log). What was committed behind the
+backup must still be there: `bazanite wal archive DIR --keep SIZE` keeps it.
+TARGET has every transaction up to the position that is told, and none behind.
 """
 
 

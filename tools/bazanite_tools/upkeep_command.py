@@ -17,9 +17,9 @@ from .violations import at_least_one
 
 _EXAMPLES = """\
 examples:
-  bazanite upkeep                      the machine's own list of packages, 100 kills
+  bazanite upkeep                      this machine's packages, 100 kills
   bazanite upkeep --kills 1000 --json  longer, one document
-  bazanite upkeep --status file        another list, as Debian's `Packages` files
+  bazanite upkeep --status FILE        another list, as /var/lib/dpkg/status
 """
 
 

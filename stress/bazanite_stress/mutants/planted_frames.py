@@ -147,10 +147,10 @@ BUGS = (
             ),
             Patch(
                 "bazanite_wal.checkpoint",
-                "    words[shared.CHECKPOINTING] = 0\n    core.files.joined",
+                "    words[shared.CHECKPOINTING] = 0\n    words[shared.CHECKPOINTED_AT]",
                 "    for index in (shared.END, shared.DURABLE, shared.APPLIED, shared.WATERMARK):\n"
                 "        words[index] = 0\n"
-                "    words[shared.CHECKPOINTING] = 0\n    core.files.joined",
+                "    words[shared.CHECKPOINTING] = 0\n    words[shared.CHECKPOINTED_AT]",
             ),
         ),
         pairs=(9,),
