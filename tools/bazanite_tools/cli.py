@@ -65,7 +65,7 @@ GROUPS = {
 _TOGETHER = {
     "dump": ("load", "write schema and rows as one text; make a directory of one"),
     "backup": ("restore", "copy one state while others write; have any state since"),
-    "replay": ("merge", "repeat a failure that was stored; add up parts of an exploration"),
+    "replay": ("merge", "repeat a stored failure; add up parts of an exploration"),
 }
 """Commands that share a line of that list, and what it says."""
 _DESCRIPTION = "Bazanite directories: tables in files, made crash-safe by a log."
