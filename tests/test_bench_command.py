@@ -101,7 +101,7 @@ def test_without_json_there_is_a_table_and_on_what_it_was_measured(
     out, err = capsys.readouterr()
     assert "scan: all rows, as dicts; 100 rows\n" in out
     assert re.search(r"^  bazanite +1 +1 +[\d,]+ +1\.00 ", out, re.MULTILINE)
-    assert re.search(r"^  tinydb\* +1 +1 ", out, re.MULTILINE)
+    assert re.search(r"^  tinydb +1 +1 ", out, re.MULTILINE)
     assert "Linux" in out
     assert err.startswith("seed 5\n")
 

@@ -269,6 +269,13 @@ def test_a_stream_goes_on_behind_a_vacuum_and_across_openers(
         assert [*found, *(row["id"] for row in rows)] == expected
 
 
+def let_strangers_in(path: Path) -> None:
+    """Open the directories that pytest made, down to this one, to other users."""
+    for folder in (path, *path.parents[:-1]):
+        if folder.name.startswith(("pytest", "test", "popen")):
+            os.chmod(folder, folder.stat().st_mode | 0o555)
+
+
 def test_a_program_that_may_only_read_does_so(tmp_path: Path) -> None:
     """Another user, in a directory that is not its own."""
     if os.geteuid() != 0:
@@ -296,9 +303,7 @@ def test_a_program_that_may_only_read_does_so(tmp_path: Path) -> None:
                 now = {file: os.stat(f"{name}/{file}").st_mtime_ns for file in os.listdir(name)}
                 assert now == before
 
-        for folder in (tmp_path, *tmp_path.parents[:-1]):
-            if folder.stat().st_uid == os.getuid() and folder.name.startswith(("pytest", "test")):
-                os.chmod(folder, folder.stat().st_mode | 0o555)
+        let_strangers_in(tmp_path)
         place = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
         try:
             assert in_child(stranger) == 0
@@ -312,7 +317,7 @@ def test_a_file_that_may_not_be_read_is_told(tmp_path: Path) -> None:
         pytest.skip("only root can be somebody else")
     DB([TableA], tmp_path / "data").close()
     os.chmod(tmp_path / "data" / ".lock", 0o600)
-    os.chmod(tmp_path, 0o755)
+    let_strangers_in(tmp_path)
 
     def stranger() -> None:
         os.chdir(tmp_path / "data")

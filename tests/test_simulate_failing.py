@@ -254,7 +254,7 @@ def test_a_process_whose_tables_changed_and_that_cannot_open_them_anew_has_no_ha
     program = Program(known.workload, [known.processes[0], finding])
     turns = [Decision(120, "run", 1), Decision(132, "run", 0)]
     failed = 0
-    for point in range(270, 320):  # within its opening anew, wherever exactly that writes
+    for point in range(380, 440):  # within its opening anew, wherever exactly that writes
         failure = Decision(point, "fail", 1, written=111, how="EIO")
         trial = Court(program, "hostile").run(Script([*turns, failure]), stops=False)
         assert trial.broken is None, (point, trial.broken)

@@ -14,8 +14,8 @@ from bazanite_wal.layer import View, WriteSet
 
 from . import adopt, sums
 from .catalog import WIDTHS, compare, compare_columns, settled, spec_of
-from .catalog_copy import COPY_NAME
-from .catalog_file import read_catalog, write_catalog
+from .catalog_copy import COPY_NAME, copy_of
+from .catalog_file import read_catalog, read_catalog_bytes, write_catalog
 from .codec import Layout
 from .errors import (
     CorruptionError,
@@ -170,9 +170,18 @@ def open_tables(
                     adopt.verify(tx, layouts[name], present)  # what is damaged gets none
                 if specs[name].checksums:
                     sums.build(tx, sums.sum_file(files[name], specs[name]))
-            write_catalog(tx, catalog)
+        _store(tx, catalog, changed=bool(changed), as_it_is=checksums is False)
         _drop_sums(tx, [files[name].sums for name, spec in specs.items() if not spec.checksums])
         return layouts, catalog
+
+
+def _store(tx: WriteSet, catalog: Catalog, *, changed: bool, as_it_is: bool) -> None:
+    """Write the catalog if it was changed; or if its copy is of another one, which was put back,
+    and the caller takes the directory ``as_it_is``.
+    """
+    copy = tx.read(COPY_NAME, 0, tx.size(COPY_NAME)) if as_it_is else b""
+    if changed or (copy and not copy_of(copy, read_catalog_bytes(tx))):
+        write_catalog(tx, catalog)
 
 
 def _refuse_unknown_targets(table: str, spec: TableSpec, known: Collection[str]) -> None:

@@ -17,8 +17,9 @@ examples:
 
 Others go on reading and writing. TARGET is missing or empty; it is durable
 when the command ends, and of one state: every transaction up to the log
-position that is told, and none behind it. Interrupted, nothing is left in
-TARGET. To restore later states of it, too: bazanite wal archive --help
+position that is told, and none behind it. Interrupted, TARGET is empty, or
+whole if it was being checked already. To restore later states of it, too:
+bazanite wal archive --help
 """
 
 
