@@ -102,7 +102,11 @@ def keep_up(settings: Settings, tell: Callable[[Outcome], None] = lambda _: None
     spoken = Spoken([Path(order.journal) for order in orders], deeds, settings.text)
     with Crew(orders, settings.seed) as crew:
         round_ = _Round(settings, directory, spoken, outcome)
-        while outcome.rounds < settings.rounds or crew.kills < settings.kills:
+        while (
+            outcome.rounds < settings.rounds
+            or crew.kills < settings.kills
+            or not any(spoken.positions())  # who has just been started commits nothing yet
+        ):
             round_.run()
             outcome.kills, outcome.seconds = crew.kills, time.monotonic() - started
             tell(outcome)
