@@ -238,8 +238,8 @@ class _Directory(_Wrapper):
     def open(self, name: str, *, write: bool = True) -> Any:
         return self._opened("open", name, write=write)
 
-    def create(self, name: str) -> Any:
-        return self._opened("create", name)
+    def create(self, name: str, *, new: bool = False) -> Any:
+        return self._opened("create", name, new=new)
 
     def create_successor(self, name: str, of: str) -> Any:
         return self._opened("create_successor", name, of)

@@ -79,9 +79,10 @@ def back_up(
     DirectoryError, and nothing is left in ``target``, if that cannot be written or is not empty;
     CorruptionError if the log is damaged; LockTimeout or PoisonedError as of any call.
     """
-    with exclusive():
-        held = _begin(core, group)
+    held: Held | None = None
     try:
+        with exclusive():
+            held = _begin(core, group)
         copy = Copy(core.system, target)
         try:
             copy.take(core.files, progress)
@@ -104,7 +105,8 @@ def back_up(
             f"cannot back {core.directory.path} up to {target}: {error}"
         ) from error
     finally:
-        held.file.close()
+        if held is not None:  # also if it was the end of that block that failed
+            held.file.close()
     with suppress(DBError), exclusive():  # the copy is whole; whoever needs room finds out
         log_is_held(core)  # so that checkpoints are due again
     return Backup(copy.directory.path, held.start, end, copy.files, copy.size)
@@ -139,7 +141,9 @@ def _end(core: Core, held: Held) -> int:
 class Copy:
     """A directory in the making; nobody takes it for a database before ``finish``.
 
-    DirectoryError if there is anything at ``target`` but an empty directory.
+    DirectoryError if there is anything at ``target`` but an empty directory.  Two that are made in
+    the same one at once meet at the first file, which is made by one of them only: the other ends
+    there, and leaves alone what is not its own.
     """
 
     def __init__(self, system: System, target: str) -> None:
@@ -151,6 +155,7 @@ class Copy:
             self.directory.close()
             raise
         self._data = DataFiles(self.directory)
+        self._made: set[str] = set()
         self.files = self.size = 0
 
     def take(self, files: DataFiles, progress: Progress | None = None) -> None:
@@ -160,7 +165,7 @@ class Copy:
         total = sum(sizes.values())
         done = 0
         for name in sorted(names, key=lambda name: name != CATALOG_NAME):
-            file = self.directory.create(name)
+            file = self._create(name)
             try:
                 for size in copy_pieces(files, name, file):
                     if progress is not None:
@@ -176,6 +181,7 @@ class Copy:
         """Make those of these files that are missing, empty; an OSError or DirectoryError."""
         missing = set(names).difference(self._data.names())
         if missing:  # what is in one that came meanwhile is in frames, but nothing need be in it
+            self._made |= missing
             self._data.create(sorted(missing))
 
     def finish(
@@ -193,7 +199,7 @@ class Copy:
         ``kept_by``: the log has these frames, too, in the places that this header gives them.
         ``needed`` is asked then which files there must be: those that are missing are made, empty.
         """
-        log = self.directory.create(NEW_LOG_NAME)
+        log = self._create(NEW_LOG_NAME)
         try:
             write_zeros(log, 0, log_size)
             for frame in frames:
@@ -211,7 +217,19 @@ class Copy:
             log.close()
         names = self._data.names()
         self.files, self.size = len(names), sum(map(self._data.size, names))
+        self._made.add(LOG_NAME)
         name_new_log(self.directory)
+
+    def _create(self, name: str) -> File:
+        self._made.add(name)  # before the call: an interrupt behind it finds a file to be removed
+        try:
+            return self.directory.create(name, new=True)
+        except FileExistsError as error:
+            self._made.discard(name)
+            raise DirectoryError(
+                f"{self.directory.path}: somebody else writes into it: there is a {name} now, and"
+                " a backup needs a directory of its own"
+            ) from error
 
     def _apply(self, frame: Frame) -> None:
         operations = frame.operations()
@@ -221,7 +239,7 @@ class Copy:
     def remove(self) -> None:
         """Take away what was made, the log first; only an empty directory stays."""
         self._data.close()
-        made = self.directory.list()
+        made = self._made.intersection(self.directory.list())
         for name in sorted(made, key=lambda name: (name != LOG_NAME, name == CATALOG_NAME)):
             self.directory.remove(name)
 

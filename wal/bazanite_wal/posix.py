@@ -342,8 +342,12 @@ class PosixDirectory(_Handle):
     def open(self, name: str, *, write: bool = True) -> File:
         return PosixFile(self, name, os.O_RDWR if write else os.O_RDONLY)
 
-    def create(self, name: str) -> File:
-        return PosixFile(self, name, os.O_RDWR | os.O_CREAT)
+    def create(self, name: str, *, new: bool = False) -> File:
+        if not new:
+            return PosixFile(self, name, os.O_RDWR | os.O_CREAT)
+        file = PosixFile(self, name, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+        follow_directory(file._fd, self._fd)
+        return file
 
     def create_successor(self, name: str, of: str) -> File:
         old = PosixFile(self, of, os.O_RDONLY)

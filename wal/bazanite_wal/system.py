@@ -107,8 +107,8 @@ class Directory(Protocol):
         ...
 
     def open(self, name: str, *, write: bool = True) -> File: ...
-    def create(self, name: str) -> File:
-        """Open the file, making it empty if it does not exist."""
+    def create(self, name: str, *, new: bool = False) -> File:
+        """Open the file, making it empty if it does not exist; ``new``: FileExistsError if so."""
         ...
 
     def create_successor(self, name: str, of: str) -> File:

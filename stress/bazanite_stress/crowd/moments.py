@@ -152,9 +152,9 @@ class _Directory(_Wrapped):
     def open(self, name: str, *, write: bool = True) -> Any:
         return _File(self._system, self._inner.open(name, write=write), name)
 
-    def create(self, name: str) -> Any:
+    def create(self, name: str, *, new: bool = False) -> Any:
         self._system.come(CREATING)
-        return _File(self._system, self._inner.create(name), name)
+        return _File(self._system, self._inner.create(name, new=new), name)
 
     def create_successor(self, name: str, of: str) -> Any:
         self._system.come(CREATING)

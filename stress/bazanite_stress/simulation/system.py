@@ -290,8 +290,10 @@ class SimulatedDirectory:
         self._system.call("open", name)
         return SimulatedFile(self._system, self._inode(name), name, write=write)
 
-    def create(self, name: str) -> SimulatedFile:
+    def create(self, name: str, *, new: bool = False) -> SimulatedFile:
         self._system.call("create", name)
+        if new and name in self._folder.names:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
         return SimulatedFile(self._system, self._made(name), name, write=True)
 
     def create_successor(self, name: str, of: str) -> SimulatedFile:
