@@ -31,6 +31,7 @@ from .layer import View
 from .log import LOG_NAME, NEW_LOG_NAME, Log, name_new_log
 from .scan import walk
 from .system import File, LockFile, System
+from .target import refuse_file_name
 
 _CHUNK = 1 << 16
 """Less than any gap that was left sparse: all zeros of such a gap are at an end of some chunk."""
@@ -83,6 +84,7 @@ def back_up(
     try:
         with exclusive():
             held = _begin(core, group)
+        refuse_file_name(core.system, target, core.directory)
         copy = Copy(core.system, target)
         try:
             copy.take(core.files, progress)
@@ -141,9 +143,8 @@ def _end(core: Core, held: Held) -> int:
 class Copy:
     """A directory in the making; nobody takes it for a database before ``finish``.
 
-    DirectoryError if there is anything at ``target`` but an empty directory.  Two that are made in
-    the same one at once meet at the first file, which is made by one of them only: the other ends
-    there, and leaves alone what is not its own.
+    DirectoryError if there is anything at ``target`` but an empty directory.  Of two that are made
+    in the same one at once, one ends at its first file, and leaves alone what is not its own.
     """
 
     def __init__(self, system: System, target: str) -> None:

@@ -24,6 +24,7 @@ from .options import StoreOptions
 from .posix import POSIX
 from .scan import Scan
 from .system import System
+from .target import refuse_file_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,10 @@ def restore(
                 " forward only; take an older one"
             )
         try:
+            refuse_file_name(system, target, offline.directory)
+            if log is not None:
+                with closing(system.directory(log, create=False)) as directory:
+                    refuse_file_name(system, target, directory)
             copy = Copy(system, target)
             try:
                 replay = _Replay(scan, offline.path, log, to_lsn, system)
