@@ -214,6 +214,8 @@ def detach(core: Core, group: GroupCommit) -> None:
 
 def _say_goodbye(core: Core, group: GroupCommit) -> None:
     if core.attached.try_lock():
+        # Whoever holds the log is attached: it is a backup that we end here, or one that is dying.
+        core.words[shared.HOLD] = 0
         checkpoint_locked(core, group, LogSettings(core.header.sector))
         return
     core.attached.try_lock(shared=True)  # the failed conversion dropped it
