@@ -53,7 +53,7 @@ SPOTS: dict[str, BlindSpot] = {
     "a grown log is not synced": _spot(
         "power cut",
         "normal, grown log",
-        W + "commit",
+        W + "room",
         "        group.sync_held()  # else a lost size could",
         "        __planted__()  #",
     ),

@@ -34,7 +34,8 @@ def restore(
     may be in use.  ``progress`` is told how many bytes were copied, and of how many.
 
     ValidationError if ``log`` is not that of the backup, or has no such position; ForgottenError if
-    it does not lead on from the backup; CorruptionError for damage in either; DirectoryError.
+    it does not lead on from the backup; CorruptionError for damage in either; DirectoryError, also
+    if anyone opens the backup meanwhile.
     Nothing is left in ``target`` then, except by a CorruptionError that the check ends in: the copy
     stays, to be looked at.
     """

@@ -165,3 +165,14 @@ def _next_block(view: View, sums: SumFile, block: int, count: int) -> int:
     """The first block from this one on that is not all zeros in one of the files."""
     found = [view.next_data(name, block * BLOCK_SIZE) for name in sums.columns]
     return min((place // BLOCK_SIZE for place in found if place is not None), default=count)
+
+
+def next_covered(view: View, sums: SumFile, name: str, offset: int) -> int:
+    """The first place of a file, at or after a block's, that is not in a hole both of it and of
+    its checksums: there is nothing that could differ before.  Its size if there is none.
+    """
+    size = view.size(name)
+    data = view.next_data(name, offset)
+    line = view.next_data(sums.name, sums.offset(offset // BLOCK_SIZE))
+    told = size if line is None else (line // sums.width - HEADER_LINES) * BLOCK_SIZE
+    return min(size if data is None else data // BLOCK_SIZE * BLOCK_SIZE, told, size)

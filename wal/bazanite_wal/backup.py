@@ -152,6 +152,7 @@ class Copy:
         try:
             if self.directory.list():
                 raise DirectoryError(f"{target}: a backup needs an empty or a new directory")
+            self.directory.sync_name()  # else a power cut could take all of it
         except BaseException:
             self.directory.close()
             raise

@@ -19,27 +19,23 @@ from contextlib import suppress
 
 from . import shared
 from .apply import catch_up, finish_apply
-from .checkpoint import checkpoint_locked
 from .context import T, closing_contextmanager, within
 from .core import Core, Remembered
 from .errors import (
-    ArchiveError,
     CommittedNotApplied,
     CommitUncertain,
     DirectoryError,
     PoisonedError,
     TransactionError,
 )
-from .frame import FRAME, HEADER_SIZE, MARK, Operation, encode_frame, encode_operations
+from .frame import FRAME, MARK, Operation, encode_frame, encode_operations
 from .group import GroupCommit
-from .hold import log_is_held
+from .room import fits, make_room
 from .section import check_thread, exclusive, help_apply
-from .telling import ERROR, INFO, WARNING, tell
+from .telling import ERROR, tell
 from .transaction import Transaction
 
 _IDLE_SECONDS = 1.0
-_HELD_BYTES = 1 << 20
-"""So much more room is made at once where the log has to grow because a backup holds it."""
 
 
 @closing_contextmanager
@@ -195,7 +191,7 @@ def append(core: Core, group: GroupCommit, kind: bytes, operations: list[Operati
     """
     payload = encode_operations(operations)
     try:
-        _make_room(core, group, len(payload))
+        make_room(core, group, len(payload))
     except OSError as error:
         raise DirectoryError(
             f"{core.log.path}: no room could be made, the transaction is rolled back: {error}"
@@ -238,7 +234,7 @@ def mark_durable(core: Core, group: GroupCommit) -> None:
     the last one is not durable yet.
     """
     words = core.words
-    if words[shared.WATERMARK] < words[shared.DURABLE] == words[shared.END] and _fits(core, 0):
+    if words[shared.WATERMARK] < words[shared.DURABLE] == words[shared.END] and fits(core, 0):
         append(core, group, MARK, [])
 
 
@@ -254,48 +250,3 @@ def _publish(core: Core, end: int, checksum: str) -> None:
     core.words[shared.END] = end
     core.known = (core.header.generation, end, checksum)
     core.critical = False
-
-
-def _make_room(core: Core, group: GroupCommit, payload_size: int) -> None:
-    """See to it that a frame fits: by a checkpoint, and for a large one by a larger log."""
-    if _fits(core, payload_size):
-        return
-    core.log_size = core.log.size()  # another process may have grown it
-    if _fits(core, payload_size):
-        return
-    spare = _HELD_BYTES if log_is_held(core) else 0  # then it grows
-    try:
-        if not spare:
-            checkpoint_locked(core, group)
-    except ArchiveError as error:
-        tell(WARNING, "archive failed", "%s", error.message)  # the log keeps them, and grows
-    except (CommittedNotApplied, CommitUncertain) as error:
-        raise DirectoryError(
-            f"{core.log.path}: the transaction is rolled back: the log is full, and earlier"
-            f" transactions cannot be put into the table files ({error.__cause__ or error})"
-        ) from (error.__cause__ or error)
-    if _fits(core, payload_size):
-        return
-    size = core.log_size
-    try:
-        core.log.grow(core.header.file_offset(_end_of(core, payload_size)) + spare)
-    except OSError as error:
-        with suppress(OSError):
-            core.log.shrink(size)  # give back what there was not enough of
-        raise DirectoryError(
-            f"{core.log.path}: cannot grow the log for a transaction of {payload_size} bytes, it is"
-            f" rolled back: {error}"
-        ) from error
-    if not core.unsafe:
-        group.sync_held()  # else a lost size could hand the same LSNs out twice
-    core.log_size = core.log.size()
-    grown = (core.log.path, core.log_size, payload_size)
-    tell(INFO, "log grown", "%s: grew to %d bytes for a transaction of %d", *grown)
-
-
-def _fits(core: Core, payload_size: int) -> bool:
-    return core.header.file_offset(_end_of(core, payload_size)) <= core.log_size
-
-
-def _end_of(core: Core, payload_size: int) -> int:
-    return core.header.align(core.words[shared.END]) + HEADER_SIZE + payload_size

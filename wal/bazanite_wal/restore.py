@@ -17,7 +17,7 @@ from .errors import CorruptionError, DirectoryError, ForgottenError, ValidationE
 from .frame import FRAME, LARGEST_FILE, Frame
 from .header import SALT_SIZE, Header
 from .layer import View
-from .log import LOG_NAME
+from .log import LOG_NAME, Log
 from .log_reader import LogReader
 from .offline import Offline, open_offline
 from .options import StoreOptions
@@ -63,7 +63,8 @@ def restore(
 
     Errors leave nothing in ``target``: ValidationError for a position that backup and log do not
     have, or a log of another directory; ForgottenError if the log does not lead on from the backup;
-    CorruptionError if something is damaged; DirectoryError.
+    CorruptionError if something is damaged; DirectoryError, also if anyone opens the backup
+    meanwhile.
     """
     system = system or POSIX
     if to_lsn is not None and not (type(to_lsn) is int and 0 <= to_lsn <= LARGEST_FILE):
@@ -87,6 +88,7 @@ def restore(
                 with closing(files):
                     files.open_all()
                     copy.take(files, progress)
+                _refuse_used(offline, scan)
                 copy.finish(
                     replay.frames(),
                     lambda: replay.header(system),
@@ -124,6 +126,20 @@ def _checked(offline: Offline) -> Scan:
             " first, then back it up"
         )
     return scan
+
+
+def _refuse_used(offline: Offline, scan: Scan) -> None:
+    """DirectoryError if anyone opened the backup since, who may have changed what was copied.
+
+    A first opener begins a new generation of its log before anybody changes anything.
+    """
+    log = Log.open(offline.directory, write=False)
+    try:
+        header = log.read_header()
+    finally:
+        log.close()
+    if header != scan.header:
+        raise DirectoryError(f"{offline.path} was opened while it was copied, so it is no backup")
 
 
 class _Replay:

@@ -67,6 +67,7 @@ def repair(
         other = None
         if schema is not None:
             other = stack.enter_context(open_source(path_text(schema), system, lock_timeout))
+            _refuse_within(other, target, system)
         catalog, where, doubt = find_catalog(damaged, other)
         try:
             directory = system.directory(target, create=True)
@@ -153,7 +154,7 @@ def _write(
     writes = FileWrites(directory)
     quarantine = Quarantine(directory)
     try:
-        writes.files.create([CATALOG_NAME])
+        directory.create(CATALOG_NAME, new=True).close()  # of two repairs at once one ends here
         write_catalog(writes, catalog, copy=False)
         directory.sync()
         writes.files.create([COPY_NAME])

@@ -51,7 +51,7 @@ def _on_the_shelf(db: DB, system: SimulatedSystem, tables: Iterable[str] | None)
     db.backup(f"{SHELF}{name}", verify=False)
     folder = disk.folders[disk.folders[0].names[name]]
     image = certain_image(disk, folder)
-    if least_image(disk, folder) != image:
+    if least_image(disk, folder) != image or name not in disk.folders[0].durable:
         raise BadCopy("the backup is not durable")
     machine = Machine.from_image(image, disk.profile, disk.sector)
     with DB.open(PATH, system=SimulatedSystem(machine)) as copy:

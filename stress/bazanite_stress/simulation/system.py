@@ -75,7 +75,7 @@ class SimulatedSystem:
         self.call("directory", path)
         if path.startswith(SHELF):
             return SimulatedDirectory(
-                cast("SimulatedSystem", _Shelf(self)), self._shelved(path), path
+                cast("SimulatedSystem", _Shelf(self)), self._shelved(path, create), path, 1
             )
         if path != PATH:
             raise FileNotFoundError(errno.ENOENT, "this machine has one directory only", path)
@@ -87,9 +87,11 @@ class SimulatedSystem:
             folder = disk.create_folder(disk.folders[0], FOLDER)
         return SimulatedDirectory(self, folder)
 
-    def _shelved(self, path: str) -> Folder:
+    def _shelved(self, path: str, create: bool) -> Folder:
         disk, name = self.machine.shelf.disk, path.removeprefix(SHELF)
         number = disk.folders[0].names.get(name)
+        if number is None and not create:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
         return disk.create_folder(disk.folders[0], name) if number is None else disk.folders[number]
 
     def thread_lock(self) -> SimulatedThreadLock:
@@ -135,6 +137,11 @@ class _Shelf:
     def __init__(self, system: SimulatedSystem) -> None:
         self._system = system
         self.machine = system.machine.shelf
+        self.open_locks = system.open_locks
+
+    @property
+    def alive(self) -> bool:
+        return self._system.alive
 
     def call(self, _operation: str, name: str, size: int = 0) -> int:
         self._system.call("copy", name)
@@ -276,12 +283,14 @@ class SimulatedLockFile:
 class SimulatedDirectory:
     """The one directory of a machine, or one of those on its other disk."""
 
-    def __init__(self, system: SimulatedSystem, folder: Folder, path: str = PATH) -> None:
+    def __init__(
+        self, system: SimulatedSystem, folder: Folder, path: str = PATH, device: int = 0
+    ) -> None:
         self._system = system
         self._disk = system.machine.disk
         self._folder = folder
         self.path = path
-        self.identity = (0, folder.number)
+        self.identity = (device, folder.number)
 
     def file_system(self) -> str:
         return "simulated"
