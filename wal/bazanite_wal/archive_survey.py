@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .archive import kept_bytes, read_head, read_section
+from .archive import Place, kept_bytes, read_head, read_section
 from .archive_format import ARCHIVE_NAME, SECTION_SIZE, Section, segment_name, segments_in
 from .errors import ArchiveError, CorruptionError
 from .frame import initial_chain
@@ -80,6 +80,42 @@ def survey(directory: Directory, base: int, *, verify: bool = False) -> Survey:
         leads = f"leads up to LSN {found[-1].end}" if found else "is empty"
         problems.append((ARCHIVE_NAME, 0, f"the archive {leads}, and the log begins at LSN {base}"))
     return Survey(keep, tuple(found), start, tuple(problems))
+
+
+def first_segment(directory: Directory, start: int | None, base: int) -> int | None:
+    """The segment to begin with; None if the archive has nothing of what is wanted.
+
+    Without a start it is the first one from which on nothing is missing up to the log.
+    """
+    firsts = segments_in(directory.list())
+    if start is not None:
+        return max((first for first in firsts if first <= start), default=None)
+    begin, wanted = None, base
+    for first in reversed(firsts):
+        if first > wanted:
+            continue
+        try:
+            leads_up_to = _end_of(directory, first)
+        except CorruptionError:
+            break  # as if it were not there
+        if leads_up_to < wanted:
+            break
+        begin = wanted = first
+    return begin
+
+
+def _end_of(directory: Directory, first: int) -> int:
+    """Up to which log position a segment leads."""
+    file = directory.open(segment_name(first), write=False)
+    try:
+        place = Place(first, read_head(directory, file, first)[0].size, first)
+        while (section := read_section(file, place.offset)) is not None:
+            if section.header.base != place.lsn:
+                break
+            place = Place(first, place.offset + section.size, section.following)
+        return place.lsn
+    finally:
+        file.close()
 
 
 def _segment(

@@ -22,6 +22,7 @@ from typing import NamedTuple
 from . import shared
 from .archive import Place, read_head, read_section
 from .archive_format import SECTION_SIZE, Section, segment_name, segments_in
+from .archive_survey import first_segment
 from .attach import SHARED_NAME
 from .datafiles import CATALOG_NAME, DataFiles
 from .errors import CorruptionError, DirectoryError, ForgottenError, ValidationError
@@ -217,7 +218,7 @@ class LogReader:
     def _archived(self, base: int) -> Iterator[Frame]:
         """The frames of the archive below the log's base; ForgottenError if some are missing.
 
-        With the archive alone its end is no gap.
+        With the archive alone its end is no gap, if it ends behind a generation.
         """
         while self.position < base:
             before = self.position
@@ -228,6 +229,7 @@ class LogReader:
             if self.position == before:
                 later = [first for first in firsts if before < first < base]
                 if self._alone and not later:
+                    self._refuse_rest(older)
                     return
                 raise self._forgotten(before, min([*later, base]))
 
@@ -244,31 +246,56 @@ class LogReader:
                 section = read_section(file, place.offset)
                 if section is None or section.header.base != place.lsn:
                     return
-                for frame in self._section_frames(file, place, section):
+                frames, damage = self._section_frames(file, place, section)
+                for frame in frames:
                     if frame.end > self.position:
                         self.position = frame.end
                         yield frame
+                if damage is not None:
+                    raise damage
                 place = Place(first, place.offset + section.size, section.following)
                 self._place = place
                 self.position = max(self.position, place.lsn)
         finally:
             file.close()
 
-    def _section_frames(self, file: File, place: Place, section: Section) -> list[Frame]:
+    def _refuse_rest(self, firsts: list[int]) -> None:
+        """CorruptionError if the last of these segments has more than was read of it."""
+        place = self._place
+        if place is None or place.first != firsts[-1]:
+            return
+        file = self._directory.open(segment_name(place.first), write=False)
+        try:
+            size = file.size()
+        finally:
+            file.close()
+        if size > place.offset:
+            what = "a generation of the log, or the end"
+            raise self._damaged(place.first, place.offset, what, "neither", self.position)
+
+    def _section_frames(
+        self, file: File, place: Place, section: Section
+    ) -> tuple[list[Frame], CorruptionError | None]:
+        """Those that are whole, and what is to be raised behind them."""
         if section.following <= self.position:
-            return []
+            return [], None
         header = section.header
         area = read_up_to(file, section.end - header.base, place.offset + SECTION_SIZE)
         walked = walk(area, header, header.base, initial_chain(header.salt))
-        if walked.end != section.end:
-            raise CorruptionError(
-                f"{self.path}/{segment_name(place.first)}",
-                place.offset + SECTION_SIZE + walked.end - header.base,
-                f"the frame of LSN {walked.end}",
-                walked.detail,
-                f"Everything up to it was given; {READ_ANEW}",
-            )
-        return walked.frames
+        if walked.end == section.end:
+            return walked.frames, None
+        offset = place.offset + SECTION_SIZE + walked.end - header.base
+        what = f"the frame of LSN {walked.end}"
+        return walked.frames, self._damaged(place.first, offset, what, walked.detail, walked.end)
+
+    def _damaged(
+        self, first: int, offset: int, expected: str, found: str, whole: int
+    ) -> CorruptionError:
+        advice = f"What was committed up to LSN {whole} is whole"
+        if not self._to_the_end:
+            advice = f"Everything up to it was given; {READ_ANEW}"
+        path = f"{self.path}/{segment_name(first)}"
+        return CorruptionError(path, offset, expected, found, advice)
 
     # ---- where to begin
 
@@ -284,7 +311,7 @@ class LogReader:
 
     def _begin(self, start: int | None) -> Beginning:
         if self._alone:
-            first = self._first_segment(start, LARGEST_FILE)
+            first = first_segment(self._directory, start, LARGEST_FILE)
             if first is None:
                 raise self._forgotten(start or 0, start or 0)
             return Beginning(first, None)
@@ -297,9 +324,11 @@ class LogReader:
                     f"{self.path}: its log never had a position {start}: it ends at or before LSN"
                     f" {header.base + room}"
                 )
-            first = self._first_segment(start, header.base)
+            first = first_segment(self._directory, start, header.base)
             if start is not None and start < header.base and first is None:
-                raise self._forgotten(start, self._first_segment(None, header.base) or header.base)
+                raise self._forgotten(
+                    start, first_segment(self._directory, None, header.base) or header.base
+                )
             known = self._catalog_in(look) if start is None or start >= header.base else None
             if first is None or (known is not None and start is not None):
                 return Beginning(header.base, known)
@@ -310,40 +339,6 @@ class LogReader:
                 file.close()
         finally:
             look.log.close()
-
-    def _first_segment(self, start: int | None, base: int) -> int | None:
-        """The segment to begin with; None if the archive has nothing of what is wanted.
-
-        Without a start it is the first one from which on nothing is missing up to the log.
-        """
-        firsts = segments_in(self._directory.list())
-        if start is not None:
-            return max((first for first in firsts if first <= start), default=None)
-        begin, wanted = None, base
-        for first in reversed(firsts):
-            if first > wanted:
-                continue
-            try:
-                leads_up_to = self._end_of(first)
-            except CorruptionError:
-                break  # as if it were not there
-            if leads_up_to < wanted:
-                break
-            begin = wanted = first
-        return begin
-
-    def _end_of(self, first: int) -> int:
-        """Up to which log position a segment leads."""
-        file = self._directory.open(segment_name(first), write=False)
-        try:
-            place = Place(first, read_head(self._directory, file, first)[0].size, first)
-            while (section := read_section(file, place.offset)) is not None:
-                if section.header.base != place.lsn:
-                    break
-                place = Place(first, place.offset + section.size, section.following)
-            return place.lsn
-        finally:
-            file.close()
 
     def _catalog_in(self, look: _Look) -> bytes | None:
         """The catalog where the log begins, if that is the one that stands in its file now.

@@ -18,6 +18,7 @@ from bazanite_wal.frame import LARGEST_FILE
 from .disk import Folder
 from .inode import Heard, Inode
 from .machine import FOLDER, PATH, SHELF, Machine
+from .shelf import Shelf, shelved
 from .words import SimulatedWords
 
 Watch = Callable[[str, str, int], int | None]
@@ -75,7 +76,7 @@ class SimulatedSystem:
         self.call("directory", path)
         if path.startswith(SHELF):
             return SimulatedDirectory(
-                cast("SimulatedSystem", _Shelf(self)), self._shelved(path, create), path, 1
+                cast("SimulatedSystem", Shelf(self)), shelved(self.machine, path, create), path, 1
             )
         if path != PATH:
             raise FileNotFoundError(errno.ENOENT, "this machine has one directory only", path)
@@ -86,13 +87,6 @@ class SimulatedSystem:
             disk = self.machine.disk
             folder = disk.create_folder(disk.folders[0], FOLDER)
         return SimulatedDirectory(self, folder)
-
-    def _shelved(self, path: str, create: bool) -> Folder:
-        disk, name = self.machine.shelf.disk, path.removeprefix(SHELF)
-        number = disk.folders[0].names.get(name)
-        if number is None and not create:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-        return disk.create_folder(disk.folders[0], name) if number is None else disk.folders[number]
 
     def thread_lock(self) -> SimulatedThreadLock:
         return SimulatedThreadLock(self)
@@ -129,23 +123,6 @@ class SimulatedSystem:
     def random_bytes(self, count: int) -> bytes:
         self._random += 1
         return hashlib.shake_128(f"{self._seed}/{self._random}".encode()).digest(count)
-
-
-class _Shelf:
-    """A process as the files of the other disk see it: their calls are points, and never fail."""
-
-    def __init__(self, system: SimulatedSystem) -> None:
-        self._system = system
-        self.machine = system.machine.shelf
-        self.open_locks = system.open_locks
-
-    @property
-    def alive(self) -> bool:
-        return self._system.alive
-
-    def call(self, _operation: str, name: str, size: int = 0) -> int:
-        self._system.call("copy", name)
-        return size
 
 
 class SimulatedFile:
