@@ -276,6 +276,7 @@ class Storage:
 
     def _refuse_replaced(self, table: Table) -> None:
         if self.tables.get(table.name) is not table:
+            _ = self.store  # closed by another thread meanwhile, it has no tables either
             raise SchemaMismatch(
                 f"table '{table.name}' was changed by a migration: take it from `db.tables` again"
             )

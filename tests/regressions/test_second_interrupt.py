@@ -4,7 +4,8 @@ The clean-up of a block is repeated when an interrupt cuts it short, but a secon
 repetition ended it: the global lock stayed held until the process went, and everybody else waited.
 And an interrupt at the door of a call's own exit kept the call on the list of those under way for
 as long as its traceback lived; a ``close`` while the program handled that interrupt waited for it,
-which was itself, for ever.
+which was itself, for ever.  Of a backup or a restore half was left, if a second one struck while
+the first one's clean-up took it away.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import pytest
 
 from bazanite_wal import shared
 from bazanite_wal.call import StoreCall
+from bazanite_wal.restore import restore
 from seam import Seam
 from store_support import get, opened, put
 
@@ -67,3 +69,25 @@ def test_a_close_while_an_interrupt_at_a_calls_exit_is_handled_does_not_wait_for
         sys.settrace(None)
     again = opened(tmp_path)
     assert get(again) == b"two"
+
+
+@pytest.mark.parametrize("times", [1, 2, 4])
+@pytest.mark.parametrize("copy", ["backup", "restore"])
+def test_a_copy_is_taken_away_however_often_its_clean_up_is_interrupted(
+    tmp_path: Path, copy: str, times: int
+) -> None:
+    """Else half of it stays, in whose way the next backup to that place would find itself."""
+    seam = Seam()
+    store = opened(tmp_path / "data", seam)
+    for name in ("schema.json", "a.dat", "b.dat"):
+        put(store, b"{}", name)
+    store.backup(str(tmp_path / "kept"))
+    seam.fail("create", "b.dat", KeyboardInterrupt())
+    seam.fail("remove", "a.dat", KeyboardInterrupt(), times=times)
+    with pytest.raises(KeyboardInterrupt):
+        if copy == "backup":
+            store.backup(str(tmp_path / "copy"))
+        else:
+            restore(str(tmp_path / "kept"), str(tmp_path / "copy"), system=seam)
+    assert not list((tmp_path / "copy").iterdir())
+    store.backup(str(tmp_path / "copy"))

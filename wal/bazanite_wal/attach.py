@@ -18,6 +18,7 @@ from .commit import mark_durable
 from .core import Core
 from .datafiles import DataFiles
 from .errors import (
+    CommittedNotApplied,
     DirectoryError,
     DurabilityMismatch,
     LockTimeout,
@@ -177,7 +178,8 @@ def detach(core: Core, group: GroupCommit) -> None:
     """Leave the directory; whoever is last checkpoints, so that the table files say everything.
 
     Everything is closed on return, also when this raises.  PoisonedError: the last sync failed, and
-    with durability="normal" the newest commits may be lost; LockTimeout and DirectoryError: the log
+    with durability="normal" the newest commits may be lost; CommitUncertain: nobody confirmed that
+    sync in time, so the same holds for a power cut; LockTimeout and DirectoryError: the log
     keeps what the table files do not have yet.  Nothing is raised for a directory that was poisoned
     before: whoever used it was told.
     """
@@ -192,7 +194,7 @@ def detach(core: Core, group: GroupCommit) -> None:
             f" {error}. Nothing is lost: the next one to use the directory goes on",
             error.holder,
         ) from error
-    except OSError as error:
+    except (CommittedNotApplied, OSError) as error:
         raise DirectoryError(
             f"{core.directory.path}: closed, but the log could not be emptied into the table files:"
             f" {error}. Nothing is lost: the next one to open the directory recovers"

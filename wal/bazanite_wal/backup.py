@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 
 from . import shared
 from .commit import append, settle_held
+from .context import once_more
 from .core import Core
 from .datafiles import CATALOG_NAME, DataFiles
 from .errors import CorruptionError, DBError, DirectoryError
@@ -97,8 +98,7 @@ def back_up(
             frames = log_frames(core.log, held.header, end)
             copy.finish(frames, lambda: header, size, kept_by=header)
         except BaseException:
-            with suppress(OSError):
-                copy.remove()
+            once_more(copy.remove)
             raise
         finally:
             copy.close()
@@ -239,11 +239,12 @@ class Copy:
         self._data.apply(operations)
 
     def remove(self) -> None:
-        """Take away what was made, the log first; only an empty directory stays."""
-        self._data.close()
-        made = self._made.intersection(self.directory.list())
-        for name in sorted(made, key=lambda name: (name != LOG_NAME, name == CATALOG_NAME)):
-            self.directory.remove(name)
+        """Take away what was made, the log first, as far as the system lets; may be repeated."""
+        with suppress(OSError):
+            self._data.close()
+            made = self._made.intersection(self.directory.list())
+            for name in sorted(made, key=lambda name: (name != LOG_NAME, name == CATALOG_NAME)):
+                self.directory.remove(name)
 
     def close(self) -> None:
         """Let go of the directory."""

@@ -14,7 +14,13 @@ from .apply import apply_up_to, redo_generation
 from .archive import Ending, archive_generation, kept_bytes, turn_off, turn_on
 from .context import once_more
 from .core import Core
-from .errors import DirectoryError, ValidationError, shown_value
+from .errors import (
+    CommittedNotApplied,
+    CommitUncertain,
+    DirectoryError,
+    ValidationError,
+    shown_value,
+)
 from .frame import LARGEST_FILE, initial_chain
 from .group import GroupCommit
 from .hold import log_is_held
@@ -23,6 +29,9 @@ from .log import LogSettings, next_generation
 from .system import Directory, File
 from .telling import DEBUG, SLOW_SECONDS, WARNING, tell
 
+NOT_DONE = (CommittedNotApplied, CommitUncertain, OSError)
+"""What a checkpoint that could not be made raises, besides DBErrors that are told as they are: of
+transactions that were told of long ago, and that the log keeps."""
 _SHORT_REDO_BYTES = 256 << 10
 """So much of the log is redone within some 20 ms."""
 
@@ -99,8 +108,8 @@ def checkpoint_locked(core: Core, group: GroupCommit, settings: LogSettings | No
     On return everything is in the data files, durable (unless "off"), and the log is empty, but for
     a log that is held: that keeps its frames.  An empty log is left as it is, so that no two
     generations begin at the same position.
-    PoisonedError if a sync failed; any other error leaves the old generation in use: ArchiveError
-    if the log is archived, and that failed.
+    PoisonedError if a sync failed; any other error leaves the old generation in use: one of
+    NOT_DONE, or ArchiveError if the log is archived, and that failed.
     """
     words, header = core.words, core.header
     settings = settings or core.settings
@@ -190,7 +199,7 @@ def set_archive_locked(core: Core, group: GroupCommit, keep_bytes: int | None) -
                     " needs the log; try again when that is done"
                 )
             turn_on(directory, keep_bytes, core.header, core.files.catalog(), _archive_sync(core))
-    except OSError as error:
+    except NOT_DONE as error:
         raise DirectoryError(f"{directory.path}: its archive stays as it was: {error}") from error
 
 

@@ -8,10 +8,11 @@ frames behind it are what was committed since.  They are replayed up to where th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 
 from .backup import Copy, Progress
+from .context import once_more
 from .datafiles import DataFiles
 from .errors import CorruptionError, DirectoryError, ForgottenError, ValidationError, shown_value
 from .frame import FRAME, LARGEST_FILE, Frame
@@ -96,8 +97,7 @@ def restore(
                     needed=needed,
                 )
             except BaseException:
-                with suppress(OSError):
-                    copy.remove()
+                once_more(copy.remove)
                 raise
             finally:
                 copy.close()

@@ -12,6 +12,7 @@ from . import backup, commit, registry, shared
 from .apply import catch_up
 from .call import StoreCall, refuse_while_reading
 from .checkpoint import (
+    NOT_DONE,
     checkpoint_is_due,
     checkpoint_locked,
     set_archive_locked,
@@ -271,7 +272,7 @@ class Store:
                         checkpoint_locked(used.core, used.group)
                 else:
                     self._checkpoint_ahead(used, even_if_not_due=True)
-            except OSError as error:
+            except NOT_DONE as error:
                 raise DirectoryError(f"{self.path}: the checkpoint failed: {error}") from error
 
     def stats(self) -> Figures:
