@@ -73,8 +73,8 @@ def test_a_backup_is_durable_before_it_gets_its_log(tmp_path: Path) -> None:
     store.backup(str(tmp_path / "copy"))
     names = ("create", "sync", "rename")
     assert [call for call in seam.calls[before:] if call[0] in names] == [
-        ("create", "a.dat"), ("create", "wal.log.new"), ("sync", "a.dat"), ("sync", "."),
-        ("sync", "wal.log.new"), ("rename", "."), ("sync", "."),
+        ("create", "a.dat"), ("sync", "a.dat"), ("create", "wal.log.new"), ("sync", "a.dat"),
+        ("sync", "."), ("sync", "wal.log.new"), ("rename", "."), ("sync", "."),
     ]  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from . import shared
 from .commit import append, settle_held
 from .context import once_more
 from .core import Core
-from .datafiles import CATALOG_NAME, DataFiles
+from .datafiles import CATALOG_NAME, DataFiles, FewFiles
 from .errors import CorruptionError, DBError, DirectoryError
 from .frame import MARK, Frame, initial_chain
 from .group import GroupCommit
@@ -156,7 +156,7 @@ class Copy:
         except BaseException:
             self.directory.close()
             raise
-        self._data = DataFiles(self.directory)
+        self._data = FewFiles(self.directory)
         self._made: set[str] = set()
         self.files = self.size = 0
 
@@ -172,6 +172,7 @@ class Copy:
                 for size in copy_pieces(files, name, file):
                     if progress is not None:
                         progress(done + min(size, sizes[name]), total)
+                file.sync()
             finally:
                 file.close()
             if name == CATALOG_NAME:

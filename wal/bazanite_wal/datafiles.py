@@ -18,6 +18,7 @@ CATALOG_NAME = "schema.json"
 LARGEST_CATALOG = 64 << 20
 """In bytes; some hundred thousand columns."""
 _FILL_CHUNK = 1 << 20
+_FEW = 48
 
 
 class DataFiles:
@@ -97,7 +98,7 @@ class DataFiles:
         try:
             for name in names:
                 if name not in self._files and self._open(name) is None:
-                    self._files[name] = self._directory.create(name)
+                    self._keep(name, self._directory.create(name))
         except OSError as error:
             raise DirectoryError(f"{self._directory.path}: cannot make a file: {error}") from error
         # Also for a file that is there already: who made it may have died before this sync.
@@ -150,12 +151,60 @@ class DataFiles:
             file = self._directory.open(name, write=self._write)
         except FileNotFoundError:
             return None
-        winner = self._files.setdefault(name, file)
+        winner = self._keep(name, file)
         if winner is not file:  # another thread was faster
             file.close()
         else:
             self.joined = True
         return winner
+
+    def _keep(self, name: str, file: File) -> File:
+        """Have it open under this name, or the one that is already."""
+        return self._files.setdefault(name, file)
+
+
+class FewFiles(DataFiles):
+    """The same for a directory that nobody is attached to, with some of the files open at a time.
+
+    So looking at it, or making it, takes no descriptor for each of them, of which a process that
+    has another directory open may have too few.  For one thread.
+    """
+
+    def __init__(self, directory: Directory, *, write: bool = True) -> None:
+        super().__init__(directory, write=write)
+        self._known: set[str] = set()
+        self._changed: set[str] = set()
+        """Open ones that are not synced since."""
+
+    def names(self) -> list[str]:
+        """The names of all files that were opened or made, sorted."""
+        return sorted(self._known)
+
+    def create(self, names: Iterable[str]) -> None:
+        names = list(names)
+        self._changed.update(names)
+        super().create(names)
+
+    def apply(self, operations: Iterable[Operation]) -> None:
+        for operation in operations:
+            self._changed.add(operation.name)
+            super().apply([operation])
+
+    def sync_all(self) -> None:
+        """Make the bytes and sizes of all that were changed through this durable."""
+        for name in sorted(self._changed & self._files.keys()):
+            self._files[name].sync()
+        self._changed.clear()
+
+    def _keep(self, name: str, file: File) -> File:
+        while len(self._files) >= _FEW:
+            oldest = next(iter(self._files))
+            if oldest in self._changed:
+                self._files[oldest].sync()
+                self._changed.discard(oldest)
+            self._files.pop(oldest).close()
+        self._known.add(name)
+        return super()._keep(name, file)
 
 
 def _change(file: File, operation: Operation) -> None:

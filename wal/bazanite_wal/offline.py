@@ -15,7 +15,7 @@ from . import shared
 from .archive import turn_off
 from .archive_survey import Survey, survey
 from .attach import ATTACHED_NAME, LOCK_NAME, SHARED_NAME
-from .datafiles import DataFiles
+from .datafiles import FewFiles
 from .errors import CorruptionError, DirectoryError, Holder, LockTimeout
 from .frame import LARGEST_FILE
 from .header import FRAMES_START, Header, headers_in
@@ -60,6 +60,7 @@ class Offline:
     recovery would give (with a corrupt log: the files with the frames before the damage).
     ``unapplied`` names the files that do not have all changes of the log yet.  ``live`` says who
     uses the directory; ``locked`` whether we hold its lock (if not, it may change as we look).
+    ``files`` are those in the directory.
     """
 
     path: str
@@ -72,6 +73,7 @@ class Offline:
     live: Live
     locked: bool
     directory: Directory
+    files: FewFiles
 
     def archive(self, *, verify: bool = False) -> Survey:
         """The log archive; ``verify``: every frame of it."""
@@ -106,7 +108,7 @@ def open_offline(
             stack.callback(directory.close)
             locked = _lock(system, directory, lock_timeout, stack, must_lock)
             live = _live(system, directory, locked)
-            files = DataFiles(directory, write=False)
+            files = FewFiles(directory, write=False)
             stack.callback(files.close)
             files.open_all()
             witness = _witness(system, directory)  # before the log, which may grow if not locked
@@ -128,8 +130,9 @@ def open_offline(
         slots = log[:FRAMES_START] if log is not None else b""
         headers = tuple(headers_in(slots))
         yield Offline(
-            directory.path, log, headers, scan, view, names, changed, live, locked, directory
-        )
+            directory.path, log, headers, scan, view, names, changed, live, locked, directory,
+            files,
+        )  # fmt: skip
 
 
 def turn_archive_off(
@@ -217,7 +220,7 @@ def _read_log(directory: Directory) -> bytes | None:
         file.close()
 
 
-def _differs(files: DataFiles, view: PageLayer, name: str) -> bool:
+def _differs(files: FewFiles, view: PageLayer, name: str) -> bool:
     """Whether replaying the log changes this file."""
     return files.size(name) != view.size(name) or any(
         files.read(name, offset, len(data)) != data for offset, data in view.pages(name)

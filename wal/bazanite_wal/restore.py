@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 from .backup import Copy, Progress
 from .context import once_more
-from .datafiles import DataFiles
 from .errors import CorruptionError, DirectoryError, ForgottenError, ValidationError, shown_value
 from .frame import FRAME, LARGEST_FILE, Frame
 from .header import SALT_SIZE, Header
@@ -85,10 +84,7 @@ def restore(
             copy = Copy(system, target)
             try:
                 replay = _Replay(scan, offline.path, log, to_lsn, system)
-                files = DataFiles(offline.directory, write=False)
-                with closing(files):
-                    files.open_all()
-                    copy.take(files, progress)
+                copy.take(offline.files, progress)
                 _refuse_used(offline, scan)
                 copy.finish(
                     replay.frames(),

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import groupby, pairwise
 
-from bazanite_wal.datafiles import DataFiles
+from bazanite_wal.datafiles import FewFiles
 from bazanite_wal.frame import Fill, Truncate, Write
 from bazanite_wal.system import Directory
 
@@ -32,7 +32,7 @@ class FileWrites:
     """A WriteSet that writes into the files of a directory that nobody has open."""
 
     def __init__(self, directory: Directory) -> None:
-        self.files = DataFiles(directory)
+        self.files = FewFiles(directory)
         self.changes = 0
 
     def read(self, name: str, offset: int, size: int) -> bytes:
