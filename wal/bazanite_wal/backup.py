@@ -279,10 +279,13 @@ def copy_content(files: DataFiles, name: str, file: File) -> None:
 
 
 def copy_pieces(files: DataFiles, name: str, file: File) -> Iterator[int]:
-    """The same piece by piece, not durable: gives how many bytes were done, again and again."""
+    """The same piece by piece, not durable: gives how many bytes were done, again and again.
+
+    Only those that are there at first: others may make the file longer faster than it is copied.
+    """
     size = files.size(name)
     offset: int | None = 0
-    while offset is not None and (data := files.read(name, offset, _CHUNK)):
+    while offset is not None and (data := files.read(name, offset, min(_CHUNK, size - offset))):
         start, end = _blocks_in_use(data)
         if start < end:
             write_all(file, data[start:end], offset + start)

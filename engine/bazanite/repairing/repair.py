@@ -53,10 +53,10 @@ def repair(
     meanwhile.  ``schema`` is a directory with the same tables, a backup for one: its catalog is
     taken if no other can be proven.
 
-    ValidationError for paths that are none; DirectoryError if ``source`` is no database directory,
-    or ``target`` cannot be written or is not empty; LockTimeout if somebody holds the lock;
-    CorruptionError if there is no catalog, and nothing was made then.  After any other error
-    ``target`` is incomplete, and refused when opened.
+    ValidationError for paths that are none, or ``schema`` being ``source``; DirectoryError if
+    ``source`` is no database directory, or ``target`` cannot be written or is not empty;
+    LockTimeout if somebody holds the lock; CorruptionError if there is no catalog, and nothing was
+    made then.  After any other error ``target`` is incomplete, and refused when opened.
     """
     source, target = path_text(source), path_text(target)
     system = system or POSIX
@@ -66,7 +66,8 @@ def repair(
         _refuse_within(damaged, target, system)
         other = None
         if schema is not None:
-            other = stack.enter_context(open_source(path_text(schema), system, lock_timeout))
+            opening = open_source(path_text(schema), system, lock_timeout, damaged)
+            other = stack.enter_context(opening)
             _refuse_within(other, target, system)
         catalog, where, doubt = find_catalog(damaged, other)
         try:

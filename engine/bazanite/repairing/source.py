@@ -12,7 +12,7 @@ from bazanite_wal.lock import GlobalLock
 from bazanite_wal.salvage import Readable, SalvagedLog, read_log, salvage_log
 from bazanite_wal.system import Directory, System
 
-from ..errors import DirectoryError
+from ..errors import DirectoryError, ValidationError
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +32,13 @@ class Source:
 
 
 @contextmanager
-def open_source(path: str, system: System, lock_timeout: float | None) -> Iterator[Source]:
+def open_source(
+    path: str, system: System, lock_timeout: float | None, other: Source | None = None
+) -> Iterator[Source]:
     """The directory of this name, its writers waiting meanwhile where it has a lock.
 
-    DirectoryError if there is none; LockTimeout if somebody keeps the lock.
+    DirectoryError if there is none; LockTimeout if somebody keeps the lock; ValidationError if it
+    is ``other``, whose lock we would wait for.
     """
     with ExitStack() as stack:
         try:
@@ -43,12 +46,14 @@ def open_source(path: str, system: System, lock_timeout: float | None) -> Iterat
         except OSError as error:
             raise DirectoryError(f"{path}: cannot look at the directory: {error}") from error
         stack.callback(directory.close)
+        if other is not None and directory.identity == other.directory.identity:
+            raise ValidationError(f"{path} is the damaged directory itself: its schema is no other")
         _lock(system, directory, lock_timeout, stack)
         files = Readable(directory)
         stack.callback(files.close)
         log = salvage_log(read_log(directory), files)
-        other = log.view(files, all_frames=True) if log.frames else None
-        yield Source(directory.path, directory, files, log, log.view(files), other)
+        redone = log.view(files, all_frames=True) if log.frames else None
+        yield Source(directory.path, directory, files, log, log.view(files), redone)
 
 
 def _lock(system: System, directory: Directory, timeout: float | None, stack: ExitStack) -> None:
