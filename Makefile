@@ -1,9 +1,9 @@
 # Bazanite: `make help` lists what there is.  Needs GNU make and Python 3.11 or newer, nothing else.
 #
-# Everything runs in .venv, made on first use.  Two stamps say what is installed there: .runtime
-# (the package, and the original for torture --engine bazoola) and .dev (the tools as well); both
-# depend on pyproject.toml alone, so a second `make test` with nothing changed installs nothing and
-# needs no network.
+# Everything runs in .venv, made on first use.  Three stamps say what is installed there: .runtime
+# (the package, and the original for torture --engine bazoola), .demo (Flask and gunicorn as well) and
+# .dev (all that, and the tools); they depend on pyproject.toml alone, so a second `make test` with
+# nothing changed installs nothing and needs no network.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -15,14 +15,15 @@ MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
 TORTURE_ARGS ?=
 EXPLORE_ARGS ?=
 MODEL_ARGS ?=
+DEMO_ARGS ?=
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv torture explore model test lint format coverage docs serve-docs clean
+.PHONY: help venv torture explore demo model test lint format coverage docs serve-docs clean
 
 help: ## this list
-	@echo "usage: make TARGET [PYTHON=python3.12] [PYTEST_ARGS=...] [TORTURE_ARGS=...] [EXPLORE_ARGS=...] [MODEL_ARGS=...]"
+	@echo "usage: make TARGET [PYTHON=python3.12] [PYTEST_ARGS=...] [TORTURE_ARGS=...] [EXPLORE_ARGS=...] [MODEL_ARGS=...] [DEMO_ARGS=...]"
 	@echo
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
 
@@ -31,6 +32,9 @@ torture: $(VENV)/.runtime ## kill writing processes at random moments, recover, 
 
 explore: $(VENV)/.runtime ## cut the power at every point of a simulated machine: minutes, a million states
 	$(BIN)/bazanite explore --profile ci $(EXPLORE_ARGS)
+
+demo: $(VENV)/.demo ## a task manager, its workers on one directory, and a window on the engine
+	$(BIN)/python -m bazanite_demo --engine-room $(DEMO_ARGS)
 
 model: ## check the model of the commit protocol; minutes; needs spin and a C compiler
 	$(PYTHON) docs/model/check.py $(MODEL_ARGS)
@@ -67,7 +71,7 @@ venv: $(VENV)/.dev ## only make .venv with all that development needs
 clean: ## remove .venv, caches and build results
 	rm -rf $(VENV) build dist htmlcov site .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	rm -f .coverage .coverage.*
-	find engine wal stress tools tests -name __pycache__ -prune -exec rm -rf {} +
+	find engine wal stress tools demo tests -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/pyvenv.cfg:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
@@ -78,6 +82,10 @@ $(VENV)/pyvenv.cfg:
 $(VENV)/.runtime: pyproject.toml | $(VENV)/pyvenv.cfg
 	$(PIP) install --editable '.[bazoola]'
 	@touch $@
+
+$(VENV)/.demo: pyproject.toml | $(VENV)/pyvenv.cfg
+	$(PIP) install --editable '.[bazoola,demo]'
+	@touch $(VENV)/.runtime $@
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/pyvenv.cfg
 	$(PIP) install --editable '.[dev]'

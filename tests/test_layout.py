@@ -22,6 +22,11 @@ PACKAGES = {
         "tools",
         {"bazanite_tools", "bazanite_stress", "bazanite", "bazanite_wal"},
     ),
+    "bazanite_demo": (
+        "demo",
+        {"bazanite_demo", "bazanite_tools", "bazanite_stress", "bazanite", "bazanite_wal"}
+        | {"flask", "flask_wtf", "gunicorn", "markupsafe", "werkzeug", "wtforms"},
+    ),
 }
 
 # What only an extra installs, and the one module that uses it: all else does without.
@@ -140,7 +145,7 @@ def test_the_figures_of_the_readme_are_corrected_and_nothing_else_is() -> None:
 def test_no_file_is_longer_than_a_reader_can_hold() -> None:
     too_long = {
         relative(path): count
-        for path in sources("wal", "engine", "stress", "tools", "tests")
+        for path in sources("wal", "engine", "stress", "tools", "demo", "tests")
         if (count := len(path.read_text("utf-8").splitlines())) > LONGEST_FILE
         and relative(path) not in LONGER_WITH_REASON
     }

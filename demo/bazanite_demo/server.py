@@ -1,0 +1,129 @@
+"""Several worker processes on one data directory, under gunicorn.
+
+The application is made before the workers are forked: the directory is recovered before anybody is
+served, and what cannot be opened stops the start.  Each worker attaches by itself at its first use.
+A worker that dies is replaced; whatever it left in the directory, the next one to take the lock
+finishes or drops.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+
+from bazanite import DB
+
+from .application import create_app, secret_key
+from .sample import fill
+from .tables import TABLES
+
+TABLES_NAME, KEY_NAME = "tables", "secret_key"
+LOCK_TIMEOUT_SECONDS = 10.0
+DEFAULT_PORT = 8000
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to serve; ``port`` None is the default one, or another if that is taken."""
+
+    data: Path
+    host: str = "127.0.0.1"
+    port: int | None = None
+    workers: int = 4
+    threads: int = 8
+    sample: bool = True
+    engine_room: bool = False
+
+
+def open_tables(data: Path, *, sample: bool) -> DB:
+    """The tables under ``data``, made if they are missing and filled if that is asked for."""
+    data.mkdir(parents=True, exist_ok=True)
+    db = DB(TABLES, data / TABLES_NAME, lock_timeout=LOCK_TIMEOUT_SECONDS)
+    if sample:
+        fill(db)
+    return db
+
+
+def listen(settings: Settings) -> socket.socket:
+    """A socket that listens; OSError if the port was given and is taken."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    port = DEFAULT_PORT if settings.port is None else settings.port
+    try:
+        return socket.create_server((settings.host, port), family=family, backlog=256)
+    except OSError as error:
+        if settings.port is not None or error.errno != errno.EADDRINUSE:
+            raise
+        return socket.create_server((settings.host, 0), family=family, backlog=256)
+
+
+def address_of(listener: socket.socket) -> str:
+    """The address that a browser is given."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
+    """The master process: ``run`` returns never, but exits when it is told to stop."""
+
+    def __init__(self, settings: Settings, listener: socket.socket) -> None:
+        self._settings = settings
+        self._address = address_of(listener)
+        self._descriptor = listener.detach()  # gunicorn makes its own of it, and closes this one
+        self._db: DB | None = None
+        super().__init__(prog="bazanite-demo")
+
+    def load_config(self) -> None:
+        settings = self._settings
+        options: dict[str, Any] = {
+            "bind": f"fd://{self._descriptor}",
+            "workers": settings.workers,
+            "worker_class": "gthread",
+            "threads": settings.threads,
+            "preload_app": True,
+            "graceful_timeout": 5,
+            "keepalive": 75,
+            "loglevel": "warning",
+            "proc_name": "bazanite-demo",
+            "control_socket_disable": True,
+            "when_ready": lambda _server: self._ready(),
+            "worker_exit": lambda _server, _worker: self._close(),
+            "on_exit": lambda _server: self._close(),
+        }
+        for name, value in options.items():
+            if name in self.cfg.settings:  # older releases have no control socket
+                self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        """Called once, by the master."""
+        settings = self._settings
+        self._db = open_tables(settings.data, sample=settings.sample)
+        app = create_app(self._db, secret_key(settings.data / KEY_NAME))
+        app.config["ENGINE_ROOM"] = settings.engine_room
+        return app
+
+    def _ready(self) -> None:
+        settings = self._settings
+        address = self._address
+        print(
+            f"{address}\n"
+            f"  {settings.workers} worker processes share {settings.data / TABLES_NAME}\n"
+            + (f"  {address}/engine shows what goes on in it\n" if settings.engine_room else "")
+            + "  Ctrl-C stops them",
+            flush=True,
+        )
+
+    def _close(self) -> None:
+        """In a worker that ends, and at last in the master: the last one empties the log."""
+        if self._db is not None:
+            self._db.close()
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM, and exit.  OSError or DBError: it cannot be started."""
+    Server(settings, listen(settings)).run()
