@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import ipaddress
 import sys
 from pathlib import Path
 
 from bazanite import DBError
 
-from .server import DEFAULT_PORT, Settings, serve
+from .server import DEFAULT_PORT, Settings, is_loopback, serve
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -35,14 +34,6 @@ def _parser() -> argparse.ArgumentParser:
         " workers; only to this machine",
     )
     return parser
-
-
-def is_loopback(host: str) -> bool:
-    """Whether the address can be reached from this machine only."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def main() -> int:

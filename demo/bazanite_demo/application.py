@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import tempfile
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, current_app, g, render_template, session
+from flask import Flask, Response, current_app, g, render_template, request, session
 from flask_wtf.csrf import CSRFError, CSRFProtect
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 
 from bazanite import DB, CommittedNotApplied, CommitUncertain, LockTimeout
 
@@ -24,22 +26,34 @@ SHOWN_ROWS = 12
 """At the most, as they lie in the files, at the bottom of a page."""
 REMEMBERED_CALLS = 6
 """Of a form that was sent, told on the page that follows: they travel in a cookie."""
+THIS_MACHINE = ("127.0.0.1", "localhost", "[::1]")
+_KEY_BYTES = 32
 
 
 def secret_key(path: Path) -> bytes:
-    """What cookies are signed with: made once and kept in this file, which only its owner reads."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_bytes()
-    with os.fdopen(descriptor, "wb") as file:
-        key = secrets.token_hex(32).encode()
-        file.write(key)
+    """What cookies are signed with: made once and kept in this file, which only its owner reads.
+
+    Of several that make it at once all get the same.
+    """
+    if not path.exists():
+        descriptor, made = tempfile.mkstemp(dir=path.parent)  # readable by its owner only
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_hex(32).encode())
+        with suppress(FileExistsError):
+            path.hardlink_to(made)
+        Path(made).unlink()
+    key = path.read_bytes()
+    if len(key) < _KEY_BYTES:
+        raise OSError(f"{path}: too short for a key; remove the file, and a new one is made")
     return key
 
 
-def create_app(db: DB, key: bytes) -> Flask:
-    """The application on this open database.  Used by all threads of a process, and its forks."""
+def create_app(db: DB, key: bytes, *, only_here: bool = True) -> Flask:
+    """The application on this open database.  Used by all threads of a process, and its forks.
+
+    ``only_here``: it answers to names of this machine alone, so that no page from elsewhere can
+    reach it under a name of its own (DNS rebinding).
+    """
     app = Flask(__name__)
     app.config.update(
         SECRET_KEY=key,
@@ -47,7 +61,7 @@ def create_app(db: DB, key: bytes) -> Flask:
         SESSION_COOKIE_NAME="bazanite_demo",
         MAX_CONTENT_LENGTH=1 << 20,
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session: who writes for hours can still save
-        TRUSTED_HOSTS=None,
+        TRUSTED_HOSTS=list(THIS_MACHINE) if only_here else None,
     )
     CSRFProtect(app)
     app.extensions["bazanite"] = NotedDB(db)
@@ -102,7 +116,7 @@ def _finish(response: Response) -> Response:
         "Content-Security-Policy",
         "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     )
-    if response.mimetype == "text/html":
+    if (response.mimetype or "").startswith("text/") and request.endpoint != "static":
         response.headers.setdefault("Cache-Control", "no-store")
     return response
 
@@ -111,6 +125,8 @@ def _problem(error: HTTPException) -> Any:
     if error.code is None or error.code < 400:
         return error
     text = error.description
+    if isinstance(error, SecurityError):  # asked under a foreign name: there is no address to link
+        return Response(f"{text}\n", error.code, mimetype="text/plain")
     if isinstance(error, CSRFError):
         text = "This form is too old or from elsewhere. Go back, reload the page and send it again."
     return render_template("problem.html", title=error.name, text=text), error.code

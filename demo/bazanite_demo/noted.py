@@ -58,7 +58,8 @@ class NotedDB:
         with self._noted("find", arguments, options) as note:
             rows: list[Row] = self.db.find(table, where, **options)
             note.found = len(rows)
-        _saw(table, rows, options.get("joins") or ())
+        if "fields" not in options:  # else what is offered to choose from, and not shown as rows
+            _saw(table, rows, options.get("joins") or ())
         return rows
 
     def find_by_id(self, table: str, pk: int, **options: Any) -> Row | None:

@@ -9,6 +9,7 @@ finishes or drops.
 from __future__ import annotations
 
 import errno
+import ipaddress
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +69,14 @@ def address_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+def is_loopback(host: str) -> bool:
+    """Whether the address can be reached from this machine only."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
     """The master process: ``run`` returns never, but exits when it is told to stop."""
 
@@ -103,7 +112,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         """Called once, by the master."""
         settings = self._settings
         self._db = open_tables(settings.data, sample=settings.sample)
-        app = create_app(self._db, secret_key(settings.data / KEY_NAME))
+        key = secret_key(settings.data / KEY_NAME)
+        app = create_app(self._db, key, only_here=is_loopback(settings.host))
         app.config["ENGINE_ROOM"] = settings.engine_room
         return app
 

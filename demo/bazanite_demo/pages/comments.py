@@ -13,7 +13,7 @@ from .common import Page, create, database, delete, edit, wanted
 blueprint = Blueprint("comments", __name__)
 
 
-@blueprint.route("/tasks/<int:task>/comments/new", methods=["GET", "POST"])
+@blueprint.route("/tasks/<int(min=1):task>/comments/new", methods=["GET", "POST"])
 def new(task: int) -> Page:
     """A form for a new comment; the task's page has the same one."""
     row = wanted("tasks", task)
@@ -33,7 +33,7 @@ def new(task: int) -> Page:
     )  # fmt: skip
 
 
-@blueprint.route("/comments/<int:pk>/edit", methods=["GET", "POST"])
+@blueprint.route("/comments/<int(min=1):pk>/edit", methods=["GET", "POST"])
 def change(pk: int) -> Page:
     """A form with the comment."""
     row = wanted("comments", pk)
@@ -41,7 +41,7 @@ def change(pk: int) -> Page:
     return edit(form, "Edit the comment", url_for("tasks.show", pk=row["task"]), "comments", row)
 
 
-@blueprint.route("/comments/<int:pk>/delete", methods=["GET", "POST"])
+@blueprint.route("/comments/<int(min=1):pk>/delete", methods=["GET", "POST"])
 def remove(pk: int) -> Page:
     """Ask, and delete the comment."""
     row = wanted("comments", pk)

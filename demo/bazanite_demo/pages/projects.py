@@ -47,7 +47,7 @@ def new() -> Page:
     )
 
 
-@blueprint.get("/<int:pk>")
+@blueprint.get("/<int(min=1):pk>")
 def show(pk: int) -> Page:
     """A project and its tasks."""
     project = wanted("projects", pk, joins=[OWNER])
@@ -58,7 +58,7 @@ def show(pk: int) -> Page:
     )
 
 
-@blueprint.route("/<int:pk>/edit", methods=["GET", "POST"])
+@blueprint.route("/<int(min=1):pk>/edit", methods=["GET", "POST"])
 def change(pk: int) -> Page:
     """A form with the project's values."""
     row = wanted("projects", pk)
@@ -66,7 +66,7 @@ def change(pk: int) -> Page:
     return edit(form, f"Edit {row['name']}", url_for(".show", pk=pk), "projects", row)
 
 
-@blueprint.route("/<int:pk>/delete", methods=["GET", "POST"])
+@blueprint.route("/<int(min=1):pk>/delete", methods=["GET", "POST"])
 def remove(pk: int) -> Page:
     """Ask, and delete the project with its tasks and their comments."""
     row = wanted("projects", pk)

@@ -36,7 +36,7 @@ def index() -> Page:
     if status not in STATUSES:
         status = ""
     kept = {"status": status} if status else {}
-    found = listing(database(), "tasks", COLUMNS, "due", _condition(status), JOINS, kept)
+    found = listing(database(), "tasks", COLUMNS, "-priority", _condition(status), JOINS, kept)
     return render_template("tasks.html", listing=found, status=status, statuses=STATUSES)
 
 
@@ -55,7 +55,7 @@ def new() -> Page:
     )
 
 
-@blueprint.get("/<int:pk>")
+@blueprint.get("/<int(min=1):pk>")
 def show(pk: int) -> Page:
     """A task and the comments on it."""
     task = wanted("tasks", pk, joins=JOINS)
@@ -72,7 +72,7 @@ def show(pk: int) -> Page:
     return render_template("task.html", task=task, listing=found, form=form)
 
 
-@blueprint.route("/<int:pk>/edit", methods=["GET", "POST"])
+@blueprint.route("/<int(min=1):pk>/edit", methods=["GET", "POST"])
 def change(pk: int) -> Page:
     """A form with the task's values."""
     row = wanted("tasks", pk)
@@ -80,7 +80,7 @@ def change(pk: int) -> Page:
     return edit(form, f"Edit {row['title']}", url_for(".show", pk=pk), "tasks", row, _changed)
 
 
-@blueprint.route("/<int:pk>/delete", methods=["GET", "POST"])
+@blueprint.route("/<int(min=1):pk>/delete", methods=["GET", "POST"])
 def remove(pk: int) -> Page:
     """Ask, and delete the task with the comments on it."""
     row = wanted("tasks", pk)

@@ -45,7 +45,7 @@ def new() -> Page:
     )
 
 
-@blueprint.get("/<int:pk>")
+@blueprint.get("/<int(min=1):pk>")
 def show(pk: int) -> Page:
     """A user, the projects that they own, and the tasks that they are to do."""
     user = wanted("users", pk)
@@ -55,7 +55,7 @@ def show(pk: int) -> Page:
     return render_template("user.html", user=user, owned=owned, listing=found)
 
 
-@blueprint.route("/<int:pk>/edit", methods=["GET", "POST"])
+@blueprint.route("/<int(min=1):pk>/edit", methods=["GET", "POST"])
 def change(pk: int) -> Page:
     """A form with the user's values."""
     row = wanted("users", pk)
@@ -63,7 +63,7 @@ def change(pk: int) -> Page:
     return edit(form, f"Edit {row['name']}", url_for(".show", pk=pk), "users", row)
 
 
-@blueprint.route("/<int:pk>/delete", methods=["GET", "POST"])
+@blueprint.route("/<int(min=1):pk>/delete", methods=["GET", "POST"])
 def remove(pk: int) -> Page:
     """Ask, and delete the user, unless they own a project; their tasks and comments stay."""
     row = wanted("users", pk)
