@@ -19,7 +19,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # a shell's background job ignores Ctrl-C, and so would every process that a test interrupts
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-pytest_plugins = ["engine_support", "tools_support", "cli_support"]  # their fixtures
+pytest_plugins = [
+    "engine_support",
+    "tools_support",
+    "cli_support",
+    "demo_support",
+]  # their fixtures
 
 hypothesis.settings.register_profile(
     "deterministic", derandomize=True, deadline=None, print_blob=True, database=None

@@ -12,11 +12,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from bazanite import DB
+from bazanite.row import Row
 from bazanite_demo.application import create_app
 from bazanite_demo.sample import fill
 from bazanite_demo.tables import TABLES
@@ -32,6 +34,27 @@ def served(path: Path, *, sample: bool = True, **options: Any) -> Iterator[tuple
         if sample:
             fill(db)
         yield db, create_app(db, b"k" * 32)
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[tuple[DB, Flask]]:
+    with served(tmp_path / "tables") as made:
+        yield made
+
+
+@pytest.fixture
+def db(demo: tuple[DB, Flask]) -> DB:
+    return demo[0]
+
+
+@pytest.fixture
+def client(demo: tuple[DB, Flask]) -> FlaskClient:
+    return demo[1].test_client()
+
+
+def state(db: DB) -> dict[str, list[Row]]:
+    """Every row of every table."""
+    return {table: db.find(table, order_by="id") for table in sorted(db.tables)}
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import date
 from html import unescape
 from pathlib import Path
@@ -17,13 +16,7 @@ from bazanite import DB, EQ, Changes, InverseCount, Join
 from bazanite_demo.noted import LONGEST_VALUE, NotedDB, noted, source
 from bazanite_demo.pages.search import marked
 from bazanite_demo.stored import Files
-from demo_support import page, send, served
-
-
-@pytest.fixture
-def demo(tmp_path: Path) -> Iterator[tuple[DB, Flask]]:
-    with served(tmp_path / "tables") as made:
-        yield made
+from demo_support import page, send
 
 
 @pytest.mark.parametrize(

@@ -36,3 +36,11 @@ def test_no_directory_comes_where_the_log_has_its_files(tmp_path: Path, name: st
     store.checkpoint()
     seam.kill()
     assert get(opened(tmp_path / "data", Seam())) == b"y"
+
+
+def test_nor_by_way_of_a_directory_that_is_missing(tmp_path: Path) -> None:
+    store = opened(tmp_path / "data", Seam())
+    put(store, b"x")
+    with pytest.raises(DirectoryError, match="is that of a file of its log"):
+        store.backup(f"{tmp_path}/data/x/../wal.archive")
+    assert not (tmp_path / "data" / "x").exists()
