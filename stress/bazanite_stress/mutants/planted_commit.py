@@ -119,6 +119,7 @@ BUGS = (
                 "bazanite_wal.commit",
                 _FRAME_WRITE,
                 "        # the header line is the commit mark\n"
+                "        from .frame import HEADER_SIZE\n"
                 "        body = __planted__(frame[HEADER_SIZE:])\n"
                 "        core.log.write(header, lsn + HEADER_SIZE, body)\n"
                 "        core.log.write(header, lsn, frame[:HEADER_SIZE])\n",
