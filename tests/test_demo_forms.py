@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from bazanite import DB
+from bazanite import DB, DirectoryError
 from bazanite_demo.tables import TABLES
 from demo_support import page, send, served, state
 
@@ -216,3 +216,44 @@ def test_who_does_not_get_the_lock_is_told_to_try_again(tmp_path: Path) -> None:
         assert "Nothing was saved" in page(response).text
         again = send(client, "/users/new", {"name": "A", "email": "a@example.org"}, form=form)
         assert again.status_code == 303
+
+
+def test_what_a_form_told_does_not_overflow_its_cookie(client: FlaskClient) -> None:
+    text = "".join(chr(0x1F300 + n) for n in range(200))
+    for title in (text[:20], "x"):
+        response = send(client, "/tasks/new", {"title": title, "project": "1", "description": text})
+        assert response.status_code == 303  # the token, which is in the same cookie, was found
+        assert len(response.headers["Set-Cookie"]) < 4093
+    assert "db.insert('tasks', {'title': 'x'" in page(client.get(response.location)).text
+
+
+def test_a_reference_to_what_goes_just_then_is_told_beside_its_field(
+    client: FlaskClient, db: DB, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    insert = DB.insert
+
+    def gone(self: DB, table: str, values: dict[str, object]) -> object:
+        if table == "tasks":
+            self.delete_by_id("projects", 1)
+        return insert(self, table, values)
+
+    monkeypatch.setattr(DB, "insert", gone)
+    response = send(client, "/tasks/new", {"title": "Late", "project": "1"})
+    assert response.status_code == 422
+    assert "may just have been deleted" in page(response).text
+    assert db.find_by_id("projects", 1) is not None  # rolled back with the rest
+    assert db.count("tasks") == 13
+
+
+def test_what_the_database_cannot_do_is_told(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form = page(client.get("/users/new"))
+
+    def full(*_: object) -> None:
+        raise DirectoryError("no space left")
+
+    monkeypatch.setattr(DB, "insert", full)
+    response = send(client, "/users/new", {"name": "A", "email": "a@example.org"}, form=form)
+    assert response.status_code == 500
+    assert "no space left" in page(response).text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import secrets
 import tempfile
@@ -16,7 +17,14 @@ from flask import Flask, Response, current_app, g, render_template, request, ses
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException, SecurityError
 
-from bazanite import DB, CommittedNotApplied, CommitUncertain, LockTimeout
+from bazanite import (
+    DB,
+    CommittedNotApplied,
+    CommitUncertain,
+    DBError,
+    LockTimeout,
+    PoisonedError,
+)
 
 from . import pages, tables
 from .noted import NotedDB, noted
@@ -24,8 +32,8 @@ from .stored import Files
 
 SHOWN_ROWS = 12
 """At the most, as they lie in the files, at the bottom of a page."""
-REMEMBERED_CALLS = 6
-"""Of a form that was sent, told on the page that follows: they travel in a cookie."""
+REMEMBERED_BYTES = 1800
+"""Of calls that a form made, told on the page that follows: they travel in a cookie of 4 KiB."""
 THIS_MACHINE = ("127.0.0.1", "localhost", "[::1]")
 _KEY_BYTES = 32
 
@@ -74,6 +82,8 @@ def create_app(db: DB, key: bytes, *, only_here: bool = True) -> Flask:
     app.register_error_handler(LockTimeout, _busy)
     app.register_error_handler(CommitUncertain, _uncertain)
     app.register_error_handler(CommittedNotApplied, _uncertain)
+    app.register_error_handler(PoisonedError, _uncertain)
+    app.register_error_handler(DBError, _refused)
     app.extensions["style"] = _version_of_style()
     return app
 
@@ -104,10 +114,7 @@ def _for_all_pages() -> dict[str, Any]:
 def _finish(response: Response) -> Response:
     """What every answer has; and the calls of a form that was sent are kept for the next page."""
     if 300 <= response.status_code < 400 and "notes" in g:
-        session["before"] = [
-            ["    " * call.depth + call.text[:160], round(call.milliseconds, 2), call.lsn]
-            for call in noted().calls[-REMEMBERED_CALLS:]
-        ]
+        session["before"] = _remembered()
     response.headers.setdefault("X-Worker", str(os.getpid()))
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("X-Frame-Options", "DENY")
@@ -119,6 +126,19 @@ def _finish(response: Response) -> Response:
     if (response.mimetype or "").startswith("text/") and request.endpoint != "static":
         response.headers.setdefault("Cache-Control", "no-store")
     return response
+
+
+def _remembered() -> list[list[Any]]:
+    """The calls of this request, as many of the first as a cookie holds."""
+    kept: list[list[Any]] = []
+    room = REMEMBERED_BYTES
+    for call in noted().calls:
+        told = ["    " * call.depth + call.text, round(call.milliseconds, 2), call.lsn]
+        room -= len(json.dumps(told))
+        if room < 0:
+            break
+        kept.append(told)
+    return kept
 
 
 def _problem(error: HTTPException) -> Any:
@@ -141,6 +161,13 @@ def _busy(error: LockTimeout) -> Any:
 def _uncertain(error: Exception) -> Any:
     text = f"Look whether your change is there before you make it again. ({error})"
     return render_template("problem.html", title="Perhaps saved", text=text), 500
+
+
+def _refused(error: DBError) -> Any:
+    """Any other: the disk is full, a file is damaged, a sync has failed."""
+    current_app.logger.error("%s: %s", type(error).__name__, error)
+    text = f"The database could not do that, and nothing was changed by it. ({error.message})"
+    return render_template("problem.html", title="Not done", text=text), 500
 
 
 def _day(value: date | None) -> str:
