@@ -12,7 +12,7 @@ from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bazanite import DB, EQ, Changes, InverseCount, Join
+from bazanite import COUNT, DB, EQ, Changes, InverseCount, Join
 from bazanite_demo.noted import LONGEST_VALUE, NotedDB, noted, source
 from bazanite_demo.pages.search import marked
 from bazanite_demo.stored import Files
@@ -27,6 +27,7 @@ from demo_support import page, send
         ({"due": date(2026, 1, 2), "n": None}, "{'due': datetime.date(2026, 1, 2), 'n': None}"),
         (["-due", "id"], "['-due', 'id']"),
         (EQ(project=3) & ~EQ(status="done"), "EQ(project=3) & ~EQ(status='done')"),
+        ({"count": COUNT()}, "{'count': COUNT()}"),
         (Join("owner", "by", "users"), "Join('owner', 'by', 'users')"),
         (
             Join("task", "task", "tasks", joins=[Join("project", "project", "projects")]),
@@ -98,13 +99,13 @@ def test_rows_are_shown_as_they_lie_in_the_files(demo: tuple[DB, Flask], tmp_pat
         name: (tmp_path / "tables" / f"{name}.dat").read_text("utf-8").splitlines()
         for name in ("tasks", "projects", "users", "comments")
     }
-    lines = [line.replace("\0", "␀").strip() for table in raw.values() for line in table]
+    lines = [line.replace("\0", "∅").strip() for table in raw.values() for line in table]
     assert len(shown) >= 4
     assert set(shown) <= set(lines)
     assert raw["tasks"][2].strip() in shown
     assert raw["comments"][1].strip() in shown
     texts = [text for attributes, text in found.all("pre") if attributes.get("class") == "text"]
-    assert "34       in the deleted one's place␊żółw" in texts
+    assert "34       in the deleted one's place↵żółw" in texts
 
 
 def test_fields_have_their_widths_and_a_row_its_place(demo: tuple[DB, Flask]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import bazanite
 from bazanite import DB, EQ, BaseJoin, InverseJoin, Join, Row, Table, ValidationError
 from engine_support import TableA, TableB2, opened
 
@@ -159,3 +160,19 @@ def test_a_join_of_few_rows_to_a_large_table_reads_only_those(db: DB, reads: lis
     rows = db.find_all("b2", joins=[Join("a_id", "a", "a")])
     assert [row["a"] and row["a"]["id"] for row in rows] == [1, None, 1, 150]
     assert reads == ["b2", "row", "row"]
+
+
+@pytest.mark.parametrize(
+    "join",
+    [
+        "Join('a_id', 'a', 'a')",
+        "InverseJoin('a_id', 'bs', 'b2', joins=[Join('a_id', 'a', 'a')])",
+        "InverseCount('a_id', 'n', 'b2')",
+        "InverseCount('b', 'n', 'c', through=[('a_id', 'b2')])",
+        "COUNT()",
+        "COUNT('a_id')",
+        "SUM('a_id')",
+    ],
+)
+def test_joins_and_sums_are_shown_as_one_writes_them(join: str) -> None:
+    assert repr(eval(join, vars(bazanite))) == join

@@ -46,6 +46,7 @@ NOT_RUN = [
 ]
 """Page and reason of each block that is only read."""
 NEEDED = {
+    "docs/howto/demo.md": ["flask_wtf", "gunicorn"],
     "docs/howto/from-bazoola.md": ["bazoola"],
     "docs/howto/from-tinydb.md": ["tinydb"],
     "docs/howto/web-workers.md": ["flask", "gunicorn"],
@@ -53,6 +54,7 @@ NEEDED = {
 """What a page uses of the extras."""
 NEEDED_PROGRAMS = {
     "docs/howto/care.md": ["jq"],
+    "docs/howto/demo.md": ["curl", "pkill"],
     "docs/howto/to-postgresql.md": ["psql", "createdb"],
     "docs/howto/web-workers.md": ["curl", "pkill"],
 }

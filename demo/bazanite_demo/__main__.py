@@ -60,6 +60,8 @@ def main() -> int:
     except (DBError, OSError) as error:
         print(f"bazanite_demo: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:  # before there is a server that is told to stop
+        return 130
     return 0
 
 

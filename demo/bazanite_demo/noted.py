@@ -15,7 +15,7 @@ from typing import Any
 
 from flask import g, has_request_context
 
-from bazanite import DB, BaseJoin, InverseCount, Join
+from bazanite import DB
 from bazanite.row import Row
 
 LONGEST_VALUE = 48
@@ -161,22 +161,7 @@ def source(value: Any) -> str:
     if isinstance(value, list | tuple):
         inside = ", ".join(map(source, value))
         return f"[{inside}]" if isinstance(value, list) else f"({inside})"
-    if isinstance(value, BaseJoin):
-        return _join_source(value)
     return repr(value)
-
-
-def _join_source(join: BaseJoin) -> str:
-    parts = [
-        source(join.fk_attr),
-        source(getattr(join, "key", "")),
-        source(join.foreign_table_name),
-    ]
-    if isinstance(join, InverseCount) and join.through:
-        parts.append(f"through={source(join.through)}")
-    elif isinstance(join, Join) and join.joins:
-        parts.append(f"joins={source(join.joins)}")
-    return f"{type(join).__name__}({', '.join(parts)})"
 
 
 def _saw(table: str, rows: list[Row], joins: Any = ()) -> None:

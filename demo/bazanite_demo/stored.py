@@ -92,4 +92,4 @@ class Files:
 def _shown(raw: bytes) -> str:
     """As text: NUL as a symbol, so that NULL can be seen, and so are line ends."""
     text = raw.decode("utf-8", "replace")
-    return text.replace("\0", "␀").replace("\r", "␍").replace("\n", "␊")
+    return text.replace("\0", "∅").replace("\r", "←").replace("\n", "↵")

@@ -49,6 +49,9 @@ class Join(BaseJoin):
         self.foreign_table_name = foreign_table_name
         self.joins = checked_joins(joins)
 
+    def __repr__(self) -> str:
+        return _shown(self, f", joins={self.joins!r}" if self.joins else "")
+
     def join(self, fk: Any, foreign_table: Table) -> dict[str, Any]:
         row = None if _refers_to_nothing(fk) else foreign_table.find_by_id(fk)
         return {self.key: None if row is None else with_joins([row], self.joins, foreign_table)[0]}
@@ -92,6 +95,9 @@ class InverseCount(BaseJoin):
         self.key = key
         self.foreign_table_name = foreign_table_name
         self.through = steps
+
+    def __repr__(self) -> str:
+        return _shown(self, f", through={self.through!r}" if self.through else "")
 
     def join(self, fk: Any, foreign_table: Table) -> dict[str, Any]:
         return {self.key: self.counts(foreign_table)[fk]}
@@ -146,6 +152,11 @@ def perform(rows: list[Row], join: BaseJoin, foreign_table: Table) -> list[Row]:
     if type(join) is Join and len(rows) > 1 and all(_is_reference(row[source]) for row in rows):
         return _looked_up(rows, join, foreign_table)
     return [Row({**row, **_added(join, row[source], foreign_table)}) for row in rows]
+
+
+def _shown(join: Join | InverseCount, more: str) -> str:
+    given = f"{join.fk_attr!r}, {join.key!r}, {join.foreign_table_name!r}"
+    return f"{type(join).__name__}({given}{more})"
 
 
 def _check_texts(texts: Iterable[object]) -> None:

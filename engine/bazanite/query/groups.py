@@ -46,6 +46,9 @@ class Aggregate(ABC):
             raise ValidationError(f"{shown_value(field)}: no such field")
         self.field: str | None = field
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({'' if self.field is None else repr(self.field)})"
+
     def check(self, schema: Schema) -> None:
         """ValidationError if the table has no such field, or it cannot be added up so."""
         if self.field is not None:
