@@ -82,6 +82,7 @@ def test_a_row_by_id_is_two_reads_and_no_lock(tmp_path: Path, careful: list[obje
             shared.SEQUENCE,
             shared.POISONED,
             shared.LAYOUT,
+            shared.TOLD_AHEAD,
         ]
         assert db.find_by_id("pair", 2) == SECOND
         assert len(careful) == before

@@ -58,7 +58,8 @@ class Beside:
     """One process's look at one directory, under the lock file that it has now.
 
     ``shown`` is what the lock's holder sees; nobody else looks at it.  ``floor`` is the position of
-    the newest state that was shown, so that none before it is.
+    the newest state that was shown, so that none before it is: should a failed sync have lost that,
+    nothing is shown any more.
     """
 
     def __init__(self, system: System, directory: Directory, options: StoreOptions) -> None:
@@ -85,7 +86,7 @@ class Beside:
         self._from = self._position = 0
         self.shown: Shown | None = None
         self.sight: Sight | None = None
-        self.floor = 0
+        self.floor, self._floor_log = 0, (0, 0)
 
     def forked(self) -> bool:
         """Whether this is a child's copy of its parent's, closed at the fork."""
@@ -144,8 +145,22 @@ class Beside:
             return False
         else:
             self.shown = self._as_attached_do(words)
-        self.floor = self.shown.lsn
+        self._refuse_older(self.shown)
         return True
+
+    def _refuse_older(self, shown: Shown) -> None:
+        """PoisonedError if this state is before one that was shown, of the same directory.
+
+        Somebody may also have put an older directory's files in the place of these: then the log is
+        another file, and of no later generation.
+        """
+        log = (self._log.identity() if self._log else 0, shown.generation)
+        if shown.lsn < self.floor and (log[0] == self._floor_log[0] or log[1] > self._floor_log[1]):
+            raise PoisonedError(
+                f"{self.directory.path}: a sync must have failed: a state that was shown here is"
+                " not on disk. Close this handle and open another one to read what there is"
+            )
+        self.floor, self._floor_log = shown.lsn, log
 
     def refuse_poisoned(self, shown: Shown) -> None:
         """PoisonedError if a sync failed for anyone attached.  Caller holds the lock."""

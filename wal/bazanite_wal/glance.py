@@ -3,7 +3,8 @@
 ``Store.quick_read`` does the same for any reading, and is what remains to be done whenever there is
 no answer here.  The rules are the same: what was read counts only if the apply sequence was even
 before and is unchanged after, nothing was poisoned, the files are not older than the overlay that
-``durability="normal"`` reads from, and nobody has changed how they are laid out.
+``durability="normal"`` reads from, nor than what somebody was told ahead of them (TOLD_AHEAD), and
+nobody has changed how they are laid out.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import DBError
 from .registry import Attachment
-from .shared import APPLIED, DURABILITY, LAYOUT, POISONED, SEQUENCE
+from .shared import APPLIED, DURABILITY, DURABLE, LAYOUT, POISONED, SEQUENCE, TOLD_AHEAD
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,7 +102,7 @@ class Glance:
             lsn = words[APPLIED]
             if before & 1 or words[SEQUENCE] != before or words[POISONED]:
                 return None
-            if words[LAYOUT] != self._layout:
+            if words[LAYOUT] != self._layout or (words[TOLD_AHEAD] and lsn < words[DURABLE]):
                 return None
         except (ValueError, OSError, OverflowError):
             return None  # no such entry, no such place, or another thread closed the database

@@ -203,6 +203,7 @@ class GroupCommit:
         core = self._core
         path, seconds = core.directory.path, core.options.commit_timeout
         if lsn and core.words[shared.DURABLE] >= lsn:
+            core.words[shared.TOLD_AHEAD] = 1  # before anybody is
             return CommittedNotApplied(
                 f"{path}: the transaction is durable in the log, but the global lock was not free"
                 f" for {seconds} seconds to write it to its table files (held by"

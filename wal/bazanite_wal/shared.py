@@ -5,8 +5,9 @@ stale after a crash: the log and the data files alone decide (recovery rebuilds 
 them; what they may do is witness that a frame was durable, see WITNESS).  Each word is one
 aligned 64-bit load or store.
 
-Who may write: ``DURABLE`` and ``SYNCING`` only under ``.sync``; ``POISONED`` anybody, never back
-to zero; a process's own slot that process; all others only under the global lock.
+Who may write: ``DURABLE`` and ``SYNCING`` only under ``.sync``; ``POISONED`` and ``TOLD_AHEAD``
+anybody, never back to zero; a process's own slot that process; all others only under the global
+lock.
 """
 
 from __future__ import annotations
@@ -81,6 +82,9 @@ CHECKPOINTED_AT = 25
 LAYOUT_AT = 26
 """Who reads the files of this log position, or a later one, reads them as of LAYOUT; LAYOUT_PENDING
 from when LAYOUT moved until the next frame is made, which is the one that changes them."""
+TOLD_AHEAD = 27
+"""Not zero once somebody was told of frames that are durable and in no data file yet: from then on
+who reads without the lock must find everything there that is durable."""
 
 NAMES_FAILED = (1 << 64) - 1
 """Stands in POISONED if nothing failed but a sync of the directory."""
@@ -99,6 +103,11 @@ LEVELS = ("full", "normal", "off")
 def boot_token(boot_id: str) -> int:
     """What READY holds in this boot."""
     return int.from_bytes(blake2b(boot_id.encode(), digest_size=8).digest(), "little") | 1
+
+
+def files_are_behind(words: Words) -> bool:
+    """Whether somebody may know of a state that the data files do not have yet."""
+    return bool(words[TOLD_AHEAD]) and words[APPLIED] < words[DURABLE]
 
 
 class Witness(NamedTuple):

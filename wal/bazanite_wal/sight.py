@@ -65,7 +65,7 @@ class Sight(NamedTuple):
         if sequence & 1 or words[shared.POISONED] or words[shared.DURABILITY] == _NORMAL:
             return None
         lsn = words[shared.APPLIED]
-        return None if lsn < floor else (sequence, lsn)
+        return None if lsn < floor or shared.files_are_behind(words) else (sequence, lsn)
 
     def unchanged(self, sequence: int) -> bool:
         """Whether what was read since ``quiet`` was of one state, and of this directory's files."""

@@ -393,4 +393,4 @@ def _quiet_sequence(core: Core) -> int | None:
     sequence = words[shared.SEQUENCE]
     if sequence & 1 or words[shared.POISONED] or words[shared.DURABILITY] == 2:
         return None
-    return sequence
+    return None if shared.files_are_behind(words) else sequence
