@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from bazanite import DBError
 
 from ..__main__ import is_loopback
+from .killer import PROCESSES
 from .report import Progress, as_json, as_table
 from .run import Settings, run
 from .served import NotServed
@@ -91,6 +92,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         parent=args.dir,
         url=args.url,
     )
+    if kills_every and not PROCESSES.is_dir():
+        parser.error(f"--kills-every: without {PROCESSES} no workers are found; 0 kills none")
     if kills_every and not settings.kills:
         parser.error("--kills-every is longer than --seconds: nobody would be killed")
     progress = Progress()

@@ -15,7 +15,7 @@ from .figures import Figures
 from .html import read
 from .killer import Deaths
 
-TIMEOUT_SECONDS = 30.0
+TIMEOUT_SECONDS = 60.0
 TRIES_TO_CONNECT = 20
 CHEAP = "/static/icon.svg"
 _CUT = "the answer was cut"

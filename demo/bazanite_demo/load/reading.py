@@ -9,7 +9,7 @@ from bazanite import COUNT, DB
 
 from .browser import Browser
 from .html import Form, read
-from .verdict import Found, Problem, Row
+from .verdict import TASK_FIELDS, Found, Problem, Row
 
 TABLES = ("users", "projects", "tasks", "comments")
 _LAST_PAGE = 1_000_000
@@ -61,8 +61,13 @@ def post_form(page: str) -> Form:
 
 
 def _task(pk: int, form: Form) -> dict[str, Any]:
-    numbers = {name: int(form.fields[name]) for name in ("version", "priority", "hours")}
-    return {**form.fields, **numbers, "id": pk}
+    numbers = {name: form.fields.get(name, "") for name in ("version", "priority", "hours")}
+    return {
+        **dict.fromkeys(TASK_FIELDS),
+        **form.fields,
+        **{name: int(text) if text.isdecimal() else 0 for name, text in numbers.items()},
+        "id": pk,
+    }
 
 
 def _pages(browser: Browser, path: str) -> list[str]:
