@@ -14,15 +14,16 @@ from random import Random
 from typing import Any
 
 import pytest
+
+from bazanite import DB
 from bazanite_demo.load.__main__ import main
 from bazanite_demo.load.browser import Browser
 from bazanite_demo.load.client import Client
 from bazanite_demo.load.killer import children
+from bazanite_demo.load.look import Look
 from bazanite_demo.load.report import Result, as_table
-from bazanite_demo.load.run import Look, Place, Scene, Settings
+from bazanite_demo.load.scene import Place, Scene, Settings
 from bazanite_demo.load.served import NotServed, Served
-
-from bazanite import DB
 
 COMMAND = [sys.executable, "-m", "bazanite_demo.load"]
 LONGEST_SECONDS = 100
@@ -75,6 +76,7 @@ def clients() -> Iterator[MakeClient]:
         return Client(
             5, browsers[-1], scene.book, scene.figures, Random(1),
             run=place.run, project=place.project, shared=place.shared,
+            meeting=threading.Barrier(1),
         )  # fmt: skip
 
     yield make

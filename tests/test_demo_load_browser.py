@@ -11,13 +11,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from random import Random
+from subprocess import PIPE
 
 import pytest
+
 from bazanite_demo.load.browser import Broken, Browser, Wrong
 from bazanite_demo.load.figures import Figures, percentile
 from bazanite_demo.load.html import Form, read
-from bazanite_demo.load.killer import Deaths, Killer, children, kill_regularly
+from bazanite_demo.load.killer import LOCK_NAME, Deaths, Killer, children, kill_regularly
+from bazanite_stress.torture.killer import LOCK_TABLE
 
 WORKER = 4711
 Reply = bytes | None
@@ -203,13 +207,13 @@ def test_silence_is_counted_from_a_kill_to_the_next_answer_of_anybody() -> None:
     assert figures.longest_silence_seconds() == 0.5
 
 
-def test_only_children_are_killed_and_busy_ones_first() -> None:
+def test_only_children_are_killed_and_busy_ones_first(tmp_path: Path) -> None:
     sleep = [sys.executable, "-c", "input()"]
-    workers = [subprocess.Popen(sleep, stdin=subprocess.PIPE) for _ in range(3)]
+    workers = [subprocess.Popen(sleep, stdin=PIPE) for _ in range(3)]
     try:
         assert {worker.pid for worker in workers} <= children(os.getpid())
         figures, deaths = Figures(), Deaths()
-        killer = Killer(os.getpid(), deaths, figures, Random(1))
+        killer = Killer(os.getpid(), tmp_path, deaths, figures, Random(1))
         with (
             figures.busy(workers[1].pid, writing=False),
             figures.busy(workers[2].pid, writing=True),
@@ -225,6 +229,32 @@ def test_only_children_are_killed_and_busy_ones_first() -> None:
     finally:
         for worker in workers:
             worker.communicate(b"\n")
+
+
+@pytest.mark.skipif(not LOCK_TABLE.exists(), reason="the system does not tell who holds a lock")
+def test_who_holds_the_lock_is_killed_in_most_cases(tmp_path: Path) -> None:
+    program = "import fcntl, sys; f = open(sys.argv[1], 'w'); fcntl.flock(f, 2); print(); input()"
+    with (
+        subprocess.Popen(
+            [sys.executable, "-c", program, tmp_path / LOCK_NAME], stdin=PIPE, stdout=PIPE
+        ) as holder,
+        subprocess.Popen([sys.executable, "-c", "input()"], stdin=PIPE) as other,
+    ):
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        figures = Figures()
+        killer = Killer(os.getpid(), tmp_path, Deaths(), figures, _Certain(1))
+        with figures.busy(other.pid, writing=True):
+            assert killer.kill()
+        assert holder.wait(30) == -9
+        other.communicate(b"\n")
+
+
+class _Certain(Random):
+    """Chance that takes the likelier way."""
+
+    def random(self) -> float:
+        return 0.0
 
 
 def test_the_data_is_looked_at_after_every_kill_and_after_none_without() -> None:

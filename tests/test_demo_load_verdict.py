@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+
 from bazanite_demo.load.book import titles
 from bazanite_demo.load.verdict import Found, judge, stored_of
-
 from demo_load_support import Story, item_of
 
 

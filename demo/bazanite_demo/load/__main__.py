@@ -12,10 +12,11 @@ from urllib.parse import urlsplit
 
 from bazanite import DBError
 
-from ..__main__ import is_loopback
+from ..server import is_loopback
 from .killer import PROCESSES
 from .report import Progress, as_json, as_table
-from .run import Settings, run
+from .run import run
+from .scene import Settings
 from .served import NotServed
 
 MOST_CLIENTS = 200

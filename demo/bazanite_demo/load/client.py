@@ -16,12 +16,16 @@ from .reading import post_form
 PAUSE_SECONDS = 0.01
 """At the most, between two things that a person does; after an error five times as long."""
 SHARING_CLIENTS = 2
+MEETING_SECONDS = 0.3
 TRIES_TO_SAVE = 20
 SORTS = ("title", "-title", "status", "-priority", "due", "-due")
 
 
 class Client:
-    """One of several; ``project`` is the traffic's, ``shared`` its task that two of them edit."""
+    """One of several; ``project`` is the traffic's, ``shared`` its task that two of them edit.
+
+    ``meeting`` is where those two wait for each other, to save at the same moment.
+    """
 
     def __init__(
         self,
@@ -34,6 +38,7 @@ class Client:
         run: str,
         project: int,
         shared: tuple[str, int],
+        meeting: threading.Barrier,
     ) -> None:
         self._name = f"Traffic {run} {number}"
         self._sharing = number < SHARING_CLIENTS
@@ -43,6 +48,7 @@ class Client:
         self._rng = rng
         self._project = project
         self._shared = shared
+        self._meeting = meeting
         self._made = 0
         self._own: dict[str, int] = {}
         self._doubtful: list[Write] = []
@@ -168,7 +174,10 @@ class Client:
         item, pk = self._shared
         path = f"/tasks/{pk}/edit"
         form = post_form(self._browser.get(path).text)
-        self._browser.get("/users")  # who looks something up is overtaken more often
+        try:
+            self._meeting.wait(MEETING_SECONDS)
+        except threading.BrokenBarrierError:
+            self._meeting.reset()  # the other one does something else
         for _ in range(TRIES_TO_SAVE):
             write = self._book.begin("edit", item, base=_version(form))
             answer = self._send(write, path, form, 303, 409)

@@ -29,6 +29,7 @@ class Figures:
     errors: list[str] = field(default_factory=list)
     problem_count: int = 0
     problems: list[Problem] = field(default_factory=list)
+    kinds: Counter[str] = field(default_factory=Counter)
     reads: list[float] = field(default_factory=list)
     writes: list[float] = field(default_factory=list)
     kills: list[float] = field(default_factory=list)
@@ -80,10 +81,16 @@ class Figures:
         self.found(problems)
 
     def found(self, problems: Iterable[Problem]) -> None:
-        """These are wrong with the data; the first ones are kept word for word."""
+        """These are wrong with the data; each is told once, however often it is found.
+
+        The first ones are kept word for word; of later ones it is not known whether they are new.
+        """
         with self._lock:
             for problem in problems:
+                if problem in self.problems:
+                    continue
                 self.problem_count += 1
+                self.kinds[problem.kind] += 1
                 if len(self.problems) < KEPT_AT_MOST:
                     self.problems.append(problem)
 

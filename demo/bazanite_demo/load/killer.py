@@ -11,10 +11,16 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
+from bazanite_stress.torture.killer import lock_holder
+
 from .figures import Figures
 
 PROCESSES = Path("/proc")
 LONGEST_DEATH_SECONDS = 10.0
+LOCK_NAME = ".lock"
+HOLDERS = 0.6
+"""In which part of the kills the victim is who holds the lock: in the middle of something."""
+HOLDER_AWAITED_SECONDS = 0.2
 
 
 class Deaths:
@@ -51,24 +57,29 @@ class Deaths:
 
 
 class Killer:
-    """Kills the children of a process."""
+    """Kills the children of a process, which share the directory ``tables``."""
 
-    def __init__(self, master: int, deaths: Deaths, figures: Figures, rng: Random) -> None:
+    def __init__(
+        self, master: int, tables: Path, deaths: Deaths, figures: Figures, rng: Random
+    ) -> None:
         self._master = master
+        self._lock = tables / LOCK_NAME
         self._deaths = deaths
         self._figures = figures
         self._rng = rng
 
     def kill(self) -> bool:
-        """SIGKILL one worker, preferably one that is busy with a form; whether there was one.
+        """SIGKILL one worker: who holds the lock, or else one that is busy with a form, if any is.
 
-        It is gone on return.
+        It is gone on return.  False: there was none.
         """
         workers = children(self._master)
-        victims = self._figures.busy_ones(workers) or workers
-        if not victims:
-            return False
-        pid = self._rng.choice(sorted(victims))
+        pid = self._holder(workers) if self._rng.random() < HOLDERS else None
+        if pid is None:
+            victims = self._figures.busy_ones(workers) or workers
+            if not victims:
+                return False
+            pid = self._rng.choice(sorted(victims))
         number = self._deaths.begin(pid)
         start = time.monotonic()
         try:
@@ -83,6 +94,16 @@ class Killer:
         self._deaths.end(number, time.monotonic())
         self._figures.killed(start)
         return True
+
+    def _holder(self, workers: set[int]) -> int | None:
+        """The worker that holds the lock, as soon as one does; None: none did for a while."""
+        deadline = time.monotonic() + HOLDER_AWAITED_SECONDS
+        while time.monotonic() < deadline:
+            holder = lock_holder(self._lock)
+            if holder in workers:
+                return holder
+            time.sleep(self._rng.random() / 1000)
+        return None
 
 
 def children(master: int) -> set[int]:

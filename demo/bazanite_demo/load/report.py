@@ -47,8 +47,8 @@ class Result:
         """It is "nothing lost" only if there was something to lose, and every look was made."""
         figures = self.figures
         if figures.problem_count:
-            kinds = Counter(problem.kind for problem in figures.problems)
-            return "LOST: " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+            kinds = sorted(figures.kinds.items())
+            return "LOST: " + ", ".join(f"{count} {kind}" for kind, count in kinds)
         if figures.error_count:
             return "errors"
         if not self.compared or not self._of("acknowledged"):
