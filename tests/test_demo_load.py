@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 import subprocess
@@ -21,9 +22,10 @@ from bazanite_demo.load.browser import Browser
 from bazanite_demo.load.client import Client
 from bazanite_demo.load.killer import children
 from bazanite_demo.load.look import Look
-from bazanite_demo.load.report import Result, as_table
+from bazanite_demo.load.report import Progress, Result, as_table
 from bazanite_demo.load.scene import Place, Scene, Settings
 from bazanite_demo.load.served import NotServed, Served
+from bazanite_stress.torture.stopping import Stopping
 
 COMMAND = [sys.executable, "-m", "bazanite_demo.load"]
 LONGEST_SECONDS = 100
@@ -204,6 +206,26 @@ def _result(scene: Scene) -> Result:
     result = Result(1, "", 1, 1, 0, scene.figures, scene.book)
     result.compared = True
     return result
+
+
+def test_a_killer_that_fails_ends_the_run_with_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(threading, "excepthook", lambda args: told.append(str(args.exc_value)))
+    result = Result(seed=1, address="", clients=1, workers=1, kills_wanted=9)
+    settings = Settings(seconds=900.0, clients=1, kills_every=0.01, seed=1)
+    scene = Scene(settings, "http://127.0.0.1:9", result)
+    scene.start_killer(_fail, lambda: None)
+    with Stopping() as stopping:
+        scene.last(Progress(io.StringIO()), stopping)
+    assert result.verdict == "errors"
+    assert result.figures.errors == ["the killer ended: RuntimeError('no killer')"]
+    assert told == ["no killer"]
+
+
+def _fail() -> bool:
+    raise RuntimeError("no killer")
 
 
 def test_nothing_is_fine_unless_it_was_measured() -> None:

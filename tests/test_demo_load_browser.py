@@ -20,8 +20,9 @@ import pytest
 from bazanite_demo.load.browser import Broken, Browser, Wrong
 from bazanite_demo.load.figures import Figures, percentile
 from bazanite_demo.load.html import Form, read
-from bazanite_demo.load.killer import LOCK_NAME, Deaths, Killer, children, kill_regularly
+from bazanite_demo.load.killer import Deaths, Killer, children, kill_regularly
 from bazanite_stress.torture.killer import LOCK_TABLE
+from bazanite_wal.attach import LOCK_NAME
 
 WORKER = 4711
 Reply = bytes | None

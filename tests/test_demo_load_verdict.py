@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from types import SimpleNamespace
+from typing import cast
+
 import pytest
 
+from bazanite import DB
 from bazanite_demo.load.book import titles
+from bazanite_demo.load.reading import found_in
 from bazanite_demo.load.verdict import Found, judge, stored_of
 from demo_load_support import Story, item_of
 
@@ -182,6 +188,18 @@ def test_a_comment_is_as_it_was_sent_and_where_it_was_sent_to(story: Story) -> N
     assert story.kinds() == ["changed"]
     comment.update(task=row["id"], id=5)
     assert story.kinds() == ["changed"]
+
+
+def test_a_number_that_two_rows_have_stops_no_look(story: Story) -> None:
+    row = {**story.task(), "project": 4}
+    double = {**story.task("Traffic 0-2"), "id": row["id"], "project": 4}
+    rows = {"tasks": [row, double], "users": [{"id": 1}], "projects": [], "comments": []}
+    storage = SimpleNamespace(lock=nullcontext)
+    database = SimpleNamespace(storage=storage, find=rows.get, group_by=lambda *_: [])
+    found = found_in(cast(DB, database), 4)
+    assert dict(found.others) == {("users", 1): {"id": 1}}
+    problems = judge(story.book.writes(), story.book.acknowledged(), found)
+    assert [problem.kind for problem in problems] == ["changed"]
 
 
 def test_a_row_keeps_its_number(story: Story) -> None:

@@ -54,13 +54,10 @@ class Client:
         self._doubtful: list[Write] = []
 
     def work(self, stop: threading.Event) -> None:
-        """Until told to stop; whatever is wrong becomes a figure."""
+        """Until told to stop; what goes wrong with a request becomes a figure."""
         try:
             while not stop.is_set():
                 stop.wait(self._rng.uniform(0, PAUSE_SECONDS if self.step() else 0.05))
-        except BaseException as error:
-            self._figures.error(f"{self._name} ended: {error!r}")
-            raise
         finally:
             self._browser.close()
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from random import Random
 
 from bazanite_stress.torture.killer import lock_holder
+from bazanite_wal.attach import LOCK_NAME
 
 from .figures import Figures
 
 PROCESSES = Path("/proc")
 LONGEST_DEATH_SECONDS = 10.0
-LOCK_NAME = ".lock"
 HOLDERS = 0.6
 """In which part of the kills the victim is who holds the lock: in the middle of something."""
 HOLDER_AWAITED_SECONDS = 0.2

@@ -28,7 +28,7 @@ def found_in(db: DB, project: int) -> Found:
     comments = [row for row in rows["comments"] if row["task"] not in known]
     for name, own in (("tasks", tasks), ("comments", comments)):
         for row in own:
-            del others[name, row["id"]]
+            others.pop((name, row["id"]), None)  # in damaged data an id may be there twice
     return Found(tasks, comments, others, {group["task"]: group["count"] for group in groups})
 
 

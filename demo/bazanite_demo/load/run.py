@@ -65,7 +65,7 @@ def _host(
         if settings.kills:
             rng = Random(f"{settings.seed} killer")
             killer = Killer(served.master, served.tables, scene.deaths, figures, rng)
-            scene.start_killer(killer, Look(db, scene, place, others))
+            scene.start_killer(killer.kill, Look(db, scene, place, others))
         scene.last(progress, stopping)
     result.exit_status = served.stop()
     if result.exit_status != 0:

@@ -19,7 +19,7 @@ from .book import Book
 from .browser import Browser, Wrong
 from .client import SHARING_CLIENTS, Client
 from .figures import Figures
-from .killer import Deaths, Killer, kill_regularly
+from .killer import Deaths, kill_regularly
 from .reading import post_form
 from .report import Progress, Result
 
@@ -68,6 +68,7 @@ class Scene:
         self.deaths = Deaths()
         self._people: list[threading.Thread] = []
         self._stop = threading.Event()
+        self._failed = threading.Event()
 
     @property
     def book(self) -> Book:
@@ -116,13 +117,16 @@ class Scene:
             )
             self._run(f"client {number}", partial(client.work, self._stop))
 
-    def start_killer(self, killer: Killer, look: Callable[[], None]) -> None:
+    def start_killer(self, kill: Callable[[], bool], look: Callable[[], None]) -> None:
         """Kills, and a look after each."""
         every, count = self._settings.kills_every, self._settings.kills
-        self._run("the killer", lambda: kill_regularly(killer.kill, every, count, self._stop, look))
+        self._run("the killer", lambda: kill_regularly(kill, every, count, self._stop, look))
 
     def last(self, progress: Progress, stopping: Stopping) -> None:
-        """Until the time is over and all kills were made, or we are told to stop."""
+        """Until the time is over and all kills were made, or we are told to stop.
+
+        It ends early as well if a client or the killer has failed, which no figure makes good.
+        """
         start = time.monotonic()
         figures = self.figures
         try:
@@ -143,6 +147,8 @@ class Scene:
 
     def _enough(self, passed: float) -> bool:
         settings = self._settings
+        if self._failed.is_set():
+            return True
         if passed < settings.seconds:
             return False
         looked = min(len(self.figures.kills), self.figures.checks)
@@ -155,6 +161,7 @@ class Scene:
                 act()
             except BaseException as error:
                 self.figures.error(f"{name} ended: {error!r}")
+                self._failed.set()
                 raise
 
         thread = threading.Thread(target=noted, name=name, daemon=True)
