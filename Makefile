@@ -16,14 +16,15 @@ TORTURE_ARGS ?=
 EXPLORE_ARGS ?=
 MODEL_ARGS ?=
 DEMO_ARGS ?=
+LOAD_ARGS ?=
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv torture explore demo model test lint format coverage docs serve-docs clean
+.PHONY: help venv torture explore demo demo-load model test lint format coverage docs serve-docs clean
 
 help: ## this list
-	@echo "usage: make TARGET [PYTHON=python3.12] [PYTEST_ARGS=...] [TORTURE_ARGS=...] [EXPLORE_ARGS=...] [MODEL_ARGS=...] [DEMO_ARGS=...]"
+	@echo "usage: make TARGET [PYTHON=python3.12] [PYTEST_ARGS=...] [TORTURE_ARGS=...] [EXPLORE_ARGS=...] [MODEL_ARGS=...] [DEMO_ARGS=...] [LOAD_ARGS=...]"
 	@echo
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
 
@@ -35,6 +36,9 @@ explore: $(VENV)/.runtime ## cut the power at every point of a simulated machine
 
 demo: $(VENV)/.demo ## a task manager, its workers on one directory, and a window on the engine
 	$(BIN)/python -m bazanite_demo --engine-room $(DEMO_ARGS)
+
+demo-load: $(VENV)/.demo ## people at work in the demo while its workers are killed; is anything lost?
+	$(BIN)/python -m bazanite_demo.load $(LOAD_ARGS)
 
 model: ## check the model of the commit protocol; minutes; needs spin and a C compiler
 	$(PYTHON) docs/model/check.py $(MODEL_ARGS)
