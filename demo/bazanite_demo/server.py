@@ -30,6 +30,7 @@ from .tables import TABLES
 TABLES_NAME, KEY_NAME = "tables", "secret_key"
 LOCK_TIMEOUT_SECONDS = 10.0
 DEFAULT_PORT = 8000
+MOST_STREAMS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         app = create_app(self._db, key, only_here=is_loopback(settings.host))
         app.config["ENGINE_ROOM"] = settings.engine_room
         if halting:
-            self._room = Room(settings.data, self._address, halting)
+            streams = min(MOST_STREAMS, settings.threads - 1)  # the others answer
+            self._room = Room(settings.data, self._address, halting, streams=streams)
             self._room.open(self._db, self._db.storage.base_dir)
             install(app, self._room)
         return app
@@ -155,8 +157,10 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         )
 
     def _close_all(self) -> None:
-        self._close()
-        self._the_room().close()
+        try:
+            self._close()
+        finally:
+            self._the_room().close()
 
     def _close(self) -> None:
         """In a worker that ends, and at last in the master: the last one empties the log."""

@@ -23,6 +23,17 @@ from typing import Any
 _LOOKS, _LOOK_SECONDS = 10, 0.01
 _STOP_SECONDS = 3.0
 _MUCH_BYTES = 4 << 20
+_TRAFFIC = {
+    "verdict": "Verdict",
+    "requests": "Requests",
+    "requests_broken": "Requests that a kill broke",
+    "acknowledged": "Changes acknowledged",
+    "doubtful": "Changes without an answer",
+    "commits_per_second": "Commits a second",
+    "errors": "Errors",
+    "problems": "Changes lost",
+}
+"""What is shown of its document, and how it is called."""
 Figures = dict[str, Any]
 
 
@@ -31,10 +42,10 @@ class Busy(Exception):
 
 
 class Job:
-    """One kind of job; ``told`` makes figures of the lines of JSON that it printed so far."""
+    """One kind of job; ``told`` makes figures of what it printed so far."""
 
     def __init__(
-        self, folder: Path, name: str, command: list[str], told: Callable[[list[Figures]], Figures]
+        self, folder: Path, name: str, command: list[str], told: Callable[[str], Figures]
     ) -> None:
         self._command = [sys.executable, "-m", *command]
         self._told = told
@@ -85,7 +96,7 @@ class Job:
             about = json.loads(self._about.read_bytes())
         except (FileNotFoundError, ValueError):
             return None
-        figures = {"running": running, "began": about["began"], **self._told(self._lines())}
+        figures = {"running": running, "began": about["began"], **self._told(self._text())}
         if running:
             figures["doing"] = self._last_error()
         elif not figures.get("ended"):
@@ -110,15 +121,10 @@ class Job:
         if not self.is_running():
             self._about.unlink(missing_ok=True)
 
-    def _lines(self) -> list[Figures]:
-        found = []
-        with suppress(FileNotFoundError):
-            for line in self._printed.read_bytes()[:_MUCH_BYTES].splitlines():
-                with suppress(ValueError):
-                    entry = json.loads(line)
-                    if isinstance(entry, dict):
-                        found.append(entry)
-        return found
+    def _text(self) -> str:
+        with suppress(FileNotFoundError), self._printed.open("rb") as printed:
+            return printed.read(_MUCH_BYTES).decode("utf-8", "replace")
+        return ""
 
     def _last_error(self) -> str:
         """What it said last on its standard error, which may be how far it is."""
@@ -143,19 +149,24 @@ def traffic(folder: Path, address: str) -> Job:
     return Job(folder, "traffic", [*command, "--kills-every", "0", "--json"], _of_traffic)
 
 
-def _of_torture(lines: list[Figures]) -> Figures:
+def _of_torture(text: str) -> Figures:
+    """Of a line for each round, and one at the end."""
     figures: Figures = dict.fromkeys(("rounds", "kills", "commits", "violations"), 0)
-    for line in lines:
-        if line.get("event") == "round":
+    for line in text.splitlines():
+        try:
+            told = json.loads(line)
+        except ValueError:
+            continue  # it is being written
+        if told["event"] == "round":
             figures["rounds"] += 1
             for name in ("kills", "commits"):
-                figures[name] += line[name]
-        elif line.get("event") == "violation":
+                figures[name] += told[name]
+        elif told["event"] == "violation":
             figures["violations"] += 1
-        elif line.get("event") == "end":
+        elif told["event"] == "end":
             figures["ended"] = True
-            figures |= {name: line[name] for name in ("verdict", "kills", "violations", "seconds")}
-            figures["told"] = _verdict(line)
+            figures |= {name: told[name] for name in ("kills", "violations")}
+            figures["told"] = _verdict(told)
     return figures
 
 
@@ -166,16 +177,14 @@ def _verdict(end: Figures) -> str:
     return str(end["verdict"])
 
 
-def _of_traffic(lines: list[Figures]) -> Figures:
-    """The document that it prints at the end, as far as it is numbers and short texts."""
-    if not lines:
+def _of_traffic(text: str) -> Figures:
+    """Of the one document that it prints at the end."""
+    try:
+        document = json.loads(text)
+    except ValueError:
         return {}
-    shown = {
-        name: value
-        for name, value in lines[-1].items()
-        if isinstance(value, bool | int | float) or (isinstance(value, str) and len(value) < 80)
-    }
-    return {"ended": True, "found": shown}
+    found = {label: document[name] for name, label in _TRAFFIC.items() if name in document}
+    return {"ended": True, "found": found}
 
 
 def _locked(descriptor: int, how: int) -> bool:

@@ -32,8 +32,6 @@ from .orders import Orders, Victim
 from .records import Records
 
 FOLDER_NAME = "engine_room"
-STREAMS = 3
-"""Of events, in each worker at once; each takes one of its threads."""
 _REPORT_SECONDS = 0.25
 _RATE_REPORTS = 4
 """A rate is over so many reports: a second."""
@@ -48,13 +46,16 @@ _EVENTS_PATH = "/engine/events"
 
 
 class Room:
-    """``open`` it with the tables, before any fork; ``begin`` in each worker."""
+    """``open`` it with the tables, before any fork; ``begin`` in each worker.
 
-    def __init__(self, data: Path, address: str, system: HaltingSystem) -> None:
+    ``streams`` of events can be had from each worker at once: each takes one of its threads.
+    """
+
+    def __init__(self, data: Path, address: str, system: HaltingSystem, *, streams: int) -> None:
         self.folder = data / FOLDER_NAME
         self.folder.mkdir(parents=True, exist_ok=True)
         self.board = Board()
-        self.streams = threading.BoundedSemaphore(STREAMS)
+        self.streams = threading.BoundedSemaphore(streams)
         self.torture = jobs.torture(self.folder)
         self.traffic = jobs.traffic(self.folder, address)
         self._system = system

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import select
+import socket
 import time
 from collections.abc import Iterator
 
@@ -57,7 +59,8 @@ def events() -> Answer:
     room = _room()
     if not room.streams.acquire(blocking=False):
         return Response("busy", 503, {"Retry-After": "2"}, mimetype="text/plain")
-    response = Response(_Stream(room), mimetype="text/event-stream")
+    stream = _Stream(room, request.environ.get("gunicorn.socket"))
+    response = Response(stream, mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     return response
 
@@ -92,8 +95,9 @@ def traffic() -> Answer:
 class _Stream:
     """The body of a stream; closing it gives its place back, whether it was read or not."""
 
-    def __init__(self, room: Room) -> None:
+    def __init__(self, room: Room, connection: socket.socket | None) -> None:
         self._room = room
+        self._connection = connection
         self._open = True
         self._events = self._all()
 
@@ -113,6 +117,19 @@ class _Stream:
             next_at = time.monotonic() + EVENT_SECONDS
             while time.monotonic() < next_at and not room.stopping():
                 time.sleep(_LOOK_SECONDS)
+                if self._is_left():
+                    return
+
+    def _is_left(self) -> bool:
+        """Whether the reader has gone; who writes to it hears of that later."""
+        if self._connection is None:
+            return False
+        poll = select.poll()
+        try:
+            poll.register(self._connection, select.POLLIN)
+            return bool(poll.poll(0)) and not self._connection.recv(1, socket.MSG_PEEK)
+        except (OSError, ValueError):  # broken, or closed here
+            return True
 
     def close(self) -> None:
         """Called by the server at the end, whatever happened."""

@@ -168,7 +168,7 @@ function job(name, state) {
   if (name === "torture") {
     for (const key of ["rounds", "kills", "commits", "violations"]) pairs.push([key[0].toUpperCase() + key.slice(1), shown(state[key])]);
     if (state.ended) pairs.push(["Verdict", state.told]);
-  } else for (const [key, value] of Object.entries(state.found ?? {})) pairs.push([key.replaceAll("_", " "), shown(value)]);
+  } else for (const [key, value] of Object.entries(state.found ?? {})) pairs.push([key, shown(value)]);
   list.replaceChildren(...pairs.map(([key, value]) => make("div", {}, make("dt", { textContent: key }), make("dd", { textContent: value }))));
 }
 
