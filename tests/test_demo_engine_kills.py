@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import itertools
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -54,6 +55,8 @@ def test_a_worker_killed_at_a_moment_leaves_all_of_its_transaction_or_nothing(
     else:
         assert standing["applied"] == standing["end"]
         assert story["during"] == story["after"]
+    in_log = re.findall(f"^\\d+ +{story['number']} .*Z$", story["frame"], re.MULTILINE)
+    assert len(in_log) == {"open": 0, "half-logged": 3}.get(moment, 5)
     assert story["after"].startswith(story["during"])  # also behind two and a half rows
     assert (len(story["during"]) < len(story["after"])) == bool(MOMENTS[moment].rows)
 

@@ -19,9 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from bazanite import DB, EQ, DBError
+from bazanite_wal.header import FRAMES_START
+from bazanite_wal.log import LOG_NAME
 
 from .board import ACTIVE, FAILED, NOTHING, PID, STANDS, STEP, WENT_ON, Board, Worker
-from .moments import MOMENTS
+from .moments import HALF_LOGGED, MOMENTS, OPEN
 from .orders import Order, Orders
 from .records import Records
 from .tables import PARTS, Experiments
@@ -32,6 +34,7 @@ stands if nobody kills it after all."""
 _REPLACED_SECONDS = 5.0
 _LOOK_SECONDS = 0.002
 _SHOWN_ROWS = 2
+_FRAME, _LONGEST_FRAME = b"FRAME ", 4096
 
 Story = dict[str, Any]
 
@@ -134,6 +137,7 @@ class Experiment:
             raise Refused(f"the lock is held by {holder}, and not by {victim.name}")
         telling.step("stand", f"{moment.standing} It holds the lock, and stands still there.")
         telling.story["standing"] = _positions(figures)
+        telling.story["frame"] = self._frame_in_log(telling.story["moment"], figures)
         waiting, shown_until = 0, time.monotonic() + _SHOWN_SECONDS
         while time.monotonic() < shown_until and not self._stopping():
             waiting = max(waiting, self._db.stats()["waiting_processes"])
@@ -221,6 +225,21 @@ class Experiment:
         with self._rows_file().open("rb") as file:
             file.seek(max(0, before - _SHOWN_ROWS * size))
             return file.read((_SHOWN_ROWS + PARTS) * size).decode("utf-8", "replace")
+
+    def _frame_in_log(self, moment: str, figures: dict[str, Any]) -> str:
+        """What the log has of the transaction, while it stands still."""
+        if moment == OPEN:
+            return ""
+        place = Path(self._db.storage.base_dir, LOG_NAME)
+        with place.open("rb") as file:
+            file.seek(FRAMES_START)
+            end = figures["log_used_bytes"]
+            data = file.read(end + _LONGEST_FRAME)
+        if moment != HALF_LOGGED:
+            return data[data.rfind(_FRAME, 0, end) : end].decode("utf-8", "replace")
+        header = data[end:].split(b"\n", 1)[0]
+        size = len(header) + 1 + int(header.split()[2])
+        return data[end:][: size // 2].decode("utf-8", "replace")
 
     def _rows_file(self) -> Path:
         return Path(self._db.storage.base_dir, f"{Experiments.name}.dat")

@@ -150,9 +150,13 @@ function tell(told) {
   if (told.running) parts.push(make("p", { className: "small", textContent: "It is going on." }));
   else parts.push(make("p", { className: `verdict ${told.ok ? "good" : "bad"}`, textContent: told.title }));
   if (told.after !== undefined) {
-    const file = (title, text) => make("div", {}, make("h4", { textContent: title }), make("pre", { tabIndex: 0, textContent: text }));
-    parts.push(make("div", { className: "files" },
-      file("experiments.dat when it died", told.during), file("and with the next holder of the lock", told.after)));
+    const file = (title, text) => {
+      const content = make("pre", { tabIndex: 0, textContent: text || "(nothing)" });
+      content.setAttribute("aria-label", title);
+      return make("div", {}, make("h4", { textContent: title }), content);
+    };
+    parts.push(make("div", { className: "files" }, file("Its frame in wal.log, when it died", told.frame),
+      file("The end of experiments.dat, when it died", told.during), file("And for the next holder of the lock", told.after)));
   }
   $("story").replaceChildren(...parts);
 }
