@@ -5,7 +5,9 @@
     halting     an operating system that lets one thread stand still at such a moment
     board       figures of all workers, in memory that they share
     orders      what a worker does when another one tells it to make a transaction and stand still
-    experiment  the kill of such a worker, and what becomes of its transaction, step by step
+    experiment  the kill of such a worker, and what becomes of its transaction
+    story       the same as it is told, step by step
+    raw         what stands in the files meanwhile
     records     what the logger ``bazanite`` told in all processes, in one file
     feed        the newest commits, read from the log
     jobs        a torture run and a load generator, as processes beside the application

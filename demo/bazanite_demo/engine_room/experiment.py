@@ -8,7 +8,6 @@ step is put into a file as it comes, so that all workers can show it meanwhile.
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import random
 import signal
@@ -19,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from bazanite import DB, EQ, DBError
-from bazanite_wal.header import FRAMES_START
-from bazanite_wal.log import LOG_NAME
 
 from .board import ACTIVE, FAILED, NOTHING, PID, STANDS, STEP, WENT_ON, Board, Worker
-from .moments import HALF_LOGGED, MOMENTS, OPEN
+from .moments import MOMENTS
 from .orders import Order, Orders
+from .raw import frame_in_log, rows_behind, rows_file
 from .records import Records
+from .story import Story, Telling, read
 from .tables import PARTS, Experiments
 
 _COME_SECONDS, _SHOWN_SECONDS, _SPARE_SECONDS = 11.0, 1.0, 3.0
@@ -33,10 +32,7 @@ _COME_SECONDS, _SHOWN_SECONDS, _SPARE_SECONDS = 11.0, 1.0, 3.0
 stands if nobody kills it after all."""
 _REPLACED_SECONDS = 5.0
 _LOOK_SECONDS = 0.002
-_SHOWN_ROWS = 2
-_FRAME, _LONGEST_FRAME = b"FRAME ", 4096
-
-Story = dict[str, Any]
+_STORY_NAME = "story.json"
 
 
 class Refused(Exception):
@@ -59,15 +55,11 @@ class Experiment:
 
     def last(self) -> Story | None:
         """The newest story, which may not have ended."""
-        try:
-            story: Story = json.loads((self._folder / "story.json").read_bytes())
-        except (FileNotFoundError, ValueError):
-            return None
-        return story
+        return read(self._folder / _STORY_NAME)
 
     def forget(self) -> None:
         """A new server tells no old stories."""
-        (self._folder / "story.json").unlink(missing_ok=True)
+        (self._folder / _STORY_NAME).unlink(missing_ok=True)
 
     def run(self, moment: str) -> Story:
         """Kill another worker at this moment.  Refused: nobody was killed, and why."""
@@ -79,17 +71,17 @@ class Experiment:
             )
         with self._alone():
             victim = random.choice(others)
-            telling = _Telling(self._folder / "story.json", moment, self._number())
+            telling = Telling(self._folder / _STORY_NAME, moment, self._number())
             try:
                 self._make(telling, victim)
             except (DBError, Refused) as error:
                 telling.end(None, f"It came to no end: {error}")
             return telling.story
 
-    def _make(self, telling: _Telling, victim: Worker) -> None:
-        before = self._file_size()
+    def _make(self, telling: Telling, victim: Worker) -> None:
+        before = rows_file(self._db).stat().st_size
         self._have_it_stand(telling, victim)
-        telling.story["during"] = self._rows_in_file(before)
+        telling.story["during"] = rows_behind(self._db, before)
         offset = self._records.end()
         active = self._board.get(victim.slot, ACTIVE)
         killed_at = time.time()
@@ -103,7 +95,7 @@ class Experiment:
             waited = (time.perf_counter() - start) * 1000
             rows = self._db.find(Experiments.name, EQ(number=telling.story["number"]))
             figures = self._db.stats()
-        telling.story["after"] = self._rows_in_file(before)
+        telling.story["after"] = rows_behind(self._db, before)
         taken = self._taken_over(telling, victim.pid, offset, killed_at, waited)
         whole = self._judge_rows(telling, len(rows), figures)
         checked = self._check(telling)
@@ -111,7 +103,7 @@ class Experiment:
         ok = taken and whole and checked
         telling.end(ok, "Nothing was lost." if ok else "Something is wrong: see the steps.")
 
-    def _have_it_stand(self, telling: _Telling, victim: Worker) -> None:
+    def _have_it_stand(self, telling: Telling, victim: Worker) -> None:
         """Have B begin and stand still, for as long as people need to see it."""
         board, moment = self._board, MOMENTS[telling.story["moment"]]
         board.put(victim.slot, STEP, NOTHING)
@@ -137,7 +129,8 @@ class Experiment:
             raise Refused(f"the lock is held by {holder}, and not by {victim.name}")
         telling.step("stand", f"{moment.standing} It holds the lock, and stands still there.")
         telling.story["standing"] = _positions(figures)
-        telling.story["frame"] = self._frame_in_log(telling.story["moment"], figures)
+        used = figures["log_used_bytes"]
+        telling.story["frame"] = frame_in_log(self._db, telling.story["moment"], used)
         waiting, shown_until = 0, time.monotonic() + _SHOWN_SECONDS
         while time.monotonic() < shown_until and not self._stopping():
             waiting = max(waiting, self._db.stats()["waiting_processes"])
@@ -148,7 +141,7 @@ class Experiment:
             raise Refused("the server is told to stop")
 
     def _taken_over(
-        self, telling: _Telling, pid: int, offset: int, killed_at: float, waited: float
+        self, telling: Telling, pid: int, offset: int, killed_at: float, waited: float
     ) -> bool:
         """Find who repaired what B left, in what the logger told."""
         deadline = time.monotonic() + 1.0
@@ -171,7 +164,7 @@ class Experiment:
                 return False
             time.sleep(_LOOK_SECONDS)
 
-    def _judge_rows(self, telling: _Telling, count: int, figures: dict[str, Any]) -> bool:
+    def _judge_rows(self, telling: Telling, count: int, figures: dict[str, Any]) -> bool:
         moment = MOMENTS[telling.story["moment"]]
         positions = _positions(figures)
         telling.story |= {"rows": count, "left": positions}
@@ -189,7 +182,7 @@ class Experiment:
         )
         return good
 
-    def _check(self, telling: _Telling) -> bool:
+    def _check(self, telling: Telling) -> bool:
         start = time.perf_counter()
         report = self._db.check()
         ms = (time.perf_counter() - start) * 1000
@@ -201,7 +194,7 @@ class Experiment:
         telling.step("check", text, ok=report.ok)
         return report.ok
 
-    def _replaced(self, telling: _Telling, victim: Worker) -> None:
+    def _replaced(self, telling: Telling, victim: Worker) -> None:
         deadline = time.monotonic() + _REPLACED_SECONDS
         while (pid := self._board.get(victim.slot, PID)) in (0, victim.pid):
             if time.monotonic() > deadline or self._stopping():
@@ -216,34 +209,6 @@ class Experiment:
         last = self.last()
         return 1 + max(newest[0]["number"] if newest else 0, last["number"] if last else 0)
 
-    def _file_size(self) -> int:
-        return self._rows_file().stat().st_size
-
-    def _rows_in_file(self, before: int) -> str:
-        """What stands in the table's file from shortly before where it ended before."""
-        size = self._db.tables[Experiments.name].schema.row_size()
-        with self._rows_file().open("rb") as file:
-            file.seek(max(0, before - _SHOWN_ROWS * size))
-            return file.read((_SHOWN_ROWS + PARTS) * size).decode("utf-8", "replace")
-
-    def _frame_in_log(self, moment: str, figures: dict[str, Any]) -> str:
-        """What the log has of the transaction, while it stands still."""
-        if moment == OPEN:
-            return ""
-        place = Path(self._db.storage.base_dir, LOG_NAME)
-        with place.open("rb") as file:
-            file.seek(FRAMES_START)
-            end = figures["log_used_bytes"]
-            data = file.read(end + _LONGEST_FRAME)
-        if moment != HALF_LOGGED:
-            return data[data.rfind(_FRAME, 0, end) : end].decode("utf-8", "replace")
-        header = data[end:].split(b"\n", 1)[0]
-        size = len(header) + 1 + int(header.split()[2])
-        return data[end:][: size // 2].decode("utf-8", "replace")
-
-    def _rows_file(self) -> Path:
-        return Path(self._db.storage.base_dir, f"{Experiments.name}.dat")
-
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Refused if another worker is at it; whoever dies in it is at it no more."""
@@ -253,42 +218,6 @@ class Experiment:
             except BlockingIOError:
                 raise Refused("One is going on already: one at a time.") from None
             yield
-
-
-class _Telling:
-    """A story that others can read while it goes on: a file that is replaced with each step."""
-
-    def __init__(self, path: Path, moment: str, number: int) -> None:
-        self._path = path
-        self._began = time.perf_counter()
-        self.story: Story = {
-            "number": number,
-            "moment": moment,
-            "label": MOMENTS[moment].label,
-            "by": os.getpid(),
-            "at": time.time(),
-            "running": True,
-            "ok": None,
-            "title": "",
-            "steps": [],
-        }
-        self._save()
-
-    def step(self, kind: str, text: str, *, ok: bool = True) -> None:
-        """The next one; not ``ok``: not what should have come."""
-        ms = round((time.perf_counter() - self._began) * 1000, 1)
-        self.story["steps"].append({"ms": ms, "kind": kind, "text": text, "ok": ok})
-        self._save()
-
-    def end(self, ok: bool | None, title: str) -> None:
-        """No more comes; ``ok`` None: nothing was found out."""
-        self.story |= {"running": False, "ok": ok, "title": title}
-        self._save()
-
-    def _save(self) -> None:
-        new = self._path.with_suffix(".new")
-        new.write_text(json.dumps(self.story))
-        new.replace(self._path)
 
 
 def _positions(figures: dict[str, Any]) -> dict[str, int]:

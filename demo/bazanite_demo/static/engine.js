@@ -127,7 +127,8 @@ function prepend(list, nodes, kept) {
 
 function commits(found, afresh) {
   if (afresh) $("commits").replaceChildren();
-  prepend($("commits"), found.map((commit) => make("li", { className: afresh ? "" : "fresh" },
+  const fresh = !afresh && found.length <= 3; // else the list itself moves enough
+  prepend($("commits"), found.map((commit) => make("li", { className: fresh ? "fresh" : "" },
     make("code", { textContent: shown(commit.lsn) }), " ",
     make("span", { textContent: commit.changes.join(", ") + (commit.more ? ` and ${commit.more} more` : "") }))), KEPT_COMMITS);
 }
@@ -152,6 +153,7 @@ function tell(told) {
   if (told.after !== undefined) {
     const file = (title, text) => {
       const content = make("pre", { tabIndex: 0, textContent: text || "(nothing)" });
+      content.setAttribute("role", "region");
       content.setAttribute("aria-label", title);
       return make("div", {}, make("h4", { textContent: title }), content);
     };
