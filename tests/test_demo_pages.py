@@ -80,6 +80,7 @@ def test_every_answer_is_locked_down(client: FlaskClient) -> None:
     assert "HttpOnly" in response.headers["Set-Cookie"]
     assert "SameSite=Lax" in response.headers["Set-Cookie"]
     assert client.get("/", headers={"Host": "evil.example"}).status_code == 400
+    assert client.get("/", headers={"Host": "[::1]:8000"}).status_code == 200
 
 
 @pytest.mark.parametrize(

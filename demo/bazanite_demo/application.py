@@ -12,8 +12,9 @@ from datetime import UTC, date, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from flask import Flask, Response, current_app, g, render_template, request, session
+from flask import Flask, Response, abort, current_app, g, render_template, request, session
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException, SecurityError
 
@@ -34,7 +35,7 @@ SHOWN_ROWS = 12
 """At the most, as they lie in the files, at the bottom of a page."""
 REMEMBERED_BYTES = 1800
 """Of calls that a form made, told on the page that follows: they travel in a cookie of 4 KiB."""
-THIS_MACHINE = ("127.0.0.1", "localhost", "[::1]")
+THIS_MACHINE = frozenset({"127.0.0.1", "localhost", "::1"})
 _KEY_BYTES = 32
 
 
@@ -69,8 +70,9 @@ def create_app(db: DB, key: bytes, *, only_here: bool = True) -> Flask:
         SESSION_COOKIE_NAME="bazanite_demo",
         MAX_CONTENT_LENGTH=1 << 20,
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session: who writes for hours can still save
-        TRUSTED_HOSTS=list(THIS_MACHINE) if only_here else None,
     )
+    if only_here:
+        app.before_request(_refuse_other_names)
     CSRFProtect(app)
     app.extensions["bazanite"] = NotedDB(db)
     for blueprint in pages.BLUEPRINTS:
@@ -86,6 +88,22 @@ def create_app(db: DB, key: bytes, *, only_here: bool = True) -> Flask:
     app.register_error_handler(DBError, _refused)
     app.extensions["style"] = _version_of_style()
     return app
+
+
+def names_this_machine(host: str) -> bool:
+    """Whether a Host header is a name of this machine, with or without a port.
+
+    Flask's TRUSTED_HOSTS takes every address in brackets for a foreign one.
+    """
+    try:
+        return urlsplit(f"//{host}").hostname in THIS_MACHINE
+    except ValueError:
+        return False
+
+
+def _refuse_other_names() -> None:
+    if not names_this_machine(request.headers.get("Host", "")):
+        abort(400, "This address is served under the names of this machine only.")
 
 
 def _for_all_pages() -> dict[str, Any]:

@@ -21,12 +21,16 @@ from gunicorn.app.base import BaseApplication
 from bazanite import DB
 
 from .application import create_app, secret_key
+from .engine_room.halting import HaltingSystem
+from .engine_room.room import Room, install
+from .engine_room.tables import Experiments
 from .sample import fill
 from .tables import TABLES
 
 TABLES_NAME, KEY_NAME = "tables", "secret_key"
 LOCK_TIMEOUT_SECONDS = 10.0
 DEFAULT_PORT = 8000
+MOST_STREAMS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +46,14 @@ class Settings:
     engine_room: bool = False
 
 
-def open_tables(data: Path, *, sample: bool) -> DB:
-    """The tables under ``data``, made if they are missing and filled if that is asked for."""
+def open_tables(data: Path, *, sample: bool, halting: HaltingSystem | None = None) -> DB:
+    """The tables under ``data``, made if they are missing and filled if that is asked for.
+
+    With ``halting`` there is one more, for experiments in the engine room.
+    """
     data.mkdir(parents=True, exist_ok=True)
-    db = DB(TABLES, data / TABLES_NAME, lock_timeout=LOCK_TIMEOUT_SECONDS)
+    tables = [*TABLES, Experiments] if halting else TABLES
+    db = DB(tables, data / TABLES_NAME, lock_timeout=LOCK_TIMEOUT_SECONDS, system=halting)
     if sample:
         fill(db)
     return db
@@ -85,6 +93,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         self._address = address_of(listener)
         self._descriptor = listener.detach()  # gunicorn makes its own of it, and closes this one
         self._db: DB | None = None
+        self._room: Room | None = None
         super().__init__(prog="bazanite-demo")
 
     def load_config(self) -> None:
@@ -104,6 +113,15 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
             "worker_exit": lambda _server, _worker: self._close(),
             "on_exit": lambda _server: self._close(),
         }
+        if settings.engine_room:
+            options |= {
+                "pre_fork": lambda server, worker: self._the_room().choose_slot(
+                    server.WORKERS.values(), worker
+                ),
+                "post_fork": lambda _server, worker: self._the_room().begin(worker),
+                "child_exit": lambda _server, worker: self._the_room().buried(worker),
+                "on_exit": lambda _server: self._close_all(),
+            }
         for name, value in options.items():
             if name in self.cfg.settings:  # older releases have no control socket
                 self.cfg.set(name, value)
@@ -111,11 +129,21 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
     def load(self) -> Flask:
         """Called once, by the master."""
         settings = self._settings
-        self._db = open_tables(settings.data, sample=settings.sample)
+        halting = HaltingSystem() if settings.engine_room else None
+        self._db = open_tables(settings.data, sample=settings.sample, halting=halting)
         key = secret_key(settings.data / KEY_NAME)
         app = create_app(self._db, key, only_here=is_loopback(settings.host))
         app.config["ENGINE_ROOM"] = settings.engine_room
+        if halting:
+            streams = min(MOST_STREAMS, settings.threads - 1)  # the others answer
+            self._room = Room(settings.data, self._address, halting, streams=streams)
+            self._room.open(self._db, self._db.storage.base_dir)
+            install(app, self._room)
         return app
+
+    def _the_room(self) -> Room:
+        assert self._room is not None
+        return self._room
 
     def _ready(self) -> None:
         settings = self._settings
@@ -127,6 +155,12 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
             + "  Ctrl-C stops them",
             flush=True,
         )
+
+    def _close_all(self) -> None:
+        try:
+            self._close()
+        finally:
+            self._the_room().close()
 
     def _close(self) -> None:
         """In a worker that ends, and at last in the master: the last one empties the log."""
