@@ -134,6 +134,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         key = secret_key(settings.data / KEY_NAME)
         app = create_app(self._db, key, only_here=is_loopback(settings.host))
         app.config["ENGINE_ROOM"] = settings.engine_room
+        for name in app.jinja_env.list_templates():
+            app.jinja_env.get_template(name)  # compiled once, and not by each new worker
         if halting:
             streams = min(MOST_STREAMS, settings.threads - 1)  # the others answer
             self._room = Room(settings.data, self._address, halting, streams=streams)
