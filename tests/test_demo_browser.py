@@ -6,7 +6,7 @@ Needs Chromium and its driver (Debian: chromium, chromium-driver), and is skippe
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -174,9 +174,7 @@ def test_workers_are_killed_in_mid_write_and_everything_is_found_again(
             driver.find_element(By.CSS_SELECTOR, f"input[value={moment}]").click()
             buttons = driver.find_elements(By.TAG_NAME, "button")
             next(one for one in buttons if one.text == "Kill a worker").click()
-            told = f"Experiment {number}:"
-            wait = WebDriverWait(driver, WAIT_SECONDS)
-            wait.until(lambda one, told=told: told in text_of(one) and _ended(one))
+            WebDriverWait(driver, WAIT_SECONDS).until(_ended(f"Experiment {number}:"))
             story = text_of(driver)
             assert "SIGKILL to worker" in story
             assert "has the lock, sees that its last holder died, and repairs" in story
@@ -189,9 +187,10 @@ def test_workers_are_killed_in_mid_write_and_everything_is_found_again(
         assert "10\nopen tasks" in text_of(driver)
 
 
-def _ended(driver: Chrome) -> bool:
-    """Whether the newest experiment's story is told to its end."""
-    return "as the new worker" in text_of(driver) and "Nothing was lost" in text_of(driver)
+def _ended(told: str) -> Callable[[Chrome], bool]:
+    """Whether this experiment's story is there, and told to its end."""
+    wanted = (told, "as the new worker", "Nothing was lost")
+    return lambda driver: all(text in text_of(driver) for text in wanted)
 
 
 def test_an_error_gets_the_focus_and_leads_to_its_field(address: str, tmp_path: Path) -> None:
