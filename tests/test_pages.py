@@ -54,7 +54,7 @@ NEEDED = {
 """What a page uses of the extras."""
 NEEDED_PROGRAMS = {
     "docs/howto/care.md": ["jq"],
-    "docs/howto/demo.md": ["curl", "pkill"],
+    "docs/howto/demo.md": ["curl", "jq", "pkill"],
     "docs/howto/to-postgresql.md": ["psql", "createdb"],
     "docs/howto/web-workers.md": ["curl", "pkill"],
 }

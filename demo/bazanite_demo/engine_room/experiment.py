@@ -30,7 +30,7 @@ from .tables import PARTS, Experiments
 _COME_SECONDS, _SHOWN_SECONDS, _SPARE_SECONDS = 11.0, 1.0, 3.0
 """How long B may take to come to its moment, how long it is shown standing, and how long more it
 stands if nobody kills it after all."""
-_REPLACED_SECONDS = 5.0
+_STARTED_SECONDS, _REPLACED_SECONDS = 2.0, 5.0
 _LOOK_SECONDS = 0.002
 _STORY_NAME = "story.json"
 
@@ -63,20 +63,28 @@ class Experiment:
 
     def run(self, moment: str) -> Story:
         """Kill another worker at this moment.  Refused: nobody was killed, and why."""
-        others = [worker for worker in self._board.workers() if worker.pid != os.getpid()]
-        if not others:
-            raise Refused(
-                "Two workers are needed, one to kill and one to take over. Start the server with"
-                " --workers 2 or more, or wait until one that died is replaced."
-            )
         with self._alone():
-            victim = random.choice(others)
+            victim = random.choice(self._others())
             telling = Telling(self._folder / _STORY_NAME, moment, self._number())
             try:
                 self._make(telling, victim)
             except (DBError, Refused) as error:
                 telling.end(None, f"It came to no end: {error}")
             return telling.story
+
+    def _others(self) -> list[Worker]:
+        """The other workers; waits for one that is just being started."""
+        deadline = time.monotonic() + _STARTED_SECONDS
+        while True:
+            others = [worker for worker in self._board.workers() if worker.pid != os.getpid()]
+            if others:
+                return others
+            if time.monotonic() > deadline or self._stopping():
+                raise Refused(
+                    "Two workers are needed, one to kill and one to take over: start the server"
+                    " with --workers 2 or more."
+                )
+            time.sleep(_LOOK_SECONDS)
 
     def _make(self, telling: Telling, victim: Worker) -> None:
         before = rows_file(self._db).stat().st_size

@@ -24,7 +24,7 @@ class Records(logging.Handler):
         super().__init__(logging.DEBUG)
         flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
         self._descriptor = os.open(path, flags, 0o600)
-        self._prefix = f"{directory}: "
+        self._prefix = f"{os.path.realpath(directory)}: "
 
     def install(self) -> None:
         """Hear everything that the logger tells; warnings go to the standard error as before."""
