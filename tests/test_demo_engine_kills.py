@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import http.client
 import itertools
+import json
 import re
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -14,9 +16,9 @@ from typing import Any
 import pytest
 
 from bazanite import DB
-from bazanite_demo.engine_room.jobs import torture
+from bazanite_demo.engine_room.jobs import torture, traffic
 from bazanite_demo.engine_room.moments import MOMENTS
-from engine_room_support import Browser, Server, serving
+from engine_room_support import SECONDS, Browser, Server, serving
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +110,20 @@ def test_what_was_acknowledged_beside_kills_is_there(server: Server) -> None:
         stored = {row["email"] for row in db.find("users")}
     assert len(acknowledged) > 10
     assert set(acknowledged) <= stored
+
+
+def test_traffic_takes_the_kills_of_the_engine_room_for_what_they_are(server: Server) -> None:
+    """As the button starts it, but for its length and what it prints."""
+    command = traffic(server.data / "engine_room", server.address).command
+    command[command.index("--seconds") + 1] = "6"
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as load:
+        for moment in ("half-applied", "open"):
+            server.until(lambda event: event["counts"]["rate"] > 0 and _complete(event))
+            assert server.press("kill", moment=moment)["ok"]
+        document = json.loads(load.communicate(timeout=SECONDS)[0])
+    assert (document["verdict"], load.returncode) == ("nothing lost", 0), document
+    assert document["acknowledged"] > 10
+    assert document["kills"] == 0  # of its own
 
 
 def test_a_button_works_without_javascript(server: Server) -> None:

@@ -20,7 +20,14 @@ import pytest
 from bazanite_demo.load.browser import Broken, Browser, Wrong
 from bazanite_demo.load.figures import Figures, percentile
 from bazanite_demo.load.html import Form, read
-from bazanite_demo.load.killer import Deaths, Killer, children, kill_regularly
+from bazanite_demo.load.killer import (
+    LONGEST_DEATH_SECONDS,
+    Deaths,
+    Killer,
+    ToldDeaths,
+    children,
+    kill_regularly,
+)
 from bazanite_stress.torture.killer import LOCK_TABLE
 from bazanite_wal.attach import LOCK_NAME
 
@@ -117,6 +124,21 @@ def test_a_kill_that_was_over_before_the_connection_was_made_excuses_nothing(
         pytest.raises(Wrong),
     ):
         browser.get("/")
+
+
+def test_a_kill_that_others_told_of_before_is_an_excuse_like_ours(tmp_path: Path) -> None:
+    told = tmp_path / "killed"
+    told.write_text(f"{WORKER} {time.monotonic()}\n")
+    deaths = ToldDeaths(told)  # which knows nothing of kills before it
+    for line, error in (("", Wrong), (f"{WORKER + 1} 0\n{WORKER} {time.monotonic()}\n", Broken)):
+        with server([answer(), None]) as port, browsing(port, deaths) as browser:
+            with told.open("a") as file:
+                file.write(line)
+            with pytest.raises(error):
+                browser.get("/")
+    assert (deaths.of(WORKER + 1), deaths.of(WORKER)) == (0, 1)
+    assert not deaths.excuse(WORKER + 1, time.monotonic())  # long ago
+    assert not deaths.excuse(WORKER, time.monotonic() + LONGEST_DEATH_SECONDS)
 
 
 def test_a_first_request_is_made_again_if_some_worker_was_killed_meanwhile() -> None:

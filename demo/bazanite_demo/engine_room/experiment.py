@@ -20,6 +20,7 @@ from typing import Any
 from bazanite import DB, EQ, DBError
 
 from .board import ACTIVE, FAILED, NOTHING, PID, STANDS, STEP, WENT_ON, Board, Worker
+from .jobs import KILLED_NAME
 from .moments import MOMENTS
 from .orders import Order, Orders
 from .raw import frame_in_log, rows_behind, rows_file
@@ -59,7 +60,8 @@ class Experiment:
 
     def forget(self) -> None:
         """A new server tells no old stories."""
-        (self._folder / _STORY_NAME).unlink(missing_ok=True)
+        for name in (_STORY_NAME, KILLED_NAME):
+            (self._folder / name).unlink(missing_ok=True)
 
     def run(self, moment: str) -> Story:
         """Kill another worker at this moment.  Refused: nobody was killed, and why."""
@@ -92,6 +94,7 @@ class Experiment:
         telling.story["during"] = rows_behind(self._db, before)
         offset = self._records.end()
         active = self._board.get(victim.slot, ACTIVE)
+        self._tell_whom(victim.pid)
         killed_at = time.time()
         with suppress(ProcessLookupError):
             os.kill(victim.pid, signal.SIGKILL)
@@ -110,6 +113,11 @@ class Experiment:
         self._replaced(telling, victim)
         ok = taken and whole and checked
         telling.end(ok, "Nothing was lost." if ok else "Something is wrong: see the steps.")
+
+    def _tell_whom(self, pid: int) -> None:
+        """Before the kill, to clients that would take a broken request for an error."""
+        with (self._folder / KILLED_NAME).open("a", encoding="ascii") as file:
+            file.write(f"{pid} {time.monotonic()}\n")
 
     def _have_it_stand(self, telling: Telling, victim: Worker) -> None:
         """Have B begin and stand still, for as long as people need to see it."""

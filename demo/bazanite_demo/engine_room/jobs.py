@@ -20,6 +20,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+KILLED_NAME = "killed"
+"""A line for each worker that was killed: pid and monotonic time, written before."""
 _LOOKS, _LOOK_SECONDS = 10, 0.01
 _STOP_SECONDS = 3.0
 _MUCH_BYTES = 4 << 20
@@ -47,7 +49,7 @@ class Job:
     def __init__(
         self, folder: Path, name: str, command: list[str], told: Callable[[str], Figures]
     ) -> None:
-        self._command = [sys.executable, "-m", *command]
+        self.command = [sys.executable, "-m", *command]
         self._told = told
         self._lock = folder / f"{name}.lock"
         self._about = folder / f"{name}.job"
@@ -66,7 +68,7 @@ class Job:
                 raise Busy
             with self._printed.open("wb") as printed, self._errors.open("wb") as errors:
                 process = subprocess.Popen(
-                    self._command,
+                    self.command,
                     stdin=subprocess.DEVNULL,
                     stdout=printed,
                     stderr=errors,
@@ -144,9 +146,10 @@ def torture(folder: Path) -> Job:
 
 
 def traffic(folder: Path, address: str) -> Job:
-    """Half a minute of requests to the application itself."""
+    """Half a minute of requests to the application itself; it is told whom we kill."""
     command = ["bazanite_demo.load", "--url", address, "--seconds", "30", "--clients", "4"]
-    return Job(folder, "traffic", [*command, "--kills-every", "0", "--json"], _of_traffic)
+    killed = ["--kills-every", "0", "--killed", str(folder / KILLED_NAME)]
+    return Job(folder, "traffic", [*command, *killed, "--json"], _of_traffic)
 
 
 def _of_torture(text: str) -> Figures:

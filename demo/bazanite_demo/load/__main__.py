@@ -68,6 +68,13 @@ def _parser() -> argparse.ArgumentParser:
         help="put the load on a server that runs already, on this machine; nobody is killed, and"
         " what the clients made is deleted in the end",
     )
+    add(
+        "--killed",
+        type=Path,
+        metavar="FILE",
+        help="with --url: where others tell whom of its workers they kill, before they do: a line"
+        " with pid and monotonic time; those excuse broken requests as kills of ours would",
+    )
     return parser
 
 
@@ -83,6 +90,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"--dir: {args.dir} is no directory")
     if args.url is not None:
         _check_url(parser, args)
+    elif args.killed is not None:
+        parser.error("--killed: workers of a server of our own are killed by us")
     kills_every = (0.0 if args.url else 1.0) if args.kills_every is None else args.kills_every
     settings = Settings(
         seconds=args.seconds,
@@ -92,6 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         workers=args.workers,
         parent=args.dir,
         url=args.url,
+        killed=args.killed,
     )
     if kills_every and not PROCESSES.is_dir():
         parser.error(f"--kills-every: without {PROCESSES} no workers are found; 0 kills none")

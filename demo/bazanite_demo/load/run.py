@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from random import Random
+from typing import TypeVar
 
 from bazanite import DB, DBError
 from bazanite_stress.torture.stopping import Stopping
 
-from .browser import Wrong
+from .browser import Broken, Browser, Wrong
 from .figures import Figures
 from .killer import Killer
 from .look import Look
@@ -19,6 +22,10 @@ from .report import Progress, Result
 from .scene import Scene, Settings
 from .served import NotServed, Served
 from .verdict import Found, Problem, judge, stored_of
+
+T = TypeVar("T")
+REPEATED = 20
+"""Tries, of what is no part of the load."""
 
 
 def run(settings: Settings, progress: Progress) -> Result:
@@ -91,18 +98,37 @@ def _visit(settings: Settings, result: Result, progress: Progress, stopping: Sto
         place = scene.prepare()
     except Wrong as error:
         raise NotServed(f"{result.address}: {error}") from error
+    except Broken as error:
+        raise NotServed(f"{result.address}: the first worker asked was killed") from error
     browser = scene.browser(Figures())
     try:
         scene.start(place)
         scene.last(progress, stopping)
-        found = found_through(browser, place.project)
+        found = _repeated(partial(found_through, browser, place.project))
         floor = scene.book.acknowledged()
         result.figures.found(judge(scene.book.writes(), floor, found))
         _compared(result, found)
         for path in (f"/projects/{place.project}/delete", f"/users/{place.user}/delete"):
-            browser.post(path, post_form(browser.get(path).text).fields)
+            _repeated(partial(_delete, browser, path))
     except Wrong as error:
         result.figures.error(str(error))
+
+
+def _repeated(work: Callable[[], T]) -> T:
+    """What it returns when no worker is killed meanwhile."""
+    for _ in range(REPEATED):
+        try:
+            return work()
+        except Broken:
+            continue
+    return work()
+
+
+def _delete(browser: Browser, path: str) -> None:
+    """Unless it is gone: an answer may have been lost."""
+    page = browser.get(path, 200, 404)
+    if page.status == 200:
+        browser.post(path, post_form(page.text).fields)
 
 
 def _compared(result: Result, found: Found) -> None:

@@ -19,7 +19,7 @@ from .book import Book
 from .browser import Browser, Wrong
 from .client import SHARING_CLIENTS, Client
 from .figures import Figures
-from .killer import Deaths, kill_regularly
+from .killer import Deaths, ToldDeaths, kill_regularly
 from .reading import post_form
 from .report import Progress, Result
 
@@ -31,7 +31,10 @@ PATIENCE = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """``url`` None: a server of our own, in a new directory in ``parent``."""
+    """``url`` None: a server of our own, in a new directory in ``parent``.
+
+    Else ``killed`` may be a file in which others tell whom of its workers they kill.
+    """
 
     seconds: float
     clients: int
@@ -40,6 +43,7 @@ class Settings:
     workers: int = 4
     parent: Path | None = None
     url: str | None = None
+    killed: Path | None = None
 
     @property
     def kills(self) -> int:
@@ -65,7 +69,7 @@ class Scene:
         self._host, self._port = parts.hostname or "", parts.port or 80
         self._settings = settings
         self._result = result
-        self.deaths = Deaths()
+        self.deaths = Deaths() if settings.killed is None else ToldDeaths(settings.killed)
         self._people: list[threading.Thread] = []
         self._stop = threading.Event()
         self._failed = threading.Event()
