@@ -115,10 +115,10 @@ def test_what_was_acknowledged_beside_kills_is_there(server: Server) -> None:
 def test_traffic_takes_the_kills_of_the_engine_room_for_what_they_are(server: Server) -> None:
     """As the button starts it, but for its length and what it prints."""
     command = traffic(server.data / "engine_room", server.address).command
-    command[command.index("--seconds") + 1] = "6"
+    command[command.index("--seconds") + 1] = "8"
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as load:
         for moment in ("half-applied", "open"):
-            server.until(lambda event: event["counts"]["rate"] > 0 and _complete(event))
+            server.until(lambda event: _complete(event) and "insert comments" in str(event))
             assert server.press("kill", moment=moment)["ok"]
         document = json.loads(load.communicate(timeout=SECONDS)[0])
     assert (document["verdict"], load.returncode) == ("nothing lost", 0), document

@@ -99,7 +99,8 @@ def _visit(settings: Settings, result: Result, progress: Progress, stopping: Sto
     except Wrong as error:
         raise NotServed(f"{result.address}: {error}") from error
     except Broken as error:
-        raise NotServed(f"{result.address}: the first worker asked was killed") from error
+        why = "a worker was killed before the clients began; start them once more"
+        raise NotServed(f"{result.address}: {why}") from error
     browser = scene.browser(Figures())
     try:
         scene.start(place)
