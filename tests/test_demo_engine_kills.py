@@ -112,6 +112,7 @@ def test_what_was_acknowledged_beside_kills_is_there(server: Server) -> None:
     assert set(acknowledged) <= stored
 
 
+@pytest.mark.timeout(300)  # beside all other tests
 def test_traffic_takes_the_kills_of_the_engine_room_for_what_they_are(server: Server) -> None:
     """As the button starts it, but for its length and what it prints."""
     command = traffic(server.data / "engine_room", server.address).command
@@ -132,6 +133,7 @@ def test_a_button_works_without_javascript(server: Server) -> None:
     assert "Nothing was lost." in server.get("/engine")
 
 
+@pytest.mark.timeout(300)
 def test_a_torture_run_goes_on_beside_the_application_and_is_told(server: Server) -> None:
     assert server.press("torture") == {}
     assert server.press("torture") == {"refused": "It is running already."}
