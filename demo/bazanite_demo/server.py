@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import ipaddress
+import os
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,7 +111,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
             "proc_name": "bazanite-demo",
             "control_socket_disable": True,
             "when_ready": lambda _server: self._ready(),
-            "worker_exit": lambda _server, _worker: self._close(),
+            "worker_exit": self._left,
             "on_exit": lambda _server: self._close(),
         }
         if settings.engine_room:
@@ -157,6 +158,11 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
             + "  Ctrl-C stops them",
             flush=True,
         )
+
+    def _left(self, _server: Any, worker: Any) -> None:
+        """A worker ends; the master calls this too, of one that it finds gone."""
+        if worker.pid == os.getpid():
+            self._close()
 
     def _close_all(self) -> None:
         try:
