@@ -22,6 +22,7 @@ from bazanite_wal.errors import (
     DirectoryError,
     LockTimeout,
     PoisonedError,
+    UnsafeShutdownError,
 )
 from bazanite_wal.posix import PerThread
 
@@ -69,7 +70,9 @@ class Actors:
     def excused(self) -> tuple[type[DBError], ...]:
         """What may be raised because calls failed; nothing before the first one did."""
         if self.scheduler.syncs_failed:
-            return (PoisonedError, *_AFTER_A_FAILURE)
+            off = self.program.workload.durability == "off"  # then who comes later is refused
+            unsafe = (UnsafeShutdownError,) if off else ()
+            return (PoisonedError, *unsafe, *_AFTER_A_FAILURE)
         return _AFTER_A_FAILURE if self.scheduler.writes_failed else ()
 
     def now(self) -> int:

@@ -17,11 +17,12 @@ from bazanite_wal.errors import (
     DirectoryError,
     LockTimeout,
     PoisonedError,
+    UnsafeShutdownError,
 )
 
 NOBODY_KNOWS = (CommitUncertain, CommittedNotApplied, PoisonedError)
 """What a call may raise that leaves open, to its history, whether it happened."""
-NOTHING_DONE = (LockTimeout, DirectoryError)
+NOTHING_DONE = (LockTimeout, DirectoryError, UnsafeShutdownError)
 """What it may raise that says truly that it did nothing, and saw nothing."""
 UNFORESEEN = NOBODY_KNOWS + NOTHING_DONE
 """What no model raises."""
