@@ -156,6 +156,13 @@ def test_a_version_that_nobody_was_given_is_a_conflict(
     assert state(db) == before
 
 
+def test_a_title_is_one_line_as_a_row_is(client: FlaskClient, db: DB) -> None:
+    assert send(client, "/tasks/3/edit", {"title": "Two\r\nlines\rand\none"}).status_code == 303
+    row = db.find_by_id("tasks", 3)
+    assert row is not None
+    assert row["title"] == "Two lines and one"
+
+
 def test_what_is_deleted_takes_along_what_the_page_says(client: FlaskClient, db: DB) -> None:
     asked = page(client.get("/projects/1/delete"))
     assert "Its 4 tasks and all comments on them go with it." in asked.text
