@@ -7,11 +7,18 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from bazanite import DB, DirectoryError
 from bazanite_demo.tables import TABLES
 from demo_support import page, send, served, state
+
+
+@pytest.fixture
+def db(demo: tuple[DB, Flask]) -> DB:
+    """The one with the sample; all other tests mean an empty one by this name."""
+    return demo[0]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from bazanite import (
@@ -29,6 +30,12 @@ ADDRESSES = [
     "/projects/1/delete", "/users", "/users/1", "/users/new", "/users/1/edit", "/users/1/delete",
     "/search", "/search?q=the", "/search?q=the&in=tasks", "/search?q=nowhere",
 ]  # fmt: skip
+
+
+@pytest.fixture
+def db(demo: tuple[DB, Flask]) -> DB:
+    """The one with the sample; all other tests mean an empty one by this name."""
+    return demo[0]
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
