@@ -43,11 +43,6 @@ def demo(tmp_path: Path) -> Iterator[tuple[DB, Flask]]:
 
 
 @pytest.fixture
-def db(demo: tuple[DB, Flask]) -> DB:
-    return demo[0]
-
-
-@pytest.fixture
 def client(demo: tuple[DB, Flask]) -> FlaskClient:
     return demo[1].test_client()
 

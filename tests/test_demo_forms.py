@@ -7,11 +7,18 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from bazanite import DB, DirectoryError
 from bazanite_demo.tables import TABLES
 from demo_support import page, send, served, state
+
+
+@pytest.fixture
+def db(demo: tuple[DB, Flask]) -> DB:
+    """The one with the sample; all other tests mean an empty one by this name."""
+    return demo[0]
 
 
 @pytest.mark.parametrize(
@@ -154,6 +161,13 @@ def test_a_version_that_nobody_was_given_is_a_conflict(
     before = state(db)
     assert send(client, "/tasks/3/edit", {"version": version}).status_code == 409
     assert state(db) == before
+
+
+def test_a_title_is_one_line_as_a_row_is(client: FlaskClient, db: DB) -> None:
+    assert send(client, "/tasks/3/edit", {"title": "Two\r\nlines\rand\none"}).status_code == 303
+    row = db.find_by_id("tasks", 3)
+    assert row is not None
+    assert row["title"] == "Two lines and one"
 
 
 def test_what_is_deleted_takes_along_what_the_page_says(client: FlaskClient, db: DB) -> None:

@@ -158,3 +158,12 @@ def test_marks_change_nothing_of_the_text(value: str, text: str) -> None:
     assert shown in value
     if len(value) <= 60:
         assert shown == value
+
+
+@pytest.mark.parametrize("found", [b"{", b"\xff", None])
+def test_a_catalog_that_is_changed_just_then_leaves_the_rows_out(
+    tmp_path: Path, found: bytes | None
+) -> None:
+    if found is not None:
+        (tmp_path / "schema.json").write_bytes(found)
+    assert Files(str(tmp_path)).rows([("tasks", 1)]) == []

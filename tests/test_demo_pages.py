@@ -6,11 +6,21 @@ import re
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
-from bazanite import DB
+from bazanite import (
+    DB,
+    CommittedNotApplied,
+    CommitUncertain,
+    DBError,
+    DirectoryError,
+    InconsistentDataError,
+    PoisonedError,
+)
 from bazanite_demo.editing import now
 from bazanite_demo.listing import PAGE_ROWS
+from bazanite_demo.noted import NotedDB
 from demo_support import Page, page, send, served, state
 
 ADDRESSES = [
@@ -20,6 +30,12 @@ ADDRESSES = [
     "/projects/1/delete", "/users", "/users/1", "/users/new", "/users/1/edit", "/users/1/delete",
     "/search", "/search?q=the", "/search?q=the&in=tasks", "/search?q=nowhere",
 ]  # fmt: skip
+
+
+@pytest.fixture
+def db(demo: tuple[DB, Flask]) -> DB:
+    """The one with the sample; all other tests mean an empty one by this name."""
+    return demo[0]
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
@@ -79,8 +95,51 @@ def test_every_answer_is_locked_down(client: FlaskClient) -> None:
     response = client.get("/tasks/new")
     assert "HttpOnly" in response.headers["Set-Cookie"]
     assert "SameSite=Lax" in response.headers["Set-Cookie"]
-    assert client.get("/", headers={"Host": "evil.example"}).status_code == 400
-    assert client.get("/", headers={"Host": "[::1]:8000"}).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:80", "127.0.0.2:8000", "[::1]:8000"])
+def test_it_answers_to_the_names_of_this_machine(client: FlaskClient, host: str) -> None:
+    assert client.get("/", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "192.0.2.1", "localhost.evil.example", "[2001:db8::1]", "[", ""]
+)
+def test_it_answers_to_no_other_name(client: FlaskClient, host: str) -> None:
+    response = client.get("/", headers={"Host": host})
+    assert response.status_code == 400
+    assert "Overview" not in response.text
+
+
+@pytest.mark.parametrize(
+    "error,title",
+    [
+        (CommitUncertain("perhaps"), "Perhaps saved"),
+        (CommittedNotApplied("later"), "Saved, and not shown yet"),
+        (PoisonedError("a sync failed"), "Out of service"),
+        (DirectoryError("no room"), "Not done"),
+        (InconsistentDataError("tasks.dat", 3, "a number", "NULL"), "Not done"),
+    ],
+)
+@pytest.mark.parametrize("address", ["/tasks/3/edit", "/users/4/delete", "/users/new"])
+def test_what_the_database_could_not_do_is_told_as_it_is(
+    client: FlaskClient,
+    monkeypatch: pytest.MonkeyPatch,
+    address: str,
+    error: DBError,
+    title: str,
+) -> None:
+    def fail(*_args: object) -> None:
+        raise error
+
+    form = page(client.get(address))
+    for name in ("insert", "update_by_id", "delete_by_id"):
+        monkeypatch.setattr(NotedDB, name, fail)
+    typed = {"name": "A", "email": "a@example.org"} if address == "/users/new" else {}
+    response = send(client, address, typed, form=form)
+    assert response.status_code == 500
+    assert page(response).all("h1") == [({}, title)]
+    assert error.message in page(response).text
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from bazanite import DBError
 
-from .server import DEFAULT_PORT, Settings, is_loopback, serve
+from .application import is_loopback
+from .server import DEFAULT_PORT, Settings, serve
 
 
 def _parser() -> argparse.ArgumentParser:

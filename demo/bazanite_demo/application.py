@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import json
 import os
 import secrets
@@ -35,7 +36,6 @@ SHOWN_ROWS = 12
 """At the most, as they lie in the files, at the bottom of a page."""
 REMEMBERED_BYTES = 1800
 """Of calls that a form made, told on the page that follows: they travel in a cookie of 4 KiB."""
-THIS_MACHINE = frozenset({"127.0.0.1", "localhost", "::1"})
 _KEY_BYTES = 32
 
 
@@ -83,11 +83,19 @@ def create_app(db: DB, key: bytes, *, only_here: bool = True) -> Flask:
     app.register_error_handler(HTTPException, _problem)
     app.register_error_handler(LockTimeout, _busy)
     app.register_error_handler(CommitUncertain, _uncertain)
-    app.register_error_handler(CommittedNotApplied, _uncertain)
-    app.register_error_handler(PoisonedError, _uncertain)
+    app.register_error_handler(CommittedNotApplied, _not_shown_yet)
+    app.register_error_handler(PoisonedError, _poisoned)
     app.register_error_handler(DBError, _refused)
     app.extensions["style"] = _version_of_style()
     return app
+
+
+def is_loopback(host: str) -> bool:
+    """Whether the address can be reached from this machine only."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def names_this_machine(host: str) -> bool:
@@ -96,7 +104,7 @@ def names_this_machine(host: str) -> bool:
     Flask's TRUSTED_HOSTS takes every address in brackets for a foreign one.
     """
     try:
-        return urlsplit(f"//{host}").hostname in THIS_MACHINE
+        return is_loopback(urlsplit(f"//{host}").hostname or "")
     except ValueError:
         return False
 
@@ -179,6 +187,20 @@ def _busy(error: LockTimeout) -> Any:
 def _uncertain(error: Exception) -> Any:
     text = f"Look whether your change is there before you make it again. ({error})"
     return render_template("problem.html", title="Perhaps saved", text=text), 500
+
+
+def _not_shown_yet(error: CommittedNotApplied) -> Any:
+    text = f"Your change is on disk. Do not make it again: it is shown in a moment. ({error})"
+    return render_template("problem.html", title="Saved, and not shown yet", text=text), 500
+
+
+def _poisoned(error: PoisonedError) -> Any:
+    current_app.logger.error("%s: %s", type(error).__name__, error)
+    text = (
+        "Restart the server, and if you sent a form, look whether your change is there before you"
+        f" make it again. ({error})"
+    )
+    return render_template("problem.html", title="Out of service", text=text), 500
 
 
 def _refused(error: DBError) -> Any:

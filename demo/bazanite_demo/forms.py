@@ -46,6 +46,11 @@ def stripped(text: str | None) -> str:
     return (text or "").replace("\r\n", "\n").strip()
 
 
+def _one_line(text: str) -> str:
+    """As browsers do it: a row of a table file is a line, too."""
+    return re.sub(r"[\r\n]+", " ", text)
+
+
 class Fits:
     """Refuses text that the column cannot hold: it has so many bytes, and no control characters."""
 
@@ -72,7 +77,7 @@ def _required(what: str) -> DataRequired:
 
 def _line(label: str, what: str, size: int, **options: Any) -> StringField:
     return StringField(
-        label, filters=[stripped], validators=[_required(what), Fits(size)], **options
+        label, filters=[stripped, _one_line], validators=[_required(what), Fits(size)], **options
     )
 
 
@@ -203,7 +208,7 @@ def put_error(form: VersionedForm, error: Exception) -> None:
         if name in form:
             form[name].errors = [f"There is one with this {form[name].label.text.lower()} already."]
             return
-    elif isinstance(error, ValueError) and not isinstance(error, IntegrityError):
+    elif isinstance(error, ValueError) and not isinstance(error, DBError):
         references = [field for field in form if getattr(field, "coerce", None) is _id]
         if references:
             for field in references:

@@ -9,7 +9,6 @@ finishes or drops.
 from __future__ import annotations
 
 import errno
-import ipaddress
 import os
 import socket
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from gunicorn.app.base import BaseApplication
 from bazanite import DB
 
 from .application import create_app, secret_key
+from .application import is_loopback as is_loopback  # noqa: PLC0414  load takes it from here
 from .engine_room.halting import HaltingSystem
 from .engine_room.room import Room, install
 from .engine_room.tables import Experiments
@@ -76,14 +76,6 @@ def address_of(listener: socket.socket) -> str:
     """The address that a browser is given."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether the address can be reached from this machine only."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types

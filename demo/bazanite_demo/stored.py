@@ -45,8 +45,14 @@ class Files:
         self._directory = Path(directory)
 
     def rows(self, wanted: Iterable[tuple[str, int]]) -> list[StoredRow]:
-        """The rows of these tables and ids that are there, in this order."""
-        catalog = json.loads((self._directory / "schema.json").read_bytes())
+        """The rows of these tables and ids that are there, in this order.
+
+        None of them while the catalog cannot be read, as somebody changes it just then.
+        """
+        try:
+            catalog = json.loads((self._directory / "schema.json").read_bytes())
+        except (OSError, ValueError):
+            return []
         found = (self._row(catalog, table, pk) for table, pk in wanted)
         return [row for row in found if row is not None]
 
@@ -85,7 +91,7 @@ class Files:
             with (self._directory / name).open("rb") as file:
                 file.seek(offset)
                 return file.read(size)
-        except FileNotFoundError:
+        except OSError:
             return b""
 
 

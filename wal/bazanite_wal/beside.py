@@ -4,7 +4,8 @@ Nothing is made, written, recovered or removed, and nobody attached notices but 
 global lock, which the kernel grants on a file that is open for reading only, too.  Under it nothing
 is appended, applied or checkpointed, and nobody attaches.
 
-What is shown under the lock: while anyone is attached the data files with the log's frames of
+What is shown under the lock: while anyone is attached the data files, as those see them who read
+them without the lock.  Where these are kept away (always with "normal"), also the log's frames of
 (APPLIED, DURABLE] over them ("full"; else up to END), whatever a holder left that died:
 after-images may be laid over files that have some of them.  While nobody is attached the shared
 words prove little, and what is shown is what recovery would make of the log; with "full" none of it
@@ -29,7 +30,9 @@ from .recovery import refuse_lost_log
 from .sight import Shown, Sight
 from .system import Directory, LockFile, SharedWords, System, Words
 
-_FULL = shared.LEVELS.index("full") + 1
+_FULL, _NORMAL = (shared.LEVELS.index(level) + 1 for level in ("full", "normal"))
+_LOST = 1 << 64
+"""As ``floor``: above every position."""
 
 
 class _NoLockFile:
@@ -86,7 +89,7 @@ class Beside:
         self._from = self._position = 0
         self.shown: Shown | None = None
         self.sight: Sight | None = None
-        self.floor, self._floor_log = 0, (0, 0)
+        self.floor = self._floor_log = 0
 
     def forked(self) -> bool:
         """Whether this is a child's copy of its parent's, closed at the fork."""
@@ -149,16 +152,18 @@ class Beside:
         return True
 
     def _refuse_older(self, shown: Shown) -> None:
-        """PoisonedError if this state is before one that was shown, of the same directory.
+        """PoisonedError from when this state is before one that was shown, of the same log.
 
-        Somebody may also have put an older directory's files in the place of these: then the log is
-        another file, and of no later generation.
+        With another file as its log it is another directory that was put in the place of this one:
+        a recovery makes a new log too, but goes on behind all positions of the old one.
         """
-        log = (self._log.identity() if self._log else 0, shown.generation)
-        if shown.lsn < self.floor and (log[0] == self._floor_log[0] or log[1] > self._floor_log[1]):
+        log = self._log.identity() if self._log else 0
+        if self.floor == _LOST or (shown.lsn < self.floor and log == self._floor_log):
+            self.floor = _LOST  # for good, however far others get behind what is left
             raise PoisonedError(
-                f"{self.directory.path}: a sync must have failed: a state that was shown here is"
-                " not on disk. Close this handle and open another one to read what there is"
+                f"{self.directory.path}: a sync must have failed, or older files were written over"
+                " these: a state that was shown here is not on disk. Close this handle and open"
+                " another one to read what there is"
             )
         self.floor, self._floor_log = shown.lsn, log
 
@@ -278,6 +283,10 @@ class Beside:
         end, generation = words[shared.END], words[shared.GENERATION]
         durable, applied = words[shared.DURABLE], words[shared.APPLIED]
         limit = durable if words[shared.DURABILITY] == _FULL else end
+        if words[shared.DURABILITY] != _NORMAL and not (
+            words[shared.SEQUENCE] & 1 or words[shared.TOLD_AHEAD]
+        ):
+            limit = applied  # not ahead of those who read the files without the lock
         if generation != self._generation:
             self._open_current()
             self._header = None

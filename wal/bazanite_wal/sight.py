@@ -1,11 +1,11 @@
 """What a process sees of a directory beside those who are attached to it.
 
-``Shown`` is what was found under the lock.  ``Sight`` is what reads without the lock go by: the
-files as they are, while SEQUENCE is even and unchanged.  An attached process keeps first openers
-away, who replace files; this one does not.  But they clear READY before they touch anything, and
-set it again behind a new GENERATION: so READY, and then GENERATION, read behind the bytes, tell
-that none came between.  The words and the log are still those of the directory if their names lead
-to the same files.
+``Shown`` is what was found under the lock.  ``Sight`` is what reads without the lock go by, with
+durability "full": the files as they are, while SEQUENCE is even and unchanged.  An attached process
+keeps first openers away, who replace files; this one does not.  But they clear READY before they
+touch anything, and set it again behind a new GENERATION: so READY, and then GENERATION, read behind
+the bytes, tell that none came between.  The words and the log are still those of the directory if
+their names lead to the same files.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .layer import View
 from .log import LOG_NAME
 from .system import Directory, SharedWords, Words
 
-_NORMAL = shared.LEVELS.index("normal") + 1
+_FULL = shared.LEVELS.index("full") + 1
 
 
 class Shown(NamedTuple):
@@ -56,16 +56,17 @@ class Sight(NamedTuple):
     def quiet(self, floor: int) -> tuple[int, int] | None:
         """The apply sequence and the position of what the files hold, if they may be believed.
 
-        They may not if their state is before the position ``floor``.
+        They may not if their state is before the position ``floor``, nor if more is durable: under
+        the lock other readers are shown that once the writers are dead.
         """
         words = self.words
         if words[shared.READY] != self.token or words[shared.GENERATION] != self.generation:
             return None
         sequence = words[shared.SEQUENCE]
-        if sequence & 1 or words[shared.POISONED] or words[shared.DURABILITY] == _NORMAL:
+        if sequence & 1 or words[shared.POISONED] or words[shared.DURABILITY] != _FULL:
             return None
         lsn = words[shared.APPLIED]
-        return None if lsn < floor or shared.files_are_behind(words) else (sequence, lsn)
+        return None if lsn < floor or lsn < words[shared.DURABLE] else (sequence, lsn)
 
     def unchanged(self, sequence: int) -> bool:
         """Whether what was read since ``quiet`` was of one state, and of this directory's files."""

@@ -8,7 +8,7 @@ from typing import Any
 from flask import abort, current_app, flash, redirect, render_template, request
 from werkzeug.wrappers import Response
 
-from bazanite import DBError
+from bazanite import DBError, IntegrityError
 from bazanite.row import Row
 
 from ..editing import Conflict, Gone, remove, save
@@ -103,7 +103,7 @@ def delete(table: str, row: Row, title: str, what: str, back: str, done: str) ->
         except Conflict as conflict:
             problem = "Somebody changed it while you were looking. Delete it all the same?"
             form.version.data = str(conflict.row["version"])
-        except ValueError:  # who refers to it must not lose it
+        except IntegrityError:  # who refers to it must not lose it
             problem = "It is needed: what belongs to it has to go to somebody else before."
         else:
             flash("Deleted.")
