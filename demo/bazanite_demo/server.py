@@ -20,8 +20,7 @@ from gunicorn.app.base import BaseApplication
 
 from bazanite import DB
 
-from .application import create_app, secret_key
-from .application import is_loopback as is_loopback  # noqa: PLC0414  load takes it from here
+from .application import create_app, is_loopback, secret_key
 from .engine_room.halting import HaltingSystem
 from .engine_room.room import Room, install
 from .engine_room.tables import Experiments

@@ -65,7 +65,7 @@ class Files:
         size = sum(field["size"] for field in fields) + 1
         slot = int(entry)
         raw = self._read(f"{table}.dat", slot * size, size)
-        if len(raw) < size or not raw.startswith(b"%d " % pk):
+        if len(raw) < size or raw[:width].strip() != b"%d" % pk:
             return None
         pieces = []
         start = 0

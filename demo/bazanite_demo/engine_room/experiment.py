@@ -90,6 +90,16 @@ class Experiment:
 
     def _make(self, telling: Telling, victim: Worker) -> None:
         before = rows_file(self._db).stat().st_size
+        try:
+            handle = os.pidfd_open(victim.pid)  # of this process, whoever has its number later
+        except ProcessLookupError:
+            raise Refused(f"{victim.name} has just died by itself") from None
+        try:
+            self._kill_and_judge(telling, victim, handle, before)
+        finally:
+            os.close(handle)
+
+    def _kill_and_judge(self, telling: Telling, victim: Worker, handle: int, before: int) -> None:
         self._have_it_stand(telling, victim)
         telling.story["during"] = rows_behind(self._db, before)
         offset = self._records.end()
@@ -97,7 +107,7 @@ class Experiment:
         self._tell_whom(victim.pid)
         killed_at = time.time()
         with suppress(ProcessLookupError):
-            os.kill(victim.pid, signal.SIGKILL)
+            signal.pidfd_send_signal(handle, signal.SIGKILL)
         self._board.killed += 1
         told = f"SIGKILL to {victim.name}, process {victim.pid}.{_with_it(active)}"
         telling.step("kill", told)

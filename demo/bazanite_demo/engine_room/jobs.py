@@ -66,6 +66,7 @@ class Job:
                 time.sleep(_LOOK_SECONDS)  # somebody may just be looking whether it is free
             else:
                 raise Busy
+            self._about.unlink(missing_ok=True)  # no older one's pid, should we die half-way
             with self._printed.open("wb") as printed, self._errors.open("wb") as errors:
                 process = subprocess.Popen(
                     self.command,

@@ -132,4 +132,6 @@ def _lives(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
+    except PermissionError:  # it is somebody else's by now
+        return False
     return True
