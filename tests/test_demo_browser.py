@@ -141,7 +141,7 @@ def test_a_person_makes_finds_changes_and_deletes_everything(address: str, tmp_p
         assert "1 comment on it goes with it." in text_of(driver)
         click(driver, "Delete")
         assert "There are none." in text_of(driver)
-        assert "Deleted." in text_of(driver)
+        assert "The task was deleted." in text_of(driver)
 
 
 def test_two_people_edit_one_task_and_the_second_is_told(address: str, tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def test_what_is_typed_is_stored_and_shown(
         ("/projects/new", {"owner": "٣"}, "owner", "no such choice"),
         ("/tasks/new", {"title": ""}, "title", "enter a title"),
         ("/tasks/new", {"hours": "1000"}, "hours", "from 0 to 999"),
-        ("/tasks/new", {"hours": "many"}, "hours", "Not a valid integer"),
+        ("/tasks/new", {"hours": "many"}, "hours", "Please enter whole hours from 0 to 999."),
         ("/tasks/new", {"project": "0"}, "project", "no such choice"),
         ("/tasks/new", {"priority": "4"}, "priority", "no such choice"),
         ("/tasks/new", {"description": "x" * 20_001}, "description", "20,001 characters"),
@@ -128,6 +128,12 @@ def test_what_does_not_fit_is_told_beside_its_field(
     assert state(db) == before
 
 
+def test_an_address_is_the_same_in_capitals(client: FlaskClient, db: DB) -> None:
+    response = send(client, "/users/new", {"name": "New", "email": "ADA@Example.org"})
+    assert "There is one with this e-mail already." in page(response).text
+    assert db.count("users") == 5
+
+
 def test_who_saves_second_is_told_what_the_other_saved(client: FlaskClient, db: DB) -> None:
     mine = page(client.get("/tasks/3/edit"))
     assert send(client, "/tasks/3/edit", {"title": "Theirs", "hours": "41"}).status_code == 303
@@ -151,6 +157,7 @@ def test_who_saves_what_was_deleted_meanwhile_is_told(client: FlaskClient, db: D
     db.delete_by_id("comments", 2)
     response = send(client, "/comments/2/edit", {"text": "Late"}, form=form)
     assert response.status_code == 404
+    assert "Somebody has deleted it." in page(response).text
     assert db.find_by_id("comments", 2) is None
 
 
@@ -183,7 +190,8 @@ def test_what_is_deleted_takes_along_what_the_page_says(client: FlaskClient, db:
 def test_who_owns_a_project_stays_and_others_go(client: FlaskClient, db: DB) -> None:
     response = send(client, "/users/1/delete", {})
     assert response.status_code == 409
-    assert "It is needed" in page(response).text
+    assert "needs another owner" in page(response).text
+    assert "owns 1 project:" in page(client.get("/users/1/delete")).text
     assert send(client, "/users/5/delete", {}).status_code == 303
     assert db.find_by_id("users", 5) is None
     task = db.find_by_id("tasks", 2)

@@ -19,7 +19,14 @@ from wtforms import (
     StringField,
     TextAreaField,
 )
-from wtforms.validators import DataRequired, InputRequired, NumberRange, Optional, ValidationError
+from wtforms.validators import (
+    DataRequired,
+    InputRequired,
+    NumberRange,
+    Optional,
+    StopValidation,
+    ValidationError,
+)
 
 from bazanite import DBError, IntegrityError
 
@@ -38,6 +45,7 @@ from .tables import (
 NOBODY = "0"
 """The choice that stands for no user."""
 _NOT_THERE = "Please choose again: there is no such choice (any more)."
+_HOURS = "Please enter whole hours from 0 to 999."
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -71,13 +79,20 @@ class Fits:
             )
 
 
+def _whole(_form: FlaskForm, field: Field) -> None:
+    """Says the same of what is no number, and says it once."""
+    if field.process_errors:
+        field.errors = []
+        raise StopValidation(_HOURS)
+
+
 def _required(what: str) -> DataRequired:
     return DataRequired(message=f"Please enter {what}.")
 
 
-def _line(label: str, what: str, size: int, **options: Any) -> StringField:
+def _line(label: str, what: str, size: int, *filters: Any) -> StringField:
     return StringField(
-        label, filters=[stripped, _one_line], validators=[_required(what), Fits(size)], **options
+        label, filters=[stripped, _one_line, *filters], validators=[_required(what), Fits(size)]
     )
 
 
@@ -138,8 +153,8 @@ class VersionedForm(FlaskForm):  # type: ignore[misc]  # it ships no types
 class UserForm(VersionedForm):
     """A user."""
 
-    name = _line("Name", "a name", NAME_BYTES, render_kw={"autocomplete": "name"})
-    email = _line("E-mail", "an address", EMAIL_BYTES, render_kw={"autocomplete": "email"})
+    name = _line("Name", "a name", NAME_BYTES)
+    email = _line("E-mail", "an address", EMAIL_BYTES, str.lower)  # so that each is there once
     role = _choice("Role", ROLES, "member")
 
     def validate_email(self, field: Field) -> None:
@@ -171,7 +186,7 @@ class TaskForm(VersionedForm):
     due = DateField("Due", validators=[Optional()])
     hours = IntegerField(
         "Estimated hours",
-        validators=[Optional(), NumberRange(0, 999, "Please enter hours from 0 to 999.")],
+        validators=[Optional(), _whole, NumberRange(0, 999, _HOURS)],
     )
     description = _text("Description")
 

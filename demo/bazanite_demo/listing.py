@@ -14,6 +14,8 @@ from bazanite.row import Row
 from .noted import NotedDB
 
 PAGE_ROWS = 20
+LAST = "last"
+"""The page of this name is the last one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,9 @@ def listing(
         sort = default
     count = db.count(table, where)
     pages = max(1, -(-count // PAGE_ROWS))
-    number = min(max(1, request.args.get("page", 1, type=int)), pages)
+    asked = request.args.get("page")
+    number = pages if asked == LAST else request.args.get("page", 1, type=int)
+    number = min(max(1, number), pages)
     rows = db.find(
         table,
         where,

@@ -8,6 +8,7 @@ from bazanite.row import Row
 
 from ..editing import now
 from ..forms import CommentForm
+from ..listing import LAST
 from .common import Page, create, database, delete, edit, wanted
 
 blueprint = Blueprint("comments", __name__)
@@ -29,7 +30,7 @@ def new(task: int) -> Page:
 
     return create(
         form, f"Comment on {row['title']}", url_for("tasks.show", pk=task), store,
-        lambda row: url_for("tasks.show", pk=task, page=1_000_000, _anchor=f"comment-{row['id']}"),
+        lambda row: url_for("tasks.show", pk=task, page=LAST, _anchor=f"comment-{row['id']}"),
     )  # fmt: skip
 
 

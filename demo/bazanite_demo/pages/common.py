@@ -16,7 +16,10 @@ from ..forms import DeleteForm, VersionedForm, put_error
 from ..noted import NotedDB
 
 Page = str | Response | tuple[str, int]
-GONE = "Somebody deleted it meanwhile."
+GONE = (
+    "Somebody has deleted it. If you typed something, it was not saved: your browser may still have"
+    " it, one page back."
+)
 
 
 def database() -> NotedDB:
@@ -28,6 +31,8 @@ def database() -> NotedDB:
 def wanted(table: str, pk: int, **options: Any) -> Row:
     """The row; a page that says so (404) if there is none."""
     row = database().find_by_id(table, pk, **options)
+    if row is None and request.method == "POST":  # it was there when the form was made
+        abort(404, GONE)
     if row is None:
         abort(404, f"There is nothing under this address: no {table[:-1]} has the number {pk}.")
     return row
@@ -104,9 +109,9 @@ def delete(table: str, row: Row, title: str, what: str, back: str, done: str) ->
             problem = "Somebody changed it while you were looking. Delete it all the same?"
             form.version.data = str(conflict.row["version"])
         except IntegrityError:  # who refers to it must not lose it
-            problem = "It is needed: what belongs to it has to go to somebody else before."
+            problem = "Nothing was deleted: what belongs to it needs another owner before."
         else:
-            flash("Deleted.")
+            flash(f"The {table[:-1]} was deleted.")
             return redirect(done, 303)
     page = render_template(
         "delete.html", form=form, title=title, what=what, back=back, problem=problem

@@ -67,7 +67,13 @@ def change(pk: int) -> Page:
 def remove(pk: int) -> Page:
     """Ask, and delete the user, unless they own a project; their tasks and comments stay."""
     row = wanted("users", pk)
-    what = "Tasks assigned to them stay, and so do their comments, without a name."
+    owned = database().count("projects", EQ(owner=pk))
+    what = (
+        f"{row['name']} owns {owned} project{'s' * (owned != 1)}: without another owner for"
+        f" {'it' if owned == 1 else 'them'}, the database will refuse."
+        if owned
+        else "Tasks assigned to them stay, and so do their comments, without a name."
+    )
     return delete(
         "users", row, f"Delete {row['name']}?", what, url_for(".show", pk=pk), url_for(".index")
     )
