@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from bazanite import DBError
 
-from ..server import is_loopback
+from ..application import is_loopback
 from .killer import PROCESSES
 from .report import Progress, as_json, as_table
 from .run import run
