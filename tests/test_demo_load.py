@@ -25,6 +25,7 @@ from bazanite_demo.load.look import Look
 from bazanite_demo.load.report import Progress, Result, as_table
 from bazanite_demo.load.scene import Place, Scene, Settings
 from bazanite_demo.load.served import NotServed, Served
+from bazanite_demo.load.verdict import Problem
 from bazanite_stress.torture.stopping import Stopping
 
 COMMAND = [sys.executable, "-m", "bazanite_demo.load"]
@@ -132,6 +133,29 @@ def test_ctrl_c_ends_it_early_and_the_verdict_comes_all_the_same(tmp_path: Path)
     assert document["compared"]
     assert document["server_exit_status"] == 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_before_there_is_anything_to_judge_is_no_failure(tmp_path: Path) -> None:
+    ended = load("--seconds", 600, "--clients", 2, "--dir", tmp_path, "--json", until=", data in ")
+    document = ended.document
+    shown = f"{ended.out}\n{ended.err}"
+    assert (ended.status, document["verdict"]) == (130, "not measured"), shown
+    assert document["interrupted"]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "interrupted,acknowledged,problems,status",
+    [(True, 1, 0, 130), (True, 0, 0, 130), (True, 1, 1, 1), (False, 0, 0, 1), (False, 1, 0, 0)],
+)
+def test_the_exit_status_tells_a_loss_from_an_early_end(
+    interrupted: bool, acknowledged: int, problems: int, status: int
+) -> None:
+    result = Result(1, "", 1, 1, 0, interrupted=interrupted, compared=True)
+    for number in range(acknowledged):
+        result.book.acknowledge(result.book.begin("task", f"Traffic {number}"), number)
+    result.figures.found([Problem("lost", "a task")] * problems)
+    assert result.status == status
 
 
 def test_a_server_that_runs_already_is_left_as_it_was(served: Served) -> None:

@@ -180,6 +180,12 @@ def test_an_answer_that_is_cut_is_none(reply: bytes) -> None:
                 browser.get("/")
 
 
+@pytest.mark.parametrize("reply", [answer(body=b"\xff"), answer().replace(b"4711", b"4" * 5000)])
+def test_an_answer_that_no_demo_gives_is_an_error(reply: bytes) -> None:
+    with server([reply]) as port, browsing(port) as browser, pytest.raises(Wrong, match="GET /"):
+        browser.get("/")
+
+
 def test_an_answer_of_another_process_on_the_same_connection_is_an_error() -> None:
     with (
         server([answer(), answer(pid=12)]) as port,

@@ -72,6 +72,7 @@ def test_what_was_stored_is_there_when_it_is_started_again(tmp_path: Path) -> No
         (["--engine-room", "--host", "0.0.0.0"], "needs a --host of this machine"),
         (["--workers", "0"], "must be 1 or more"),
         (["--port", "70000"], "from 0 to 65535"),
+        (["--host", ""], "must not be empty"),
         (["--host", "no.such.host.invalid"], "bazanite_demo: "),
     ],
 )

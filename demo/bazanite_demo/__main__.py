@@ -43,6 +43,8 @@ def main() -> int:
     args = parser.parse_args()
     if args.engine_room and not is_loopback(args.host):
         parser.error("--engine-room kills processes on request: it needs a --host of this machine")
+    if not args.host:
+        parser.error("--host must not be empty; 0.0.0.0 is every address of this machine")
     if args.workers < 1 or args.threads < 1:
         parser.error("--workers and --threads must be 1 or more")
     if args.port is not None and not 0 <= args.port <= 65_535:

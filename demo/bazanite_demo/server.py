@@ -11,14 +11,17 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flask import Flask
+from flask import Flask, current_app
 from gunicorn.app.base import BaseApplication
+from gunicorn.http.errors import ParseException
+from werkzeug.exceptions import BadRequest
 
-from bazanite import DB
+from bazanite import DB, DBError
 
 from .application import create_app, is_loopback, secret_key
 from .engine_room.halting import HaltingSystem
@@ -125,6 +128,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         self._db = open_tables(settings.data, sample=settings.sample, halting=halting)
         key = secret_key(settings.data / KEY_NAME)
         app = create_app(self._db, key, only_here=is_loopback(settings.host))
+        app.register_error_handler(ParseException, _no_request)
         app.config["ENGINE_ROOM"] = settings.engine_room
         for name in app.jinja_env.list_templates():
             app.jinja_env.get_template(name)  # compiled once, and not by each new worker
@@ -161,10 +165,22 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         finally:
             self._the_room().close()
 
+    def _leave(self) -> None:
+        """In a worker that ends."""
+        try:
+            self._close()
+        except DBError as error:  # the directory was removed, say; the master will fail, too
+            print(f"bazanite_demo: {error}", file=sys.stderr, flush=True)
+
     def _close(self) -> None:
         """In a worker that ends, and at last in the master: the last one empties the log."""
         if self._db is not None:
             self._db.close()
+
+
+def _no_request(_error: Exception) -> Any:
+    """Of a body that breaks off between two chunks, which gunicorn finds when it is read."""
+    return current_app.handle_http_exception(BadRequest("What was sent is not a whole request."))
 
 
 def serve(settings: Settings) -> None:

@@ -1,13 +1,15 @@
 """Rows as they lie in the files: fixed-width text, found as docs/format.md says.
 
 The files are read beside whoever changes them, without the lock; a row of which no whole slot is
-found, as it moves or goes just then, is left out.
+found, as it moves or goes just then, is left out.  So are rows of files that cannot be read or are
+damaged: the page is about something else, and may be the one that tells of the damage.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,7 +55,10 @@ class Files:
             catalog = json.loads((self._directory / "schema.json").read_bytes())
         except (OSError, ValueError):
             return []
-        found = (self._row(catalog, table, pk) for table, pk in wanted)
+        found = []
+        for table, pk in wanted:
+            with suppress(LookupError, TypeError, ValueError):
+                found.append(self._row(catalog, table, pk))
         return [row for row in found if row is not None]
 
     def _row(self, catalog: dict[str, Any], table: str, pk: int) -> StoredRow | None:

@@ -118,9 +118,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     progress.tell("")
     print(as_json(result) if args.json else as_table(result))
-    if not result.fine:
-        return 1
-    return 130 if result.interrupted else 0
+    return result.status
 
 
 def _check_url(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
@@ -147,7 +145,10 @@ def _positive(text: str) -> float:
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
     if not 0 <= value < math.inf:
         raise argparse.ArgumentTypeError("must be 0 or more")
     return value

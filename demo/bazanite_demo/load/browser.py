@@ -7,6 +7,7 @@ it breaks, that is excused only by that very process having been killed by us.
 from __future__ import annotations
 
 import http.client
+import re
 import time
 from dataclasses import dataclass
 from urllib.parse import urlencode
@@ -126,7 +127,7 @@ class Browser:
                 response = kept.connection.getresponse()
                 raw = response.read()
             pid = response.getheader("X-Worker", "")
-            if response.getheader("Content-Length") is None or not pid.isdecimal():
+            if response.getheader("Content-Length") is None or not re.fullmatch("[0-9]{1,9}", pid):
                 # Headers that end early look like an answer that ends with the connection.
                 raise http.client.HTTPException(_CUT)
         except TimeoutError as error:
@@ -147,4 +148,8 @@ class Browser:
         if response.will_close:
             self.close()
         location, _, fragment = response.getheader("Location", "").partition("#")
-        return Answer(response.status, raw.decode(), location, fragment)
+        try:
+            text = raw.decode()
+        except UnicodeDecodeError as error:
+            raise Wrong(f"{method} {path}: {error}") from error
+        return Answer(response.status, text, location, fragment)

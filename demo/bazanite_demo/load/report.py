@@ -66,6 +66,13 @@ class Result:
         return self.verdict == "nothing lost"
 
     @property
+    def status(self) -> int:
+        """The exit status; 130 also if it was interrupted before anything could be measured."""
+        if self.interrupted and self.verdict in ("nothing lost", "not measured"):
+            return 130
+        return 0 if self.fine else 1
+
+    @property
     def document(self) -> dict[str, Any]:
         """All figures, as for JSON."""
         figures, acknowledged = self.figures, self._of("acknowledged")

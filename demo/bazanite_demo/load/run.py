@@ -52,7 +52,7 @@ def run(settings: Settings, progress: Progress) -> Result:
         finally:
             if result.exit_status is None:
                 result.exit_status = served.stop()
-        if result.fine:
+        if result.status != 1:
             shutil.rmtree(parent)
             result.directory = None
         return result
