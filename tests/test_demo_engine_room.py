@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -15,9 +16,10 @@ import pytest
 from bazanite_demo.application import create_app
 from bazanite_demo.engine_room.board import STANDS, STEP, WENT_ON, Board
 from bazanite_demo.engine_room.halting import HaltingSystem
-from bazanite_demo.engine_room.moments import MOMENTS
+from bazanite_demo.engine_room.moments import LOGGED, MOMENTS
 from bazanite_demo.engine_room.orders import Order, Victim
 from bazanite_demo.engine_room.room import Room, install
+from bazanite_demo.engine_room.story import Telling
 from bazanite_demo.server import open_tables
 from engine_room_support import JSON, token
 
@@ -108,6 +110,44 @@ def test_without_another_worker_nobody_is_killed(app: Any) -> None:
     assert b"Two workers are needed" in refused.data
     told = client.post("/engine/kill", data=data, headers=JSON)
     assert "Two workers are needed" in told.get_json()["refused"]
+
+
+def test_a_story_whose_teller_died_does_not_go_on(app: Any) -> None:
+    experiment = app.extensions["engine_room"].experiment
+    telling = Telling(experiment._folder / "story.json", LOGGED, 1)
+    telling.step("begin", "It begins.")
+    assert experiment.last() == telling.story
+    telling.story["by"] = _gone()
+    telling.step("stand", "It stands.")
+    page = app.test_client().get("/engine").get_data(as_text=True)
+    assert "It is going on." not in page
+    assert "the worker that told it died" in page
+
+
+def test_a_story_that_cannot_be_stored_is_told_to_whom_asked_for_it(
+    app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a full disk the button led to an error, and the page said for ever that it goes on."""
+    room = app.extensions["engine_room"]
+    room.board.begin(1, _gone())  # another worker
+
+    def step(self: Telling, *_: str) -> None:
+        monkeypatch.setattr(Path, "write_text", full)
+        self._save()
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Telling, "step", step)
+    client = app.test_client()
+    data = {"csrf_token": token(client.get("/engine").get_data(as_text=True))}
+    told = client.post("/engine/kill", data=data, headers=JSON).get_json()
+    assert told["title"] == "It came to no end: [Errno 28] No space left on device"
+    assert not told["running"]
+    assert room.experiment.last() is None
+    told = client.post("/engine/kill", data=data, headers=JSON).get_json()
+    assert told == {"refused": "It cannot be begun: [Errno 28] No space left on device"}
+    assert room.board.killed == 0
 
 
 # ---------------------------------------------------------------- standing still

@@ -22,7 +22,7 @@ from bazanite import DB, EQ, DBError
 from .board import ACTIVE, FAILED, NOTHING, PID, STANDS, STEP, WENT_ON, Board, Worker
 from .jobs import KILLED_NAME
 from .moments import MOMENTS
-from .orders import Order, Orders
+from .orders import Order, Orders, lives
 from .raw import frame_in_log, rows_behind, rows_file
 from .records import Records
 from .story import Story, Telling, read
@@ -55,8 +55,11 @@ class Experiment:
         self._stopping = stopping
 
     def last(self) -> Story | None:
-        """The newest story, which may not have ended."""
-        return read(self._folder / _STORY_NAME)
+        """The newest story, which may not have ended; it has if its teller is gone."""
+        story = read(self._folder / _STORY_NAME)
+        if story is not None and story["running"] and not lives(story["by"]):
+            story |= {"running": False, "title": "It came to no end: the worker that told it died."}
+        return story
 
     def forget(self) -> None:
         """A new server tells no old stories."""
@@ -70,7 +73,7 @@ class Experiment:
             telling = Telling(self._folder / _STORY_NAME, moment, self._number())
             try:
                 self._make(telling, victim)
-            except (DBError, Refused) as error:
+            except (DBError, OSError, Refused) as error:
                 telling.end(None, f"It came to no end: {error}")
             return telling.story
 

@@ -120,14 +120,15 @@ class Victim:
 
     def _stand(self, order: Order) -> None:
         self._step(STANDS)
-        while time.monotonic() < order.until and _lives(order.by) and not self._stopping():
+        while time.monotonic() < order.until and lives(order.by) and not self._stopping():
             time.sleep(_LOOK_SECONDS)
 
     def _step(self, step: int) -> None:
         self._board.put(self._slot, STEP, step)
 
 
-def _lives(pid: int) -> bool:
+def lives(pid: int) -> bool:
+    """Whether there is such a process."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

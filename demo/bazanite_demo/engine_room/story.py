@@ -48,9 +48,15 @@ class Telling:
         self._save()
 
     def end(self, ok: bool | None, title: str) -> None:
-        """No more comes; ``ok`` None: nothing was found out."""
+        """No more comes; ``ok`` None: nothing was found out.
+
+        A story of which the end cannot be stored, as the disk is full, is taken back.
+        """
         self.story |= {"running": False, "ok": ok, "title": title}
-        self._save()
+        try:
+            self._save()
+        except OSError:
+            self._path.unlink(missing_ok=True)
 
     def _save(self) -> None:
         new = self._path.with_suffix(".new")

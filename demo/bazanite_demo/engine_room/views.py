@@ -75,6 +75,8 @@ def kill() -> Answer:
         story = _room().experiment.run(moment)
     except Refused as error:
         return _refused(str(error), "kill")
+    except (DBError, OSError) as error:
+        return _refused(f"It cannot be begun: {error}", "kill")
     if _wants_json():
         return Response(json.dumps(story), mimetype="application/json")
     return redirect(url_for(".page", _anchor="kill"), 303)
