@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from flask import Flask
@@ -78,7 +80,8 @@ def test_a_worker_whose_directory_is_gone_ends_with_one_line(
         server = Server(settings, listener)
     server.load()
     shutil.rmtree(tmp_path / "demo")
-    server._leave()
+    server._left(None, SimpleNamespace(pid=os.getpid()))
+    os.close(server._descriptor)
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("bazanite_demo: ")
     assert "was removed or replaced" in line

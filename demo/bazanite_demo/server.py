@@ -156,21 +156,18 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
 
     def _left(self, _server: Any, worker: Any) -> None:
         """A worker ends; the master calls this too, of one that it finds gone."""
-        if worker.pid == os.getpid():
+        if worker.pid != os.getpid():
+            return
+        try:
             self._close()
+        except DBError as error:  # the directory was removed, say; the master will fail, too
+            print(f"bazanite_demo: {error}", file=sys.stderr, flush=True)
 
     def _close_all(self) -> None:
         try:
             self._close()
         finally:
             self._the_room().close()
-
-    def _leave(self) -> None:
-        """In a worker that ends."""
-        try:
-            self._close()
-        except DBError as error:  # the directory was removed, say; the master will fail, too
-            print(f"bazanite_demo: {error}", file=sys.stderr, flush=True)
 
     def _close(self) -> None:
         """In a worker that ends, and at last in the master: the last one empties the log."""
