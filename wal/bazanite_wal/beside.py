@@ -233,7 +233,7 @@ class Beside:
             pids = [pid for _, pid in shared.attached_pids(words)]
             alive = ", ".join(str(pid) for pid in pids if self.system.process_command(pid))
             raise PoisonedError(
-                f"{self.directory.path}: a sync of log, table or directory failed: nobody knows"
+                f"{self.directory.path}: a sync has failed, or the log is damaged: nobody knows"
                 " what is on disk. Close every process that has it open for writing (pids"
                 f" {alive}); the next one to open it so recovers"
             )

@@ -234,7 +234,7 @@ class Core:
         if self.unsafe:
             then = "may be refused, as after a power cut, because durability='off'"
         return PoisonedError(
-            f"{self.directory.path}: a sync of log, table or directory failed: nobody knows what is"
+            f"{self.directory.path}: a sync has failed, or the log is damaged: nobody knows what is"
             f" on disk. Close every process that has it open (pids {self.living_pids()}); the next"
             f" one to open it {then}"
         )
