@@ -6,10 +6,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from bazanite import DBError
+try:  # this takes a moment, in which Ctrl-C may come
+    from bazanite import DBError
 
-from .application import is_loopback
-from .server import DEFAULT_PORT, Settings, serve
+    from .application import is_loopback
+    from .server import DEFAULT_PORT, Settings, serve
+except KeyboardInterrupt:
+    sys.exit(130)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -10,14 +10,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bazanite import DBError
+try:  # this takes a moment, in which Ctrl-C may come
+    from bazanite import DBError
 
-from ..application import is_loopback
-from .killer import PROCESSES
-from .report import Progress, as_json, as_table
-from .run import run
-from .scene import Settings
-from .served import NotServed
+    from ..application import is_loopback
+    from .killer import PROCESSES
+    from .report import Progress, as_json, as_table
+    from .run import run
+    from .scene import Settings
+    from .served import NotServed
+except KeyboardInterrupt:
+    sys.exit(130)
 
 MOST_CLIENTS = 200
 
