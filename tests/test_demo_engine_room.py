@@ -124,12 +124,20 @@ def test_a_story_whose_teller_died_does_not_go_on(app: Any) -> None:
     assert "the worker that told it died" in page
 
 
+@pytest.fixture
+def other() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that can be taken for another worker."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        yield process
+        process.communicate(b"\n")
+
+
 def test_a_story_that_cannot_be_stored_is_told_to_whom_asked_for_it(
-    app: Any, monkeypatch: pytest.MonkeyPatch
+    app: Any, other: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a full disk the button led to an error, and the page said for ever that it goes on."""
     room = app.extensions["engine_room"]
-    room.board.begin(1, _gone())  # another worker
+    room.board.begin(1, other.pid)
 
     def step(self: Telling, *_: str) -> None:
         monkeypatch.setattr(Path, "write_text", full)
