@@ -191,7 +191,7 @@ def test_who_owns_a_project_stays_and_others_go(client: FlaskClient, db: DB) -> 
     response = send(client, "/users/1/delete", {})
     assert response.status_code == 409
     assert "needs another owner" in page(response).text
-    assert "owns 1 project:" in page(client.get("/users/1/delete")).text
+    assert "owns 1 project, and" in page(client.get("/users/1/delete")).text
     assert send(client, "/users/5/delete", {}).status_code == 303
     assert db.find_by_id("users", 5) is None
     task = db.find_by_id("tasks", 2)
