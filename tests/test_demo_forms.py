@@ -157,7 +157,8 @@ def test_who_saves_what_was_deleted_meanwhile_is_told(client: FlaskClient, db: D
     db.delete_by_id("comments", 2)
     response = send(client, "/comments/2/edit", {"text": "Late"}, form=form)
     assert response.status_code == 404
-    assert "Somebody has deleted it." in page(response).text
+    assert "Somebody has deleted it meanwhile." in page(response).text
+    assert "Late" in page(response).text  # to be copied: going back would not bring it
     assert db.find_by_id("comments", 2) is None
 
 
