@@ -76,6 +76,14 @@ def test_a_worker_killed_at_a_moment_leaves_all_of_its_transaction_or_nothing(
     assert MOMENTS[moment].outcome in page
 
 
+def test_the_terminal_says_who_killed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with serving(tmp_path) as server:
+        assert server.press("kill", moment="open")["ok"]
+    told = capfd.readouterr().err
+    assert "was killed by the engine room" in told
+    assert "memory" not in told
+
+
 def test_what_was_acknowledged_beside_kills_is_there(server: Server) -> None:
     acknowledged: list[str] = []
     over = threading.Event()

@@ -275,7 +275,7 @@ def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("no directory")
     served = Served(tmp_path, workers=1)
     try:
-        with pytest.raises(NotServed, match="File exists"):
+        with pytest.raises(NotServed, match="is not a directory"):
             served.address()
     finally:
         served.stop()

@@ -25,7 +25,13 @@ def _parser() -> argparse.ArgumentParser:
         epilog="python -m bazanite_demo.load --help: put load on it, and kill its workers",
     )
     add = parser.add_argument
-    add("--data", type=Path, default=Path("demo-data"), metavar="DIR", help="default: %(default)s")
+    add(
+        "--data",
+        type=Path,
+        default=Path("demo-data"),
+        metavar="DIR",
+        help="where the tables are, made if it is missing (default %(default)s)",
+    )
     add("--host", default="127.0.0.1", help="the address to listen at (default: only this machine)")
     add("--port", type=int, help=f"0: any free one (default {DEFAULT_PORT}, or any if it is taken)")
     add("--workers", type=int, default=4, help="processes (default %(default)s)")

@@ -37,6 +37,8 @@ SHOWN_ROWS = 12
 REMEMBERED_BYTES = 1800
 """Of calls that a form made, told on the page that follows: they travel in a cookie of 4 KiB."""
 _KEY_BYTES = 32
+_TEXTS = ("name", "email", "title", "description", "text")
+"""Of all forms."""
 
 
 def secret_key(path: Path) -> bytes:
@@ -132,6 +134,7 @@ def _for_all_pages() -> dict[str, Any]:
     return {
         "how_it_works": how_it_works,
         "labels": tables,
+        "typed": _typed,
         "style": current_app.extensions["style"],
         "today": datetime.now(UTC).date(),
     }
@@ -176,6 +179,18 @@ def _problem(error: HTTPException) -> Any:
     if isinstance(error, CSRFError):
         text = "This form is too old or from elsewhere. Go back, reload the page and send it again."
     return render_template("problem.html", title=error.name, text=text), error.code
+
+
+def _typed() -> dict[str, str]:
+    """The texts of a form that could not be saved, so that they can be copied from the page.
+
+    No browser keeps them: its page before is asked for anew.
+    """
+    if request.method != "POST":
+        return {}
+    with suppress(HTTPException):  # it was too large to be read
+        return {name: request.form[name] for name in _TEXTS if request.form.get(name)}
+    return {}
 
 
 def _busy(error: LockTimeout) -> Any:

@@ -54,7 +54,10 @@ def open_tables(data: Path, *, sample: bool, halting: HaltingSystem | None = Non
 
     With ``halting`` there is one more, for experiments in the engine room.
     """
-    data.mkdir(parents=True, exist_ok=True)
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise NotADirectoryError(f"{data} is not a directory") from None
     tables = [*TABLES, Experiments] if halting else TABLES
     db = DB(tables, data / TABLES_NAME, lock_timeout=LOCK_TIMEOUT_SECONDS, system=halting)
     if sample:
@@ -69,8 +72,12 @@ def listen(settings: Settings) -> socket.socket:
     try:
         return socket.create_server((settings.host, port), family=family, backlog=256)
     except OSError as error:
-        if settings.port is not None or error.errno != errno.EADDRINUSE:
+        if error.errno != errno.EADDRINUSE:
             raise
+        if settings.port is not None:
+            raise OSError(
+                f"port {port} of {settings.host} is in use; --port 0 takes any that is free"
+            ) from None
         return socket.create_server((settings.host, 0), family=family, backlog=256)
 
 
@@ -146,9 +153,11 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
     def _ready(self) -> None:
         settings = self._settings
         address = self._address
+        moved = settings.port is None and not address.endswith(f":{DEFAULT_PORT}")
         print(
             f"{address}\n"
-            f"  {settings.workers} worker processes share {settings.data / TABLES_NAME}\n"
+            + (f"  port {DEFAULT_PORT} is in use, so it is another one\n" if moved else "")
+            + f"  {settings.workers} worker processes share {settings.data / TABLES_NAME}\n"
             + (f"  {address}/engine shows what goes on in it\n" if settings.engine_room else "")
             + "  Ctrl-C stops them",
             flush=True,

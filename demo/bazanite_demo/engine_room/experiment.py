@@ -132,6 +132,13 @@ class Experiment:
         with (self._folder / KILLED_NAME).open("a", encoding="ascii") as file:
             file.write(f"{pid} {time.monotonic()}\n")
 
+    def has_killed(self, pid: int) -> bool:
+        """Whether it is one of those that were told so."""
+        with suppress(FileNotFoundError):
+            lines = (self._folder / KILLED_NAME).read_text("ascii").splitlines()
+            return any(line.split()[:1] == [str(pid)] for line in lines)
+        return False
+
     def _have_it_stand(self, telling: Telling, victim: Worker) -> None:
         """Have B begin and stand still, for as long as people need to see it."""
         board, moment = self._board, MOMENTS[telling.story["moment"]]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -25,6 +26,8 @@ KILLED_NAME = "killed"
 _LOOKS, _LOOK_SECONDS = 10, 0.01
 _STOP_SECONDS = 3.0
 _MUCH_BYTES = 4 << 20
+_BETWEEN = re.compile(r"  +")
+"""Figures in a line for a terminal; a page shows such a gap as one space."""
 _TRAFFIC = {
     "verdict": "Verdict",
     "requests": "Requests",
@@ -133,7 +136,7 @@ class Job:
         """What it said last on its standard error, which may be how far it is."""
         with suppress(FileNotFoundError):
             lines = self._errors.read_text("utf-8", "replace").strip().splitlines()
-            return lines[-1].strip()[:300] if lines else ""
+            return _BETWEEN.sub(", ", lines[-1].strip())[:300] if lines else ""
         return ""
 
 
@@ -177,7 +180,7 @@ def _of_torture(text: str) -> Figures:
 def _verdict(end: Figures) -> str:
     """Ten seconds are too short to come to every moment thirty times, as its verdict demands."""
     if end["verdict"] == "not measured" and not end["violations"]:
-        return "nothing was lost; to meet every moment thirty times takes longer"
+        return "nothing was lost, at the moments that ten seconds came to"
     return str(end["verdict"])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterable
@@ -77,6 +78,7 @@ class Room:
         self.experiment.forget()
         for job in (self.torture, self.traffic):
             job.forget()
+        logging.getLogger("gunicorn.error").addFilter(self._name_killer)
 
     def stopping(self) -> bool:
         """Whether this worker was told to end."""
@@ -108,9 +110,20 @@ class Room:
         """By the master, when the server stops: end the jobs, and let go of everything."""
         for job in (self.torture, self.traffic):
             job.stop()
+        logging.getLogger("gunicorn.error").removeFilter(self._name_killer)
         self.records.uninstall()
         self.feed.close()
         self._orders.close()
+
+    def _name_killer(self, record: logging.LogRecord) -> bool:
+        """A filter: gunicorn takes each SIGKILL for one by the system, short of memory."""
+        args = record.args
+        if isinstance(args, tuple) and "was sent" in str(record.msg):
+            pid = args[0] if args else None
+            if isinstance(pid, int) and self.experiment.has_killed(pid):
+                record.levelno, record.levelname = logging.INFO, "INFO"
+                record.msg, record.args = "Worker (pid:%s) was killed by the engine room", (pid,)
+        return True
 
     # ---- figures of this worker
 

@@ -110,7 +110,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"--kills-every: without {PROCESSES} no workers are found; 0 kills none")
     if kills_every and not settings.kills:
         parser.error("--kills-every is longer than --seconds: nobody would be killed")
-    progress = Progress()
+    progress = Progress(kills=settings.kills > 0)
     try:
         result = run(settings, progress)
     except (NotServed, DBError, OSError) as error:

@@ -123,10 +123,14 @@ class Result:
 
 
 class Progress:
-    """On a terminal one line that changes, elsewhere a line each time; a second apart."""
+    """On a terminal one line that changes, elsewhere a line each time; a second apart.
 
-    def __init__(self, stream: TextIO = sys.stderr) -> None:
+    Of kills and the looks after them it tells unless nobody is to be killed.
+    """
+
+    def __init__(self, stream: TextIO = sys.stderr, *, kills: bool = True) -> None:
         self._stream = stream
+        self._kills = kills
         self._tty = stream.isatty()
         self._next = time.monotonic() + 1.0
 
@@ -139,11 +143,12 @@ class Progress:
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + 1.0
+        kills = f"  kills {len(figures.kills)}  whole {figures.whole} of {figures.checks}"
         self._write(
-            f"{seconds:6.1f} s  kills {len(figures.kills)}  whole {figures.whole} of"
-            f" {figures.checks}  requests {len(figures.reads) + len(figures.writes)}"
-            f"  broken {figures.broken}  errors {figures.error_count}"
-            f"  wrong {figures.problem_count}" + ("" if self._tty else "\n")
+            f"{seconds:6.1f} s{kills if self._kills else ''}"
+            f"  requests {len(figures.reads) + len(figures.writes)}  broken {figures.broken}"
+            f"  errors {figures.error_count}  wrong {figures.problem_count}"
+            + ("" if self._tty else "\n")
         )
 
     def _write(self, text: str) -> None:

@@ -16,10 +16,7 @@ from ..forms import DeleteForm, VersionedForm, put_error
 from ..noted import NotedDB
 
 Page = str | Response | tuple[str, int]
-GONE = (
-    "Somebody has deleted it. If you typed something, it was not saved: your browser may still have"
-    " it, one page back."
-)
+GONE = "Somebody has deleted it meanwhile. Nothing was saved."
 
 
 def database() -> NotedDB:

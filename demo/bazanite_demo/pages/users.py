@@ -69,8 +69,8 @@ def remove(pk: int) -> Page:
     row = wanted("users", pk)
     owned = database().count("projects", EQ(owner=pk))
     what = (
-        f"{row['name']} owns {owned} project{'s' * (owned != 1)}: without another owner for"
-        f" {'it' if owned == 1 else 'them'}, the database will refuse."
+        f"{row['name']} owns {owned} project{'s' * (owned != 1)}, and the database will refuse"
+        f" until {'it has' if owned == 1 else 'they have'} another owner."
         if owned
         else "Tasks assigned to them stay, and so do their comments, without a name."
     )

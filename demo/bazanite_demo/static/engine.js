@@ -7,6 +7,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const $ = (id) => document.getElementById(id);
 const histories = new Map(); // of commits a second, by slot; null: the worker died there
 const pids = new Map();
+const running = new Map(); // whether it was, by kind of job
 let source = null, paused = false, retry = 0, story = null;
 
 function make(name, properties = {}, ...children) {
@@ -158,7 +159,7 @@ function tell(told) {
       return make("div", {}, make("h4", { textContent: title }), content);
     };
     parts.push(make("div", { className: "files" }, file("Its frame in wal.log, when it died", told.frame),
-      file("The end of experiments.dat, when it died", told.during), file("And for the next holder of the lock", told.after)));
+      file("The end of experiments.dat, when it died", told.during), file("And after the next holder of the lock came", told.after)));
   }
   $("story").replaceChildren(...parts);
 }
@@ -168,9 +169,11 @@ function tell(told) {
 function job(name, state) {
   const list = $(`${name}-state`), button = document.querySelector(`[data-part="${name}"] button`);
   button.disabled = !!state?.running || button.dataset.busy === "yes";
+  if (running.get(name) && !state?.running) outcome(name, "", false); // it was started, and is done
+  running.set(name, !!state?.running);
   if (!state) return list.replaceChildren();
   const pairs = [["State", state.running ? `running, ${Math.max(0, Math.round(Date.now() / 1000 - state.began))} s` : state.failed ? `not available: ${state.failed}` : "done"]];
-  if (state.doing) pairs.push(["It says", state.doing]);
+  if (state.doing) pairs.push(["So far", state.doing]);
   if (name === "torture") {
     for (const key of ["rounds", "kills", "commits", "violations"]) pairs.push([key[0].toUpperCase() + key.slice(1), shown(state[key])]);
     if (state.ended) pairs.push(["Verdict", state.told]);
