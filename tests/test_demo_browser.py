@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver import Chrome, Keys
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
@@ -85,6 +86,12 @@ def click(driver: Chrome, text: str) -> None:
     pytest.fail(f"{driver.current_url} has no {text!r}")
 
 
+def until(driver: Chrome, reached: Callable[[Chrome], bool]) -> None:
+    """Wait for it; in between the page may be replaced by the next one."""
+    leaving = (NoSuchElementException, StaleElementReferenceException)
+    WebDriverWait(driver, WAIT_SECONDS, ignored_exceptions=leaving).until(reached)
+
+
 def fill_in(driver: Chrome, **values: str) -> None:
     for name, value in values.items():
         field = driver.find_element(By.NAME, name)
@@ -134,7 +141,7 @@ def test_a_person_makes_finds_changes_and_deletes_everything(address: str, tmp_p
         assert text_of(driver, "h1") == "Book one, of the motion of bodies"
         box = driver.find_element(By.ID, "q")
         box.send_keys("VIS VIVA", Keys.ENTER)
-        WebDriverWait(driver, WAIT_SECONDS).until(lambda one: "found" in text_of(one))
+        until(driver, lambda one: "found" in text_of(one))
         assert "Comments (1)" in text_of(driver)
         click(driver, "Book one, of the motion of bodies")
         click(driver, "Delete")
@@ -174,7 +181,7 @@ def test_workers_are_killed_in_mid_write_and_everything_is_found_again(
             driver.find_element(By.CSS_SELECTOR, f"input[value={moment}]").click()
             buttons = driver.find_elements(By.TAG_NAME, "button")
             next(one for one in buttons if one.text == "Kill a worker").click()
-            WebDriverWait(driver, WAIT_SECONDS).until(_ended(f"Experiment {number}:"))
+            until(driver, _ended(f"Experiment {number}:"))
             story = text_of(driver)
             assert "SIGKILL to worker" in story
             assert "has the lock, sees that its last holder died, and repairs" in story
@@ -198,7 +205,7 @@ def test_an_error_gets_the_focus_and_leads_to_its_field(address: str, tmp_path: 
         driver.get(f"{address}/users/new")
         fill_in(driver, name="Ada", email="nowhere")
         driver.find_element(By.NAME, "email").send_keys(Keys.ENTER)
-        WebDriverWait(driver, WAIT_SECONDS).until(lambda one: "Not saved yet" in text_of(one))
+        until(driver, lambda one: "Not saved yet" in text_of(one))
         assert driver.switch_to.active_element.get_attribute("class") == "problem"
         driver.find_element(By.LINK_TEXT, "E-mail").click()
         assert driver.switch_to.active_element.get_attribute("id") == "email"
@@ -224,7 +231,7 @@ def test_everything_works_without_scripts(address: str, tmp_path: Path) -> None:
         driver.get(f"{address}/tasks/new")
         driver.find_element(By.NAME, "title").send_keys("Without a script")
         driver.find_element(By.NAME, "title").send_keys(Keys.ENTER)
-        WebDriverWait(driver, WAIT_SECONDS).until(lambda one: "Saved." in text_of(one))
+        until(driver, lambda one: "Saved." in text_of(one))
         assert text_of(driver, "h1") == "Without a script"
         driver.find_element(By.CSS_SELECTOR, "details.how summary").click()
         assert "db.insert('tasks'" in text_of(driver, "details.how")

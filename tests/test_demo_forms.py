@@ -141,15 +141,42 @@ def test_who_saves_second_is_told_what_the_other_saved(client: FlaskClient, db: 
     assert response.status_code == 409
     conflict = page(response)
     assert "Somebody saved this while you were editing" in conflict.text
-    differences = [text for _, text in conflict.all("td")[:6]]
-    assert differences == ["Mine", "Theirs", "Grace Hopper", "Ada Lovelace", "40", "41"]
+    differences = [text for _, text in conflict.all("td", data_label="Yours")]
+    assert differences == ["Mine", "Grace Hopper"]
+    differences = [text for _, text in conflict.all("td", data_label="Stored now")]
+    assert differences == ["Theirs", "Ada Lovelace"]
     row = db.find_by_id("tasks", 3)
     assert row is not None
     assert (row["title"], row["version"]) == ("Theirs", 2)
     assert send(client, "/tasks/3/edit", {}, form=conflict).status_code == 303
     row = db.find_by_id("tasks", 3)
     assert row is not None
-    assert (row["title"], row["assignee"], row["hours"], row["version"]) == ("Mine", 2, 40, 3)
+    assert (row["title"], row["assignee"], row["hours"], row["version"]) == ("Mine", 2, 41, 3)
+
+
+@pytest.mark.parametrize("was", ["", "{", "[]", '{"title": 7}', '{"hours": "40"}' * 2])
+def test_what_a_form_says_of_the_past_is_not_believed(
+    client: FlaskClient, db: DB, was: str
+) -> None:
+    form = page(client.get("/tasks/3/edit"))
+    send(client, "/tasks/3/edit", {"hours": "41"})
+    response = send(client, "/tasks/3/edit", {"title": "Mine", "was": was}, form=form)
+    assert response.status_code == 409
+    assert [text for _, text in page(response).all("td", data_label="Yours")] == ["Mine", "40"]
+
+
+def test_two_who_changed_different_fields_are_both_heard(client: FlaskClient, db: DB) -> None:
+    form = page(client.get("/tasks/3/edit"))
+    send(client, "/tasks/3/edit", {"hours": "41", "description": "Theirs,\r\nin two lines"})
+    response = send(client, "/tasks/3/edit", {"status": "done"}, form=form)
+    assert response.status_code == 409
+    conflict = page(response)
+    assert [text for _, text in conflict.all("td", data_label="Yours")] == ["Done"]
+    assert send(client, "/tasks/3/edit", {}, form=conflict).status_code == 303
+    row = db.find_by_id("tasks", 3)
+    assert row is not None
+    assert (row["status"], row["hours"]) == ("done", 41)
+    assert row["description"] == "Theirs,\nin two lines"
 
 
 def test_who_saves_what_was_deleted_meanwhile_is_told(client: FlaskClient, db: DB) -> None:

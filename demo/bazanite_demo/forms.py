@@ -46,6 +46,7 @@ NOBODY = "0"
 """The choice that stands for no user."""
 _NOT_THERE = "Please choose again: there is no such choice (any more)."
 _HOURS = "Please enter whole hours from 0 to 999."
+_HIDDEN = ("version", "was", "csrf_token")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -131,15 +132,18 @@ def _other(label: str, *, optional: bool = False, **options: Any) -> SelectField
 
 
 class VersionedForm(FlaskForm):  # type: ignore[misc]  # it ships no types
-    """``version``: of the row that the form was filled in for."""
+    """``version``: of the row that the form was filled in for; ``was``: what stood there."""
 
     version = HiddenField()
+    was = HiddenField()
+
+    def visible(self) -> list[Field]:
+        """The fields that people fill in."""
+        return [field for field in self if field.name not in _HIDDEN]
 
     def values(self) -> dict[str, Any]:
         """What to store."""
-        return {
-            field.name: field.data for field in self if field.name not in ("version", "csrf_token")
-        }
+        return {field.name: field.data for field in self.visible()}
 
     def version_given(self) -> int:
         """A number; 0 for whatever is none, which no row has."""

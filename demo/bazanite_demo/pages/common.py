@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 from bazanite import DBError, IntegrityError
 from bazanite.row import Row
 
+from ..conflicts import merge, remember
 from ..editing import Conflict, Gone, remove, save
 from ..forms import DeleteForm, VersionedForm, put_error
 from ..noted import NotedDB
@@ -66,12 +67,12 @@ def edit(
     """Show the form with the row's values; when it is sent and can be saved, go on to ``address``.
 
     ``more`` is what else is stored.  If somebody saved the row meanwhile, nothing is: the page
-    shows what differs, and the form goes on from there, with what was typed.
+    shows what differs, and the form goes on from there, with what was typed (``conflicts``).
     """
     form.offer(database())
     if request.method == "GET":
         form.version.data = str(row["version"])
-    differences: list[tuple[str, str, str]] = []
+        remember(form)
     if form.validate_on_submit():
         try:
             save(database(), table, row["id"], form.version_given(), {**form.values(), **more()})
@@ -80,7 +81,7 @@ def edit(
         except Conflict as conflict:
             theirs = type(form)(formdata=None, data=conflict.row)
             theirs.offer(database())
-            differences = _differences(form, theirs)
+            differences = merge(form, theirs)
             form.version.data = str(conflict.row["version"])
             return _shown(form, title, address, differences, conflict=True)
         except (DBError, ValueError) as error:
@@ -128,20 +129,3 @@ def _shown(
         "form.html", form=form, title=title, back=back, differences=differences, conflict=conflict
     )
     return (page, 409) if conflict else (page, 422) if form.errors else page
-
-
-def _differences(mine: VersionedForm, theirs: VersionedForm) -> list[tuple[str, str, str]]:
-    """Label, what was typed, and what stands there now, of each field where these differ."""
-    return [
-        (field.label.text, _text_of(field), _text_of(theirs[field.name]))
-        for field in mine
-        if field.name not in ("version", "csrf_token")
-        and _text_of(field) != _text_of(theirs[field.name])
-    ]
-
-
-def _text_of(field: Any) -> str:
-    """A field's value as people read it."""
-    if hasattr(field, "iter_choices"):
-        return next((str(choice[1]) for choice in field.iter_choices() if choice[2]), "")
-    return "" if field.data is None else str(field.data)

@@ -270,6 +270,13 @@ PROGRAMS: dict[str, Program] = {
             [[_insert("p"), _update("p"), ["checkpoint"]]],
             [[_update("q"), ["delete", "a", 1], _FIND]],
         ),
+        # Under the lock one could see what others, who read without it, do not see yet.
+        _program(
+            "read-only beside readers",
+            [[["look"], _READ, _FIND, _READ]],
+            [[_FIND, _FIND, _FIND, _FIND]],
+            [[_update("p"), _update("q")]],
+        ),
         _program(
             "read-only beside openers",
             [[["look"], _FIND, _READ, _FIND, _FIND, ["close"], ["look"], _READ]],
