@@ -52,6 +52,7 @@ def take(address: str) -> None:
         wait.until(lambda _: "insert comments" in driver.find_element(By.TAG_NAME, "main").text)
         press(driver, "Kill a worker")
         wait.until(lambda _: "as the new worker" in driver.find_element(By.TAG_NAME, "main").text)
+        wait.until(lambda _: "Live, told by" in driver.find_element(By.TAG_NAME, "main").text)
         shoot(driver, "demo-engine-room.png", 1500)
     finally:
         driver.quit()
