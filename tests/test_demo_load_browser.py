@@ -18,7 +18,7 @@ from subprocess import PIPE
 import pytest
 
 from bazanite_demo.load.browser import Broken, Browser, Wrong
-from bazanite_demo.load.figures import Figures, percentile
+from bazanite_demo.load.figures import Figures
 from bazanite_demo.load.html import Form, read
 from bazanite_demo.load.killer import (
     LONGEST_DEATH_SECONDS,
@@ -28,6 +28,7 @@ from bazanite_demo.load.killer import (
     children,
     kill_regularly,
 )
+from bazanite_stress.shares import quantile
 from bazanite_stress.torture.killer import LOCK_TABLE
 from bazanite_wal.attach import LOCK_NAME
 
@@ -222,9 +223,9 @@ def test_forms_are_read_as_a_browser_fills_them_in() -> None:
 
 def test_a_percentile_is_one_of_the_values() -> None:
     values = [float(number) for number in range(100, 0, -1)]
-    assert [percentile(values, percent) for percent in (50, 95, 99, 100)] == [50, 95, 99, 100]
-    assert percentile([3.0], 50) == 3.0
-    assert percentile([], 99) == 0.0
+    assert [quantile(values, percent / 100) for percent in (50, 95, 99, 100)] == [50, 95, 99, 100]
+    assert quantile([3.0], 0.5) == 3.0
+    assert quantile([], 0.99) == 0.0
 
 
 def test_silence_is_counted_from_a_kill_to_the_next_answer_of_anybody() -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 from flask import Request
 
-from ..application import names_this_machine
+from ..application import is_loopback, names_this_machine
 
 
 def refusal(request: Request) -> str | None:
@@ -15,11 +13,7 @@ def refusal(request: Request) -> str | None:
     Besides the address that it comes from the name counts that it was sent to: another one may be a
     foreign page's, which was made to lead here (DNS rebinding).
     """
-    try:
-        local = ipaddress.ip_address(request.remote_addr or "").is_loopback
-    except ValueError:
-        local = False
-    if not local:
+    if not is_loopback(request.remote_addr or ""):
         return "The engine room is shown to this machine only."
     if not names_this_machine(request.headers.get("Host", "")):
         return "The engine room is shown under the names 127.0.0.1 and localhost only."

@@ -131,13 +131,6 @@ class Figures:
         return longest
 
 
-def percentile(values: Sequence[float], percent: float) -> float:
-    """The smallest value that so many percent of them do not exceed; 0 if there is none."""
-    ordered = sorted(values)
-    place = -int(-len(ordered) * percent // 100) - 1
-    return ordered[max(0, place)] if ordered else 0.0
-
-
 @contextmanager
 def stopwatch() -> Iterator[list[float]]:
     """A list that has the seconds of the block when it is left."""

@@ -12,8 +12,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
+from bazanite_stress.shares import at
+
 from .book import Book, Write
-from .figures import Figures, percentile
+from .figures import Figures
 
 SHOWN = 5
 """Errors and problems in the table; the JSON document has up to 200 of each."""
@@ -217,10 +219,11 @@ def _found(result: Result) -> str:
 
 
 def _latencies(seconds: Sequence[float]) -> dict[str, float]:
+    ordered = sorted(seconds)
     return {
-        "p50": round(1000 * percentile(seconds, 50), 1),
-        "p95": round(1000 * percentile(seconds, 95), 1),
-        "p99": round(1000 * percentile(seconds, 99), 1),
+        "p50": round(1000 * at(ordered, 0.50), 1),
+        "p95": round(1000 * at(ordered, 0.95), 1),
+        "p99": round(1000 * at(ordered, 0.99), 1),
         "max": round(1000 * max(seconds, default=0.0), 1),
         "count": len(seconds),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, request, session, url_for
+from flask import Blueprint, session, url_for
 
 from bazanite.row import Row
 
@@ -38,8 +38,9 @@ def new(task: int) -> Page:
 def change(pk: int) -> Page:
     """A form with the comment."""
     row = wanted("comments", pk)
-    form = CommentForm(data=row if request.method == "GET" else None)
-    return edit(form, "Edit the comment", url_for("tasks.show", pk=row["task"]), "comments", row)
+    return edit(
+        CommentForm, "Edit the comment", url_for("tasks.show", pk=row["task"]), "comments", row
+    )
 
 
 @blueprint.route("/comments/<int(min=1):pk>/delete", methods=["GET", "POST"])

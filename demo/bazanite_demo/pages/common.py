@@ -57,18 +57,19 @@ def create(
 
 
 def edit(
-    form: VersionedForm,
+    kind: type[VersionedForm],
     title: str,
     address: str,
     table: str,
     row: Row,
     more: Callable[[], dict[str, Any]] = dict,
 ) -> Page:
-    """Show the form with the row's values; when it is sent and can be saved, go on to ``address``.
+    """Show such a form with the row's values; when it is sent and saved, go on to ``address``.
 
     ``more`` is what else is stored.  If somebody saved the row meanwhile, nothing is: the page
     shows what differs, and the form goes on from there, with what was typed (``conflicts``).
     """
+    form = kind(data=row if request.method == "GET" else None)
     form.offer(database())
     if request.method == "GET":
         form.version.data = str(row["version"])
@@ -79,7 +80,7 @@ def edit(
         except Gone:
             abort(404, GONE)
         except Conflict as conflict:
-            theirs = type(form)(formdata=None, data=conflict.row)
+            theirs = kind(formdata=None, data=conflict.row)
             theirs.offer(database())
             differences = merge(form, theirs)
             form.version.data = str(conflict.row["version"])

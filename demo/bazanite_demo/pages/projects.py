@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template, request, url_for
+from flask import Blueprint, render_template, url_for
 
 from bazanite import EQ, Join
 from bazanite.row import Row
@@ -54,7 +54,7 @@ def show(pk: int) -> Page:
     columns = [column for column in TASK_COLUMNS if column.title != "Project"]
     found = listing(database(), "tasks", columns, "status", EQ(project=pk), TASK_JOINS)
     return render_template(
-        "project.html", project=project, listing=found, progress=progress().get(pk)
+        "project.html", project=project, listing=found, progress=progress(EQ(project=pk)).get(pk)
     )
 
 
@@ -62,8 +62,7 @@ def show(pk: int) -> Page:
 def change(pk: int) -> Page:
     """A form with the project's values."""
     row = wanted("projects", pk)
-    form = ProjectForm(data=row if request.method == "GET" else None)
-    return edit(form, f"Edit {row['name']}", url_for(".show", pk=pk), "projects", row)
+    return edit(ProjectForm, f"Edit {row['name']}", url_for(".show", pk=pk), "projects", row)
 
 
 @blueprint.route("/<int(min=1):pk>/delete", methods=["GET", "POST"])

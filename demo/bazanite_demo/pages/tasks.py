@@ -36,7 +36,15 @@ def index() -> Page:
     if status not in STATUSES:
         status = ""
     kept = {"status": status} if status else {}
-    found = listing(database(), "tasks", COLUMNS, "-priority", _condition(status), JOINS, kept)
+    found = listing(
+        database(),
+        "tasks",
+        COLUMNS,
+        "-priority",
+        condition(status) if status else None,
+        JOINS,
+        kept,
+    )
     return render_template("tasks.html", listing=found, status=status, statuses=STATUSES)
 
 
@@ -76,8 +84,7 @@ def show(pk: int) -> Page:
 def change(pk: int) -> Page:
     """A form with the task's values."""
     row = wanted("tasks", pk)
-    form = TaskForm(data=row if request.method == "GET" else None)
-    return edit(form, f"Edit {row['title']}", url_for(".show", pk=pk), "tasks", row, _changed)
+    return edit(TaskForm, f"Edit {row['title']}", url_for(".show", pk=pk), "tasks", row, _changed)
 
 
 @blueprint.route("/<int(min=1):pk>/delete", methods=["GET", "POST"])
@@ -100,9 +107,8 @@ def _changed() -> dict[str, Any]:
     return {"changed": now()}
 
 
-def _condition(status: str) -> BaseCond | None:
-    if not status:
-        return None
+def condition(status: str) -> BaseCond:
+    """Of the tasks of one of STATUSES but "", which is all."""
     if status == "open":
         return NE(status="done")
     if status == "late":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template, request, url_for
+from flask import Blueprint, render_template, url_for
 
 from bazanite import EQ, InverseCount
 from bazanite.row import Row
@@ -59,8 +59,7 @@ def show(pk: int) -> Page:
 def change(pk: int) -> Page:
     """A form with the user's values."""
     row = wanted("users", pk)
-    form = UserForm(data=row if request.method == "GET" else None)
-    return edit(form, f"Edit {row['name']}", url_for(".show", pk=pk), "users", row)
+    return edit(UserForm, f"Edit {row['name']}", url_for(".show", pk=pk), "users", row)
 
 
 @blueprint.route("/<int(min=1):pk>/delete", methods=["GET", "POST"])
